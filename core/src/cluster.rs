@@ -1,0 +1,228 @@
+//! A cluster in owned memory: objects by name, and compiling without a thought
+//! for memory.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use hashbrown::HashTable;
+
+use crate::compile::{CompileError, CompileReport, Compiler};
+use crate::image::ImageBuf;
+use crate::model::{ClusterPolicy, DomainName, Namespace, NetworkPolicy, Node, Options, Pod};
+
+/// The objects of a cluster.
+///
+/// An object that is inserted under a name that is taken replaces the one that
+/// was there, as `kubectl apply` does.
+///
+/// ```
+/// use netpolicy::{Cluster, Protocol};
+/// use netpolicy::model::{Options, Pod};
+///
+/// let mut cluster = Cluster::default();
+/// cluster.insert_pod(Pod {
+///     namespace: "web".into(),
+///     name: "frontend".into(),
+///     addresses: vec!["10.0.0.1".parse().unwrap()].into(),
+///     ..Pod::default()
+/// });
+/// let (image, _) = cluster.compile(&Options::default())?;
+/// let image = image.image();
+/// let outside = "192.0.2.1".parse().unwrap();
+/// let inside = "10.0.0.1".parse().unwrap();
+/// assert!(image.verdict(outside, inside, Protocol::TCP, 80).is_allowed());
+/// # Ok::<(), netpolicy::CompileError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Cluster {
+    namespaces: Objects<Namespace<'static>>,
+    nodes: Objects<Node<'static>>,
+    pods: Objects<Pod<'static>>,
+    network_policies: Objects<NetworkPolicy<'static>>,
+    cluster_policies: Objects<ClusterPolicy<'static>>,
+    domain_names: Objects<DomainName<'static>>,
+}
+
+/// What an object is known by.
+trait Identity {
+    /// Kind where the type has several, namespace where it has one, and name.
+    fn identity(&self) -> (&str, &str, &str);
+}
+
+macro_rules! identity {
+    ($($type:ident: |$object:ident| $identity:expr;)+) => {
+        $(impl Identity for $type<'_> {
+            fn identity(&self) -> (&str, &str, &str) {
+                let $object = self;
+                $identity
+            }
+        })+
+    };
+}
+
+identity! {
+    Namespace: |object| ("", "", &object.name);
+    Node: |object| ("", "", &object.name);
+    Pod: |object| ("", &object.namespace, &object.name);
+    NetworkPolicy: |object| ("", &object.namespace, &object.name);
+    ClusterPolicy: |object| (object.api.kind(), "", &object.name);
+    DomainName: |object| ("", "", &object.name);
+}
+
+/// Objects in the order of their insertion, found by what they are known by.
+#[derive(Clone)]
+struct Objects<T> {
+    all: Vec<T>,
+    index: HashTable<u32>,
+    hasher: ahash::RandomState,
+}
+
+impl<T> Default for Objects<T> {
+    fn default() -> Self {
+        Objects {
+            all: Vec::new(),
+            index: HashTable::new(),
+            // Fixed seeds: without `std` there are no others, and nothing but the
+            // speed of loading depends on them.
+            hasher: ahash::RandomState::with_seeds(1, 2, 3, 4),
+        }
+    }
+}
+
+impl<T: Identity> Objects<T> {
+    fn insert(&mut self, object: T) -> Option<T> {
+        let hash = self.hasher.hash_one(object.identity());
+        let known = self.index.find(hash, |index| {
+            self.all
+                .get(*index as usize)
+                .is_some_and(|other| other.identity() == object.identity())
+        });
+        if let Some(known) = known.and_then(|index| self.all.get_mut(*index as usize)) {
+            return Some(core::mem::replace(known, object));
+        }
+        let index = self.all.len() as u32;
+        self.all.push(object);
+        let Objects { all, index: table, hasher } = self;
+        table.insert_unique(hash, index, |index| {
+            all.get(*index as usize)
+                .map_or(0, |object| hasher.hash_one(object.identity()))
+        });
+        None
+    }
+}
+
+impl Cluster {
+    /// Adds a namespace; returns the one it replaces.
+    pub fn insert_namespace(&mut self, namespace: Namespace<'static>) -> Option<Namespace<'static>> {
+        self.namespaces.insert(namespace)
+    }
+
+    /// Adds a node; returns the one it replaces.
+    pub fn insert_node(&mut self, node: Node<'static>) -> Option<Node<'static>> {
+        self.nodes.insert(node)
+    }
+
+    /// Adds a pod; returns the one it replaces.
+    pub fn insert_pod(&mut self, pod: Pod<'static>) -> Option<Pod<'static>> {
+        self.pods.insert(pod)
+    }
+
+    /// Adds a NetworkPolicy; returns the one it replaces.
+    pub fn insert_network_policy(&mut self, policy: NetworkPolicy<'static>) -> Option<NetworkPolicy<'static>> {
+        self.network_policies.insert(policy)
+    }
+
+    /// Adds a cluster-scoped policy; returns the one it replaces.
+    ///
+    /// # Errors
+    /// [`CompileError::Invalid`] if its API would refuse it; it is not added.
+    pub fn insert_cluster_policy(
+        &mut self,
+        policy: ClusterPolicy<'static>,
+    ) -> Result<Option<ClusterPolicy<'static>>, CompileError> {
+        policy.check().map_err(|(direction, rule, problem)| CompileError::Invalid {
+            direction,
+            rule,
+            problem,
+        })?;
+        Ok(self.cluster_policies.insert(policy))
+    }
+
+    /// Tells what a domain name resolves to; returns what it resolved to before.
+    pub fn insert_domain_name(&mut self, domain: DomainName<'static>) -> Option<DomainName<'static>> {
+        self.domain_names.insert(domain)
+    }
+
+    /// The namespaces that were given.
+    #[must_use]
+    pub fn namespaces(&self) -> &[Namespace<'static>] {
+        &self.namespaces.all
+    }
+
+    /// The nodes.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node<'static>] {
+        &self.nodes.all
+    }
+
+    /// The pods.
+    #[must_use]
+    pub fn pods(&self) -> &[Pod<'static>] {
+        &self.pods.all
+    }
+
+    /// The NetworkPolicies.
+    #[must_use]
+    pub fn network_policies(&self) -> &[NetworkPolicy<'static>] {
+        &self.network_policies.all
+    }
+
+    /// The cluster-scoped policies.
+    #[must_use]
+    pub fn cluster_policies(&self) -> &[ClusterPolicy<'static>] {
+        &self.cluster_policies.all
+    }
+
+    /// Hands every object to a compiler.
+    fn feed(&self, compiler: &mut Compiler<'_>) -> Result<(), CompileError> {
+        self.namespaces.all.iter().try_for_each(|object| compiler.namespace(object))?;
+        self.nodes.all.iter().try_for_each(|object| compiler.node(object))?;
+        self.pods.all.iter().try_for_each(|object| compiler.pod(object))?;
+        self.network_policies.all.iter().try_for_each(|object| compiler.network_policy(object))?;
+        self.cluster_policies.all.iter().try_for_each(|object| compiler.cluster_policy(object))?;
+        self.domain_names.all.iter().try_for_each(|object| compiler.domain_name(object))
+    }
+
+    /// Compiles the cluster, in memory that grows as it needs.
+    ///
+    /// # Errors
+    /// [`CompileError::TooLarge`]; [`CompileError::OutOfMemory`] beyond 4 GiB of
+    /// working memory.
+    pub fn compile(&self, options: &Options) -> Result<(ImageBuf, CompileReport), CompileError> {
+        const LIMIT: usize = u32::MAX as usize;
+        let policies = self.network_policies.all.len() + self.cluster_policies.all.len();
+        // What most clusters need. Memory that stays untouched costs nothing where
+        // the system hands out pages as they are written.
+        let mut working = (1 << 20) + self.pods.all.len() * 1024 + policies * 4096;
+        loop {
+            working = working.min(LIMIT);
+            let mut memory = vec![0; working];
+            match self.compile_in(&mut memory, options) {
+                Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
+                    working = needed.max(working.saturating_mul(2));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn compile_in(&self, memory: &mut [u8], options: &Options) -> Result<(ImageBuf, CompileReport), CompileError> {
+        let mut compiler = Compiler::new(memory, *options)?;
+        self.feed(&mut compiler)?;
+        let compiled = compiler.compile()?;
+        let mut bytes = vec![0; compiled.report().image_bytes];
+        compiled.write(&mut bytes)?;
+        let report = *compiled.report();
+        Ok((ImageBuf::written(bytes), report))
+    }
+}

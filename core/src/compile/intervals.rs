@@ -1,0 +1,68 @@
+//! One partition of the port space for the whole image: every port at which some
+//! rule begins or ends to match begins an interval.
+
+use super::arena::{Arena, List, Result, View};
+use super::atoms::{AtomKind, Atoms};
+use super::facts::Facts;
+use crate::Protocol;
+use crate::image::tables::{NONE, PortPageRecord};
+use crate::protocol::PortKey;
+
+/// The port keys of a page.
+const PAGE: u32 = 256;
+
+/// The partition.
+pub(super) struct Intervals {
+    pub(super) pages: List<PortPageRecord>,
+    /// The number of intervals.
+    pub(super) count: u32,
+}
+
+/// The port key of a protocol number << 16 | port.
+pub(super) fn key_of(protocol_port: u32) -> u32 {
+    PortKey::new(Protocol((protocol_port >> 16) as u8), protocol_port as u16).0
+}
+
+impl Intervals {
+    pub(super) fn new(arena: &mut Arena<'_>, facts: &Facts, atoms: &Atoms) -> Result<Intervals> {
+        let pages: List<PortPageRecord> = arena.list(PortKey::END.div_ceil(PAGE) as usize)?;
+        begin(arena, pages, 0);
+        for index in 0..facts.rule_ports.len() {
+            let port = facts.rule_ports.get(arena.view(), index);
+            if port.name == NONE {
+                begin(arena, pages, port.first);
+                begin(arena, pages, port.last + 1);
+            }
+        }
+        for atom in 0..atoms.len() {
+            let atom = atoms.get(arena.view(), atom);
+            if atom.kind() == AtomKind::NamedPort {
+                let key = key_of(atom.b);
+                begin(arena, pages, key);
+                begin(arena, pages, key + 1);
+            }
+        }
+        let mut count = 0;
+        for index in 0..pages.len {
+            let mut page = arena.get(pages, index);
+            page.base = count;
+            count += page.words().iter().map(|word| word.count_ones()).sum::<u32>();
+            arena.set(pages, index, page);
+        }
+        Ok(Intervals { pages, count })
+    }
+
+    /// The interval of a port key.
+    pub(super) fn of(&self, view: View<'_>, key: u32) -> u32 {
+        view.get(self.pages, key / PAGE).interval(key)
+    }
+}
+
+/// Begins an interval at a key.
+fn begin(arena: &mut Arena<'_>, pages: List<PortPageRecord>, key: u32) {
+    if key < PortKey::END {
+        let mut page = arena.get(pages, key / PAGE);
+        page.begin_interval(key);
+        arena.set(pages, key / PAGE, page);
+    }
+}

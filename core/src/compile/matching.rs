@@ -1,0 +1,429 @@
+//! Which atoms match which pods and nodes.
+//!
+//! An inverted index, never pods × selectors: an atom is filed under the rarest
+//! label that it demands, and an endpoint looks only at what is filed under its
+//! own labels. An atom that demands none (`{}`, `NotIn`) is looked at by all.
+
+use super::arena::{Arena, List, Result, View};
+use super::atoms::{AtomKind, Atoms};
+use super::facts::Facts;
+use super::groups::Groups;
+use super::growing::Growing;
+use super::order::Order;
+use super::pool::Pool;
+use super::projection::{Projection, has_bit, set_bit};
+use crate::image::record::{Record as _, record};
+use crate::image::tables::{LabelRecord, NONE, UNMENTIONED, operator_from_code};
+use crate::model::Operator;
+
+record! {
+    /// What pods of one kind have in common: a number in `Facts::namespaces`,
+    /// and projected sets.
+    pub(super) struct PodKindRecord { namespace, labels, ports }
+}
+
+/// What matches what.
+pub(super) struct Matching {
+    /// [`PodKindRecord`]s.
+    kinds: Pool,
+    /// For each pod of [`Order::pods`], its kind; [`NONE`] for one that is never
+    /// a subject.
+    pub(super) kind_of_pod: List<u32>,
+    /// Sorted lists of atoms. List 0 is empty.
+    pub(super) lists: Pool,
+    /// For each kind, the atoms of subjects that match it, in `lists`.
+    pub(super) subjects: List<u32>,
+    /// For each kind, the atoms of peers that match it, in `lists`.
+    pub(super) peers: List<u32>,
+    /// For each node of [`Facts::nodes`], the atoms that match it, in `lists`.
+    pub(super) nodes: List<u32>,
+}
+
+impl Matching {
+    pub(super) fn new(
+        arena: &mut Arena<'_>,
+        facts: &Facts,
+        order: &Order,
+        projection: &Projection,
+        atoms: &Atoms,
+    ) -> Result<Matching> {
+        let (kinds, kind_of_pod) = pod_kinds(arena, facts, order, projection)?;
+        let endpoints = Endpoints { facts, projection, kinds: &kinds };
+        let index = Index::new(arena, &endpoints, atoms)?;
+
+        let words = atoms.len().div_ceil(32) as usize;
+        let is_subject = arena.list(words)?;
+        let is_peer = arena.list(words)?;
+        for atom in 0..atoms.subjects.len {
+            let atom = arena.get(atoms.subjects, atom);
+            set_bit(arena, is_subject, atom);
+        }
+        for atom in 0..atoms.peers.len {
+            let atom = arena.get(atoms.peers, atom);
+            set_bit(arena, is_peer, atom);
+        }
+
+        let mut lists = Pool::new();
+        lists.intern(arena, &[])?;
+        let mut matching = Matching {
+            subjects: arena.list(kinds.len() as usize)?,
+            peers: arena.list(kinds.len() as usize)?,
+            nodes: arena.list(facts.nodes.len() as usize)?,
+            lists,
+            kind_of_pod,
+            kinds: Pool::new(),
+        };
+        let mut own = Growing::new();
+        let mut found = Growing::new();
+        for endpoint in endpoints.all() {
+            index.matches(arena, &endpoints, atoms, endpoint, (&mut own, &mut found))?;
+            match endpoint {
+                Endpoint::PodKind(kind) => {
+                    let subjects = matching.intern(arena, &found, Some(is_subject))?;
+                    arena.set(matching.subjects, kind, subjects);
+                    let peers = matching.intern(arena, &found, Some(is_peer))?;
+                    arena.set(matching.peers, kind, peers);
+                }
+                Endpoint::Node(node) => {
+                    let list = matching.intern(arena, &found, None)?;
+                    arena.set(matching.nodes, node, list);
+                }
+            }
+        }
+        matching.kinds = kinds;
+        Ok(matching)
+    }
+
+    /// The number of kinds of pod.
+    pub(super) fn kind_count(&self) -> u32 {
+        self.kinds.len()
+    }
+
+    /// A kind of pod.
+    pub(super) fn kind(&self, view: View<'_>, kind: u32) -> PodKindRecord {
+        view.get(self.kinds.list(view, kind), 0)
+    }
+
+    /// Interns the atoms that were found, or those of them that are in a set.
+    fn intern(&mut self, arena: &mut Arena<'_>, found: &Growing<u32>, set: Option<List<u32>>) -> Result<u32> {
+        let mark = arena.mark();
+        let list: List<u32> = arena.scratch(found.len() as usize)?;
+        let mut len = 0;
+        for index in 0..found.len() {
+            let atom = found.get(arena.view(), index);
+            if set.is_none_or(|set| has_bit(arena.view(), set, atom)) {
+                arena.set(list, len, atom);
+                len += 1;
+            }
+        }
+        let list = list.slice(0, len);
+        arena.sort_by_key(list, |atom| atom);
+        let id = self.lists.intern_list(arena, list)?;
+        arena.release(mark);
+        Ok(id)
+    }
+}
+
+fn pod_kinds(
+    arena: &mut Arena<'_>,
+    facts: &Facts,
+    order: &Order,
+    projection: &Projection,
+) -> Result<(Pool, List<u32>)> {
+    let mut kinds = Pool::new();
+    let kind_of_pod = arena.list(order.pods.len as usize)?;
+    let mark = arena.mark();
+    let cell = arena.scratch(1)?;
+    for pod in 0..order.pods.len {
+        let fact = facts.pods.get(arena.view(), arena.get(order.pods, pod));
+        let kind = if fact.is_subject() {
+            let record = PodKindRecord {
+                namespace: fact.namespace,
+                labels: arena.get(projection.of_label_set, fact.labels),
+                ports: arena.get(projection.of_port_set, fact.ports),
+            };
+            arena.set(cell, 0, record);
+            kinds.intern_list(arena, cell)?
+        } else {
+            NONE
+        };
+        arena.set(kind_of_pod, pod, kind);
+    }
+    arena.release(mark);
+    Ok((kinds, kind_of_pod))
+}
+
+/// Something with labels.
+#[derive(Clone, Copy)]
+enum Endpoint {
+    PodKind(u32),
+    Node(u32),
+}
+
+/// Whose labels a requirement is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Space {
+    Pod,
+    Namespace,
+    Node,
+}
+
+/// The labels of all endpoints.
+struct Endpoints<'f> {
+    facts: &'f Facts,
+    projection: &'f Projection,
+    kinds: &'f Pool,
+}
+
+impl Endpoints<'_> {
+    fn all(&self) -> impl Iterator<Item = Endpoint> + use<> {
+        let kinds = (0..self.kinds.len()).map(Endpoint::PodKind);
+        kinds.chain((0..self.facts.nodes.len()).map(Endpoint::Node))
+    }
+
+    fn kind(&self, view: View<'_>, kind: u32) -> PodKindRecord {
+        view.get(self.kinds.list(view, kind), 0)
+    }
+
+    /// The labels of an endpoint in a space, sorted by key.
+    fn labels(&self, view: View<'_>, endpoint: Endpoint, space: Space) -> List<LabelRecord> {
+        let set = match (endpoint, space) {
+            (Endpoint::PodKind(kind), Space::Pod) => self.kind(view, kind).labels,
+            (Endpoint::PodKind(kind), Space::Namespace) => {
+                let namespace = self.kind(view, kind).namespace;
+                let labels = self.facts.namespaces.get(view, namespace).labels;
+                view.get(self.projection.of_label_set, labels)
+            }
+            (Endpoint::Node(node), Space::Node) => {
+                let labels = self.facts.nodes.get(view, node).labels;
+                view.get(self.projection.of_label_set, labels)
+            }
+            _ => 0,
+        };
+        self.projection.label_sets.list(view, set)
+    }
+
+    /// The buckets that an endpoint belongs to.
+    fn buckets(&self, arena: &mut Arena<'_>, endpoint: Endpoint, buckets: &mut Growing<Bucket>) -> Result<()> {
+        buckets.clear();
+        for space in [Space::Pod, Space::Namespace, Space::Node] {
+            let labels = self.labels(arena.view(), endpoint, space);
+            for index in 0..labels.len {
+                let label = arena.get(labels, index);
+                if label.value != UNMENTIONED {
+                    buckets.push(arena, Bucket::label(space, label.key, label.value))?;
+                }
+                buckets.push(arena, Bucket::label(space, label.key, NONE))?;
+            }
+        }
+        match endpoint {
+            Endpoint::PodKind(kind) => {
+                let namespace = self.kind(arena.view(), kind).namespace;
+                buckets.push(arena, Bucket::namespace(namespace))?;
+                buckets.push(arena, Bucket::EVERY_POD)?;
+            }
+            Endpoint::Node(_) => {
+                buckets.push(arena, Bucket::EVERY_NODE)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+record! {
+    /// Under what an atom is filed: a label (`value` [`NONE`]: a key), a
+    /// namespace, or nothing.
+    struct Bucket { space, key, value }
+}
+
+impl Bucket {
+    const EVERY_POD: Bucket = Bucket { space: 4, key: 0, value: 0 };
+    const EVERY_NODE: Bucket = Bucket { space: 5, key: 0, value: 0 };
+
+    fn label(space: Space, key: u32, value: u32) -> Bucket {
+        Bucket { space: space as u32, key, value }
+    }
+
+    fn namespace(namespace: u32) -> Bucket {
+        Bucket { space: 3, key: namespace, value: 0 }
+    }
+}
+
+/// One thing that an atom demands of an endpoint.
+#[derive(Clone, Copy)]
+enum Demand {
+    /// To be in a namespace.
+    Namespace(u32),
+    /// To satisfy a requirement, a number in `Facts::requirements`.
+    Label(Space, u32),
+}
+
+/// What an atom demands; all of it must hold. Nothing for an atom that is not
+/// about labels, which [`is_about_labels`] tells.
+fn demands<'v>(view: View<'v>, facts: &'v Facts, atoms: &Atoms, atom: u32) -> impl Iterator<Item = Demand> + Clone + 'v {
+    let atom = atoms.get(view, atom);
+    let (namespace, selectors) = match atom.kind() {
+        AtomKind::PodsIn => (Some(atom.a), [Some((Space::Pod, atom.b)), None]),
+        AtomKind::Pods => (None, [Some((Space::Namespace, atom.a)), Some((Space::Pod, atom.b))]),
+        AtomKind::Nodes => (None, [Some((Space::Node, atom.a)), None]),
+        _ => (None, [None, None]),
+    };
+    let labels = selectors.into_iter().flatten().flat_map(move |(space, selector)| {
+        view.iter(facts.selectors.list::<u32>(view, selector))
+            .map(move |requirement| Demand::Label(space, requirement))
+    });
+    namespace.map(Demand::Namespace).into_iter().chain(labels)
+}
+
+fn is_about_labels(kind: AtomKind) -> bool {
+    matches!(kind, AtomKind::PodsIn | AtomKind::Pods | AtomKind::Nodes)
+}
+
+impl Demand {
+    fn holds(self, view: View<'_>, endpoints: &Endpoints<'_>, endpoint: Endpoint) -> bool {
+        let (space, requirement) = match (self, endpoint) {
+            (Demand::Label(space, requirement), _) => (space, requirement),
+            (Demand::Namespace(namespace), Endpoint::PodKind(kind)) => {
+                return endpoints.kind(view, kind).namespace == namespace;
+            }
+            (Demand::Namespace(_), Endpoint::Node(_)) => return false,
+        };
+        let requirement: List<u32> = endpoints.facts.requirements.list(view, requirement);
+        let key = view.get(requirement, 0);
+        let labels = endpoints.labels(view, endpoint, space);
+        let at = view.partition_point(labels, |label| label.key < key);
+        let value = (at < labels.len)
+            .then(|| view.get(labels, at))
+            .filter(|label| label.key == key)
+            .map(|label| label.value);
+        let values = requirement.slice(2, requirement.len);
+        let listed = |value| {
+            let at = view.partition_point(values, |listed| listed < value);
+            at < values.len && view.get(values, at) == value
+        };
+        match operator_from_code(view.get(requirement, 1)) {
+            Some(Operator::In) => value.is_some_and(listed),
+            Some(Operator::NotIn) => !value.is_some_and(listed),
+            Some(Operator::Exists) => value.is_some(),
+            Some(Operator::DoesNotExist) | None => value.is_none(),
+        }
+    }
+
+    /// The buckets of which an endpoint that satisfies the demand is in exactly
+    /// one; `None` if the demand only rules out.
+    fn buckets<'v>(self, view: View<'v>, facts: &Facts) -> Option<impl Iterator<Item = Bucket> + Clone + use<'v>> {
+        let (first, space, key, values) = match self {
+            Demand::Namespace(namespace) => {
+                (Some(Bucket::namespace(namespace)), Space::Pod, 0, List::default())
+            }
+            Demand::Label(space, requirement) => {
+                let requirement: List<u32> = facts.requirements.list(view, requirement);
+                let key = view.get(requirement, 0);
+                match operator_from_code(view.get(requirement, 1)) {
+                    Some(Operator::In) => (None, space, key, requirement.slice(2, requirement.len)),
+                    Some(Operator::Exists) => {
+                        (Some(Bucket::label(space, key, NONE)), space, key, List::default())
+                    }
+                    _ => return None,
+                }
+            }
+        };
+        let labels = view.iter(values).map(move |value| Bucket::label(space, key, value));
+        Some(first.into_iter().chain(labels))
+    }
+}
+
+/// Which atoms are filed under which buckets.
+struct Index {
+    buckets: Pool,
+    filed: Groups,
+}
+
+impl Index {
+    fn new(arena: &mut Arena<'_>, endpoints: &Endpoints<'_>, atoms: &Atoms) -> Result<Index> {
+        let (buckets, counts) = count_buckets(arena, endpoints)?;
+        let filed = Groups::build(arena, buckets.len(), |view, emit| {
+            let find = |bucket: Bucket| buckets.find(view, bucket.encode().as_flattened());
+            for atom in 0..atoms.len() {
+                let kind = atoms.get(view, atom).kind();
+                if !is_about_labels(kind) {
+                    continue;
+                }
+                let size = |demand: &Demand| {
+                    let buckets = demand.buckets(view, endpoints.facts)?;
+                    Some(buckets.filter_map(find).map(|id| counts.get(view, id)).sum::<u32>())
+                };
+                let rarest = demands(view, endpoints.facts, atoms, atom)
+                    .filter_map(|demand| Some((size(&demand)?, demand)))
+                    .min_by_key(|(size, _)| *size);
+                match rarest.and_then(|(_, demand)| demand.buckets(view, endpoints.facts)) {
+                    Some(buckets) => buckets.filter_map(find).for_each(|id| emit(id, atom)),
+                    None => {
+                        let every = match kind {
+                            AtomKind::Nodes => Bucket::EVERY_NODE,
+                            _ => Bucket::EVERY_POD,
+                        };
+                        find(every).into_iter().for_each(|id| emit(id, atom));
+                    }
+                }
+            }
+        })?;
+        Ok(Index { buckets, filed })
+    }
+
+    /// Collects the atoms that match an endpoint, each once, in no order.
+    fn matches(
+        &self,
+        arena: &mut Arena<'_>,
+        endpoints: &Endpoints<'_>,
+        atoms: &Atoms,
+        endpoint: Endpoint,
+        (own, found): (&mut Growing<Bucket>, &mut Growing<u32>),
+    ) -> Result<()> {
+        found.clear();
+        endpoints.buckets(arena, endpoint, own)?;
+        for index in 0..own.len() {
+            let view = arena.view();
+            let bucket = own.get(view, index);
+            let Some(id) = self.buckets.find(view, bucket.encode().as_flattened()) else {
+                continue;
+            };
+            let filed = self.filed.get(view, id);
+            for index in 0..filed.len {
+                let view = arena.view();
+                let atom = view.get(filed, index);
+                let is_match = demands(view, endpoints.facts, atoms, atom)
+                    .all(|demand| demand.holds(view, endpoints, endpoint));
+                if is_match {
+                    found.push(arena, atom)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All buckets, and how many endpoints each has.
+fn count_buckets(arena: &mut Arena<'_>, endpoints: &Endpoints<'_>) -> Result<(Pool, Growing<u32>)> {
+    let mut buckets = Pool::new();
+    let mut counts: Growing<u32> = Growing::new();
+    let mut own: Growing<Bucket> = Growing::new();
+    let mark = arena.mark();
+    let cell = arena.scratch(1)?;
+    for endpoint in endpoints.all() {
+        endpoints.buckets(arena, endpoint, &mut own)?;
+        for index in 0..own.len() {
+            let bucket = own.get(arena.view(), index);
+            arena.set(cell, 0, bucket);
+            let id = buckets.intern_list(arena, cell)?;
+            if id == counts.len() {
+                counts.push(arena, 0)?;
+            }
+            let count = counts.get(arena.view(), id);
+            counts.set(arena, id, count + 1);
+        }
+    }
+    arena.release(mark);
+    Ok((buckets, counts))
+}

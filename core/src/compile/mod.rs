@@ -1,0 +1,351 @@
+//! The compiler: facts in, image out, in memory that the caller lends.
+//!
+//! ```text
+//! facts ─► order ─► claims ─► nodes            who is there, and where
+//!            │
+//!            ├─► projection ─► atoms ─► matching   who answers which question
+//!            ├─► regions                           where the rules cut the addresses
+//!            ▼
+//!          classes ─► intervals ─► gates       what is decided
+//!            │
+//!            └─► address_map ─► emit ─► image
+//! ```
+//!
+//! Each step is a file, reads what stands before it, and keeps its results in the
+//! [`arena`].
+
+mod address_map;
+mod arena;
+mod atoms;
+mod claims;
+mod classes;
+mod emit;
+mod facts;
+mod gates;
+mod groups;
+mod growing;
+mod intervals;
+mod matching;
+mod members;
+mod nodes;
+mod numbering;
+mod order;
+mod pool;
+mod projection;
+mod regions;
+
+use core::fmt;
+
+use address_map::{AddressMap, class_bits};
+use arena::{Arena, OutOfMemory};
+use atoms::Atoms;
+use claims::Claims;
+use classes::{Classes, Known};
+use emit::{Parts, Plan};
+use facts::Facts;
+use gates::Gates;
+use intervals::Intervals;
+use matching::Matching;
+use nodes::Nodes;
+use order::Order;
+use projection::Projection;
+use regions::Regions;
+
+use crate::model::{
+    ClusterPolicy, Direction, DomainName, Namespace, NetworkPolicy, Node, Options, Pod, Problem,
+};
+
+/// Why a cluster could not be compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The working memory does not suffice. Everything that was taken in is lost
+    /// with the compiler; begin again with more.
+    OutOfMemory {
+        /// The bytes with which it would have gone further, as far as is known.
+        needed: usize,
+    },
+    /// The memory for the image does not suffice.
+    OutputTooSmall {
+        /// The length of the image.
+        needed: usize,
+        /// The length that was given.
+        available: usize,
+    },
+    /// A policy that its API would refuse. It was not taken in; the compiler can
+    /// go on.
+    Invalid {
+        /// The direction of the rule.
+        direction: Direction,
+        /// The index of the rule.
+        rule: usize,
+        /// What is wrong with it.
+        problem: Problem,
+    },
+    /// The input is beyond what the format can hold.
+    TooLarge {
+        /// What is.
+        what: &'static str,
+    },
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CompileError::OutOfMemory { needed } => {
+                write!(f, "out of working memory: give at least {needed} bytes")
+            }
+            CompileError::OutputTooSmall { needed, available } => {
+                write!(f, "the image has {needed} bytes, and there is room for {available}")
+            }
+            CompileError::Invalid { direction, rule, problem } => {
+                write!(f, "spec.{direction}[{rule}]: {problem}")
+            }
+            CompileError::TooLarge { what } => write!(f, "too large: {what}"),
+        }
+    }
+}
+
+impl core::error::Error for CompileError {}
+
+impl From<OutOfMemory> for CompileError {
+    fn from(error: OutOfMemory) -> CompileError {
+        CompileError::OutOfMemory { needed: error.needed }
+    }
+}
+
+/// What compiling came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompileReport {
+    /// The length of the image in bytes.
+    pub image_bytes: usize,
+    /// The most working memory in use at once, in bytes.
+    pub working_bytes: usize,
+    /// How many pods, policies and namespaces are in force.
+    pub pods: u32,
+    /// Policies of all kinds.
+    pub policies: u32,
+    /// Namespaces, those that are only named among them.
+    pub namespaces: u32,
+    /// Classes of addresses that the policies can tell apart.
+    pub classes: u32,
+    /// Intervals of ports.
+    pub intervals: u32,
+    /// Ways in which a direction of some pods is decided.
+    pub gates: u32,
+    /// Those of them that did not fit the budget, and are interpreted from their
+    /// rules at each verdict.
+    pub interpreted_gates: u32,
+    /// Distinct rows, and the chunks that they share.
+    pub rows: u32,
+    /// Distinct chunks of 64 bytes.
+    pub chunks: u32,
+}
+
+/// Takes in facts and compiles them into an image, in memory that the caller lends.
+///
+/// ```
+/// use netpolicy::{Compiler, Image, Protocol};
+/// use netpolicy::model::{List, NetworkPolicy, Options, Pod};
+///
+/// let mut memory = vec![0; 1 << 20];
+/// let mut compiler = Compiler::new(&mut memory, Options::default())?;
+/// let address = ["10.0.0.1".parse().unwrap()];
+/// compiler.pod(&Pod {
+///     namespace: "web".into(),
+///     name: "frontend".into(),
+///     addresses: List::borrowed(&address),
+///     ..Pod::default()
+/// })?;
+/// compiler.network_policy(&NetworkPolicy {
+///     namespace: "web".into(),
+///     name: "deny-all".into(),
+///     ..NetworkPolicy::default()
+/// })?;
+/// let compiled = compiler.compile()?;
+/// let mut out = vec![0; compiled.report().image_bytes];
+/// let image = Image::open(compiled.write(&mut out)?).unwrap();
+/// let outside = "192.0.2.1".parse().unwrap();
+/// assert!(!image.verdict(outside, address[0], Protocol::TCP, 80).is_allowed());
+/// # Ok::<(), netpolicy::CompileError>(())
+/// ```
+pub struct Compiler<'m> {
+    arena: Arena<'m>,
+    facts: Facts,
+    options: Options,
+}
+
+impl<'m> Compiler<'m> {
+    /// A compiler that knows nothing yet. `memory` may hold anything.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`].
+    pub fn new(memory: &'m mut [u8], options: Options) -> Result<Compiler<'m>, CompileError> {
+        let mut arena = Arena::new(memory);
+        let facts = Facts::new(&mut arena)?;
+        Ok(Compiler { arena, facts, options })
+    }
+
+    /// Takes in a namespace.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`].
+    pub fn namespace(&mut self, namespace: &Namespace<'_>) -> Result<(), CompileError> {
+        Ok(self.facts.take_namespace(&mut self.arena, namespace)?)
+    }
+
+    /// Takes in a node.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`].
+    pub fn node(&mut self, node: &Node<'_>) -> Result<(), CompileError> {
+        Ok(self.facts.take_node(&mut self.arena, node)?)
+    }
+
+    /// Takes in a pod.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`].
+    pub fn pod(&mut self, pod: &Pod<'_>) -> Result<(), CompileError> {
+        Ok(self.facts.take_pod(&mut self.arena, pod)?)
+    }
+
+    /// Takes in a NetworkPolicy.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`].
+    pub fn network_policy(&mut self, policy: &NetworkPolicy<'_>) -> Result<(), CompileError> {
+        Ok(self.facts.take_network_policy(&mut self.arena, policy)?)
+    }
+
+    /// Takes in a ClusterNetworkPolicy, AdminNetworkPolicy or
+    /// BaselineAdminNetworkPolicy.
+    ///
+    /// # Errors
+    /// [`CompileError::Invalid`], and the policy is left out;
+    /// [`CompileError::OutOfMemory`].
+    pub fn cluster_policy(&mut self, policy: &ClusterPolicy<'_>) -> Result<(), CompileError> {
+        self.facts.take_cluster_policy(&mut self.arena, policy)
+    }
+
+    /// Takes in what a domain name resolves to. Of a name that is given twice, all
+    /// addresses count.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`].
+    pub fn domain_name(&mut self, domain: &DomainName<'_>) -> Result<(), CompileError> {
+        Ok(self.facts.take_domain(&mut self.arena, domain)?)
+    }
+
+    /// Compiles everything that was taken in. Of an object that was given twice
+    /// (same kind, namespace and name) the last one counts.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`], [`CompileError::TooLarge`].
+    pub fn compile(self) -> Result<Compiled<'m>, CompileError> {
+        let Compiler { mut arena, facts, options } = self;
+        let arena_mut = &mut arena;
+        let order = Order::new(arena_mut, &facts)?;
+        let claims = Claims::new(arena_mut, &facts, &order)?;
+        let nodes = Nodes::new(arena_mut, &facts, &order, &claims)?;
+        let projection = Projection::new(arena_mut, &facts)?;
+        let atoms = Atoms::new(arena_mut, &facts, &order, &projection)?;
+        let matching = Matching::new(arena_mut, &facts, &order, &projection, &atoms)?;
+        let regions = Regions::new(arena_mut, &facts, &atoms)?;
+        let known = Known {
+            options: &options,
+            facts: &facts,
+            order: &order,
+            claims: &claims,
+            projection: &projection,
+            nodes: &nodes,
+            atoms: &atoms,
+            matching: &matching,
+            regions: &regions,
+        };
+        let classes = Classes::new(arena_mut, known)?;
+        let bits = class_bits(classes.all.len);
+        if bits > 30 {
+            return Err(CompileError::TooLarge { what: "more than 2^30 classes of addresses" });
+        }
+        let intervals = Intervals::new(arena_mut, &facts, &atoms)?;
+        let gates = Gates::new(arena_mut, known, &classes, &intervals)?;
+        let addresses = AddressMap::new(arena_mut, &regions, &classes, bits)?
+            .ok_or(CompileError::TooLarge { what: "the IPv4 trie, beyond 2 GiB" })?;
+        let parts = Parts {
+            known,
+            classes: &classes,
+            intervals: &intervals,
+            gates: &gates,
+            addresses: &addresses,
+        };
+        let plan = Plan::new(arena_mut, parts)?;
+        let report = CompileReport {
+            image_bytes: plan.len(),
+            working_bytes: arena.peak(),
+            pods: order.pods.len,
+            policies: order.policies.len,
+            namespaces: order.namespaces.len,
+            classes: classes.all.len,
+            intervals: intervals.count,
+            gates: gates.all.len(),
+            interpreted_gates: gates.interpreted,
+            rows: gates.rows.len(),
+            chunks: gates.chunks.len(),
+        };
+        let parts = OwnedParts { options, facts, order, claims, nodes, projection, atoms, matching, regions, classes, intervals, gates, addresses };
+        Ok(Compiled { arena, parts, plan, report })
+    }
+}
+
+/// A compiled cluster, ready to be written as an image.
+pub struct Compiled<'m> {
+    arena: Arena<'m>,
+    parts: OwnedParts,
+    plan: Plan,
+    report: CompileReport,
+}
+
+/// What the steps of compiling found.
+struct OwnedParts {
+    options: Options,
+    facts: Facts,
+    order: Order,
+    claims: Claims,
+    nodes: Nodes,
+    projection: Projection,
+    atoms: Atoms,
+    matching: Matching,
+    regions: Regions,
+    classes: Classes,
+    intervals: Intervals,
+    gates: Gates,
+    addresses: AddressMap,
+}
+
+impl Compiled<'_> {
+    /// What compiling came to; [`CompileReport::image_bytes`] is what
+    /// [`Compiled::write`] needs.
+    #[must_use]
+    pub fn report(&self) -> &CompileReport {
+        &self.report
+    }
+
+    /// Writes the image to the beginning of `out`, and returns the bytes of it.
+    ///
+    /// # Errors
+    /// [`CompileError::OutputTooSmall`].
+    pub fn write<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], CompileError> {
+        let OwnedParts { options, facts, order, claims, nodes, projection, atoms, matching, regions, .. } = &self.parts;
+        let known = Known { options, facts, order, claims, projection, nodes, atoms, matching, regions };
+        let OwnedParts { classes, intervals, gates, addresses, .. } = &self.parts;
+        let parts = Parts { known, classes, intervals, gates, addresses };
+        let (needed, available) = (self.plan.len(), out.len());
+        let image = out
+            .get_mut(..needed)
+            .ok_or(CompileError::OutputTooSmall { needed, available })?;
+        self.plan.write(self.arena.view(), parts, image);
+        Ok(image)
+    }
+}

@@ -1,0 +1,297 @@
+//! Opening an image from bytes that nobody vouches for.
+//!
+//! The checks stand in the order of the sections. After them every index that
+//! one record holds of another is inside its table, every string is UTF-8, and
+//! the trie's edges point one way.
+
+use core::fmt;
+
+use super::record::{Record, Table};
+use super::tables::*;
+use super::{Image, Place, trie};
+use crate::protocol::PortKey;
+
+/// Why bytes are no image that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The bytes do not begin with the label.
+    NotAnImage,
+    /// The major version is another one.
+    Version {
+        /// The image's major version.
+        major: u16,
+        /// The image's minor version.
+        minor: u16,
+    },
+    /// There are fewer (or more) bytes than the header says.
+    Truncated {
+        /// The bytes there are.
+        len: u64,
+        /// The bytes there should be.
+        needed: u64,
+    },
+    /// A record holds what no compiler writes.
+    Damaged {
+        /// The section, by its name in FORMAT.md.
+        section: &'static str,
+        /// The index of the record.
+        index: u32,
+    },
+    /// The checksum does not fit the bytes ([`Image::verify_checksum`] only).
+    Checksum {
+        /// What the header says.
+        stated: u32,
+        /// What the bytes give.
+        found: u32,
+    },
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            OpenError::NotAnImage => {
+                f.write_str("not a netpolicy image: make one with `netpolicy compile`")
+            }
+            OpenError::Version { major, minor } => write!(
+                f,
+                "the image has format version {major}.{minor}, this reader takes {}.x: compile it again",
+                super::layout::MAJOR
+            ),
+            OpenError::Truncated { len, needed } => {
+                write!(f, "the image has {len} bytes where its header says {needed}")
+            }
+            OpenError::Damaged { section, index } => {
+                write!(f, "the image is damaged: section {section}, record {index}")
+            }
+            OpenError::Checksum { stated, found } => write!(
+                f,
+                "the image is damaged: its checksum is {found:08x}, its header says {stated:08x}"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// A check of one section.
+struct Checked<'a, R: Record> {
+    section: &'static str,
+    table: Table<'a, R>,
+}
+
+impl<R: Record> Checked<'_, R> {
+    /// Every record must satisfy `is_sound`.
+    fn all(&self, mut is_sound: impl FnMut(R) -> bool) -> Result<(), OpenError> {
+        for (index, record) in self.table.iter().enumerate() {
+            if !is_sound(record) {
+                return Err(OpenError::Damaged {
+                    section: self.section,
+                    index: index as u32,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within<R: Record>(table: Table<'_, R>, first: u32, len: u32) -> bool {
+    first as usize + len as usize <= table.len()
+}
+
+fn index<R: Record>(table: Table<'_, R>, index: u32) -> bool {
+    (index as usize) < table.len()
+}
+
+fn index_or_none<R: Record>(table: Table<'_, R>, at: u32) -> bool {
+    at == NONE || index(table, at)
+}
+
+macro_rules! check {
+    ($section:literal, $table:expr, $is_sound:expr) => {
+        Checked {
+            section: $section,
+            table: $table,
+        }
+        .all($is_sound)?
+    };
+}
+
+/// Checks everything behind the frame.
+pub(super) fn validate(image: &Image<'_>) -> Result<(), OpenError> {
+    validate_shape(image)?;
+    validate_decision(image)?;
+    validate_names(image)?;
+    validate_rules(image)
+}
+
+fn validate_shape(image: &Image<'_>) -> Result<(), OpenError> {
+    let shape = &image.shape;
+    let classes = image.classes.len() as u64;
+    let nodes_end = u64::from(shape.node_first) + 2 * u64::from(shape.node_count);
+    let sound = (1..=30).contains(&shape.class_bits)
+        && classes >= 1
+        && classes <= 1 << shape.class_bits
+        && nodes_end <= classes
+        && classes <= u64::from(shape.chunks_per_row) * 512
+        && image.cold.class_gates.len() == image.classes.len()
+        && (image.hosts_v6.len() == 0 || image.hosts_v6.len().is_power_of_two());
+    if sound {
+        Ok(())
+    } else {
+        Err(OpenError::Damaged {
+            section: "header",
+            index: 36,
+        })
+    }
+}
+
+fn validate_decision(image: &Image<'_>) -> Result<(), OpenError> {
+    let shape = &image.shape;
+    let place = |word: u32| {
+        word >> 31 == 0 && index(image.classes, Place(word).class(shape.class_bits))
+    };
+    trie::validate(image.trie_v4, shape.root_v4, place)
+        .map_err(|index| OpenError::Damaged { section: "TrieV4", index })?;
+    check!("HostsV6", image.hosts_v6, |slot| place(slot.place));
+    check!("RunsV6", image.runs_v6, |run| place(run.place));
+
+    let pages = PortKey::END.div_ceil(256);
+    if image.port_pages.len() != pages as usize {
+        return Err(OpenError::Damaged { section: "PortPages", index: 0 });
+    }
+    let mut intervals = 0;
+    check!("PortPages", image.port_pages, |page| {
+        let sound = page.base == intervals;
+        let words = [page.w0, page.w1, page.w2, page.w3, page.w4, page.w5, page.w6, page.w7];
+        intervals += words.iter().map(|word| word.count_ones()).sum::<u32>();
+        sound
+    });
+
+    let map_len = intervals.div_ceil(32);
+    let side = |map: u32, rows: u32| {
+        // The last word of a map tells how many rows it leads to.
+        map == NONE
+            || within(image.port_maps, map, map_len) && {
+                let last = image.port_maps.get(map.wrapping_add(map_len.wrapping_sub(1)));
+                let count = u64::from(last.rank) + u64::from(last.starts.count_ones());
+                u64::from(rows) + count <= image.rows.len() as u64
+            }
+    };
+    check!("Classes", image.classes, |class| {
+        side(class.egress_map, class.egress_rows) && side(class.ingress_map, class.ingress_rows)
+    });
+    check!("Rows", image.rows, |row| within(image.row_chunks, row, shape.chunks_per_row));
+    let chunks = image.chunk_words.len() / 16;
+    check!("RowChunks", image.row_chunks, |chunk| (chunk as usize) < chunks);
+    Ok(())
+}
+
+fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
+    let cold = &image.cold;
+    let strings = cold.strings.len().saturating_sub(1);
+    let string = |at: u32| (at as usize) < strings;
+    let label_set = |first, len| within(cold.labels, first, len);
+
+    check!("Gates", cold.gates, |gate| within(cold.gate_policies, gate.policies, gate.policies_len));
+    check!("GatePolicies", cold.gate_policies, |policy| index(cold.policies, policy));
+    check!("ClassGates", cold.class_gates, |class| {
+        index(cold.gates, class.egress) && index(cold.gates, class.ingress)
+    });
+    let mut at = 0;
+    check!("Strings", cold.strings, |offset| {
+        let text = cold.string_bytes.get(at as usize..offset as usize);
+        at = offset;
+        text.is_some_and(|bytes| core::str::from_utf8(bytes).is_ok())
+    });
+    check!("Labels", cold.labels, |label| {
+        string(label.key) && (label.value == UNMENTIONED || string(label.value))
+    });
+    check!("Namespaces", cold.namespaces, |namespace| {
+        string(namespace.name)
+            && label_set(namespace.labels, namespace.labels_len)
+            && within(cold.policies, namespace.policies, namespace.policies_len)
+    });
+    check!("Nodes", cold.nodes, |node| string(node.name) && label_set(node.labels, node.labels_len));
+    check!("NodeAddresses", cold.node_addresses, |address| index_or_none(cold.nodes, address.node));
+    check!("Facts", cold.facts, |facts| {
+        label_set(facts.labels, facts.labels_len)
+            && within(cold.named_ports, facts.ports, facts.ports_len)
+    });
+    check!("NamedPorts", cold.named_ports, |port| string(port.name));
+    check!("Pods", cold.pods, |pod| {
+        index(cold.namespaces, pod.namespace)
+            && string(pod.name)
+            && index(cold.facts, pod.facts)
+            && index(cold.own_nodes, pod.own_node)
+            && within(cold.pod_claims, pod.claims, pod.claims_len)
+            && index_or_none(cold.workloads, pod.workload)
+            && index(image.classes, Place(pod.place).class(image.shape.class_bits))
+    });
+    check!("Workloads", cold.workloads, |workload| string(workload.kind) && string(workload.name));
+    check!("ClaimsV4", cold.claims_v4, |claim| index(cold.pods, claim.pod & !VOID_CLAIM));
+    check!("ClaimsV6", cold.claims_v6, |claim| index(cold.pods, claim.pod & !VOID_CLAIM));
+    check!("PodClaims", cold.pod_claims, |claim| match claim & CLAIM_V6 {
+        0 => index(cold.claims_v4, claim),
+        _ => index(cold.claims_v6, claim & !CLAIM_V6),
+    });
+    check!("OwnNodes", cold.own_nodes, |own| within(cold.addresses, own.addresses, own.addresses_len));
+    check!("Domains", cold.domains, |domain| {
+        string(domain.name) && within(cold.addresses, domain.addresses, domain.addresses_len)
+    });
+    Ok(())
+}
+
+fn validate_rules(image: &Image<'_>) -> Result<(), OpenError> {
+    let cold = &image.cold;
+    let strings = cold.strings.len().saturating_sub(1);
+    let string = |at: u32| (at as usize) < strings;
+
+    check!("Policies", cold.policies, |policy| {
+        let own_namespace = policy.namespace != NONE;
+        PolicyKind::from_code(policy.kind).is_some()
+            && index_or_none(cold.namespaces, policy.namespace)
+            && string(policy.name)
+            && index_or_none(cold.selectors, policy.subject_namespaces)
+            && (policy.subject_namespaces != NONE || own_namespace)
+            && index(cold.selectors, policy.subject_pods)
+            && within(cold.rules, policy.egress, policy.egress_len)
+            && within(cold.rules, policy.ingress, policy.ingress_len)
+            && string(policy.file)
+    });
+    check!("Rules", cold.rules, |rule| {
+        RuleEffect::decode(rule.action).is_some()
+            && string(rule.name)
+            && (rule.peers_len == NONE || within(cold.peers, rule.peers, rule.peers_len))
+            && (rule.ports_len == NONE || within(cold.rule_ports, rule.ports, rule.ports_len))
+    });
+    check!("Peers", cold.peers, |peer| match PeerKind::from_code(peer.kind) {
+        Some(PeerKind::Pods) => {
+            index_or_none(cold.selectors, peer.a) && index(cold.selectors, peer.b)
+        }
+        Some(PeerKind::IpBlock) => index(cold.cidrs, peer.a) && within(cold.excepts, peer.b, peer.c),
+        Some(PeerKind::Nodes) => index(cold.selectors, peer.a),
+        Some(PeerKind::Network) => index(cold.cidrs, peer.a),
+        Some(PeerKind::Domain) => string(peer.a),
+        None => false,
+    });
+    check!("RulePorts", cold.rule_ports, |port| {
+        if port.name == NONE {
+            port.first <= port.last && port.last < PortKey::END
+        } else {
+            string(port.name)
+        }
+    });
+    check!("Cidrs", cold.cidrs, |cidr| cidr.decode_cidr().is_some());
+    check!("Excepts", cold.excepts, |except| index(cold.cidrs, except));
+    check!("Selectors", cold.selectors, |selector| {
+        within(cold.requirements, selector.requirements, selector.requirements_len)
+    });
+    check!("Requirements", cold.requirements, |requirement| {
+        operator_from_code(requirement.operator).is_some()
+            && string(requirement.key)
+            && within(cold.values, requirement.values, requirement.values_len)
+    });
+    check!("Values", cold.values, string);
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Fixed-size little-endian records, and tables of them over borrowed bytes.
+//!
+//! Both the image and the compiler's working memory are made of these: one
+//! width for every target, no alignment, no `unsafe`.
+
+use core::marker::PhantomData;
+
+/// A value that is stored in a fixed number of bytes, little-endian.
+pub(crate) trait Record: Copy + 'static {
+    /// The stored form: `[u8; WIDTH]`.
+    type Cell: Copy + 'static;
+    /// Its size in bytes.
+    const WIDTH: usize;
+    /// The value whose cell is all zeros.
+    const ZERO: Self;
+
+    fn decode(cell: &Self::Cell) -> Self;
+    fn encode(self) -> Self::Cell;
+    /// `bytes` as cells; a rest shorter than a cell is left out.
+    fn cells(bytes: &[u8]) -> &[Self::Cell];
+    fn cells_mut(bytes: &mut [u8]) -> &mut [Self::Cell];
+}
+
+/// A field of a record: one or more words of 4 bytes.
+pub(crate) trait Field: Copy {
+    const WORDS: usize;
+    const ZERO: Self;
+    fn take<'a>(words: &mut impl Iterator<Item = &'a [u8; 4]>) -> Self;
+    fn put<'a>(self, words: &mut impl Iterator<Item = &'a mut [u8; 4]>);
+}
+
+impl Field for u32 {
+    const WORDS: usize = 1;
+    const ZERO: u32 = 0;
+
+    #[inline(always)]
+    fn take<'a>(words: &mut impl Iterator<Item = &'a [u8; 4]>) -> u32 {
+        words.next().map_or(0, |word| u32::from_le_bytes(*word))
+    }
+
+    #[inline(always)]
+    fn put<'a>(self, words: &mut impl Iterator<Item = &'a mut [u8; 4]>) {
+        if let Some(word) = words.next() {
+            *word = self.to_le_bytes();
+        }
+    }
+}
+
+/// An address, in network order; IPv4 stands in `::ffff:0:0/96`.
+impl Field for u128 {
+    const WORDS: usize = 4;
+    const ZERO: u128 = 0;
+
+    #[inline(always)]
+    fn take<'a>(words: &mut impl Iterator<Item = &'a [u8; 4]>) -> u128 {
+        let mut address = 0;
+        for word in words.take(4) {
+            address = address << 32 | u128::from(u32::from_be_bytes(*word));
+        }
+        address
+    }
+
+    #[inline(always)]
+    fn put<'a>(self, words: &mut impl Iterator<Item = &'a mut [u8; 4]>) {
+        for (word, bytes) in words.zip(self.to_be_bytes().as_chunks::<4>().0) {
+            *word = *bytes;
+        }
+    }
+}
+
+/// The type of a field that states none.
+macro_rules! field_type {
+    () => { u32 };
+    ($type:ty) => { $type };
+}
+pub(crate) use field_type;
+
+/// Declares a struct and makes it a [`Record`]. A field is a `u32` unless it
+/// says `u128`, which is an address.
+macro_rules! record {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident {
+        $($(#[$field_meta:meta])* $field:ident $(: $type:ty)?),+ $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        $vis struct $name {
+            $($(#[$field_meta])* $vis $field: $crate::image::record::field_type!($($type)?)),+
+        }
+
+        const _: () = {
+            use $crate::image::record::{Field, Record, field_type};
+
+            const WORDS: usize = 0 $(+ <field_type!($($type)?) as Field>::WORDS)+;
+
+            impl Record for $name {
+                type Cell = [[u8; 4]; WORDS];
+                const WIDTH: usize = 4 * WORDS;
+                const ZERO: Self = $name { $($field: Field::ZERO),+ };
+
+                #[inline]
+                fn decode(cell: &Self::Cell) -> Self {
+                    let mut words = cell.iter();
+                    $(let $field = Field::take(&mut words);)+
+                    $name { $($field),+ }
+                }
+
+                #[inline]
+                fn encode(self) -> Self::Cell {
+                    let mut cell = [[0; 4]; WORDS];
+                    let mut words = cell.iter_mut();
+                    $(self.$field.put(&mut words);)+
+                    cell
+                }
+
+                #[inline]
+                fn cells(bytes: &[u8]) -> &[Self::Cell] {
+                    bytes.as_chunks::<4>().0.as_chunks().0
+                }
+
+                #[inline]
+                fn cells_mut(bytes: &mut [u8]) -> &mut [Self::Cell] {
+                    bytes.as_chunks_mut::<4>().0.as_chunks_mut().0
+                }
+            }
+        };
+    };
+}
+pub(crate) use record;
+
+impl Record for u32 {
+    type Cell = [u8; 4];
+    const WIDTH: usize = 4;
+    const ZERO: u32 = 0;
+
+    #[inline]
+    fn decode(cell: &[u8; 4]) -> u32 {
+        u32::from_le_bytes(*cell)
+    }
+
+    #[inline]
+    fn encode(self) -> [u8; 4] {
+        self.to_le_bytes()
+    }
+
+    #[inline]
+    fn cells(bytes: &[u8]) -> &[[u8; 4]] {
+        bytes.as_chunks().0
+    }
+
+    #[inline]
+    fn cells_mut(bytes: &mut [u8]) -> &mut [[u8; 4]] {
+        bytes.as_chunks_mut().0
+    }
+}
+
+/// A table of records over borrowed bytes. Reading past its end gives zeros,
+/// which every consumer takes for "deny" or "nothing".
+pub(crate) struct Table<'a, R: Record> {
+    cells: &'a [R::Cell],
+    record: PhantomData<R>,
+}
+
+impl<R: Record> Clone for Table<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: Record> Copy for Table<'_, R> {}
+
+impl<'a, R: Record> Table<'a, R> {
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Table {
+            cells: R::cells(bytes),
+            record: PhantomData,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> R {
+        self.cells.get(index as usize).map_or(R::ZERO, R::decode)
+    }
+
+    /// Like [`Table::get`], for who must tell a missing record from a zero one.
+    #[inline]
+    pub(crate) fn checked(&self, index: u32) -> Option<R> {
+        self.cells.get(index as usize).map(R::decode)
+    }
+
+    /// `len` records from `first`; cut where the table ends.
+    pub(crate) fn range(&self, first: u32, len: u32) -> impl ExactSizeIterator<Item = R> + Clone + use<'a, R> {
+        let first = (first as usize).min(self.cells.len());
+        let end = first.saturating_add(len as usize).min(self.cells.len());
+        self.cells.get(first..end).unwrap_or(&[]).iter().map(R::decode)
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = R> + Clone + use<'a, R> {
+        self.cells.iter().map(R::decode)
+    }
+
+    /// The index of the first record for which `before` is false, all records
+    /// for which it is true standing in front.
+    pub(crate) fn partition_point(&self, mut before: impl FnMut(R) -> bool) -> u32 {
+        self.cells.partition_point(|cell| before(R::decode(cell))) as u32
+    }
+}

@@ -1,0 +1,28 @@
+//! May this connection pass under these Kubernetes network policies, and why?
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod address;
+#[cfg(feature = "alloc")]
+mod cluster;
+mod compile;
+pub mod explain;
+mod image;
+pub mod model;
+mod protocol;
+mod verdict;
+
+pub use address::{Cidr, Family, canonical};
+#[cfg(feature = "alloc")]
+pub use cluster::Cluster;
+pub use compile::{CompileError, CompileReport, Compiled, Compiler};
+pub use image::{Image, OpenError};
+#[cfg(feature = "alloc")]
+pub use image::ImageBuf;
+pub use protocol::Protocol;
+pub use verdict::{Connection, Endpoint, Pair, Pairs, PodRef, Verdict};

@@ -1,0 +1,252 @@
+//! The three ways to ask: by address, by name, by description.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use super::interpret::{Assumed, Case};
+use super::party::{Identity, Party, PodParty, find_pod, stated_addresses};
+use super::{Connection, Verdict};
+use crate::Protocol;
+use crate::address::{Family, canonical};
+use crate::image::{Image, Place};
+use crate::model::{Direction, Pod};
+use crate::protocol::PortKey;
+
+/// An end of a connection.
+#[derive(Clone, Copy)]
+pub enum Endpoint<'i> {
+    /// Whoever has this address.
+    Address(IpAddr),
+    /// A pod of the image. It stands for each of its addresses.
+    Pod(PodRef<'i>),
+    /// A pod that need not exist: its namespace, labels and named ports count, and
+    /// its addresses, host addresses and node name if it has any.
+    Described(&'i Pod<'i>),
+}
+
+/// A pod of an image.
+#[derive(Clone, Copy)]
+pub struct PodRef<'i> {
+    image: &'i Image<'i>,
+    index: u32,
+}
+
+impl<'i> PodRef<'i> {
+    /// Its namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &'i str {
+        PodParty::Known(self.index).namespace_name(self.image)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'i str {
+        PodParty::Known(self.index).name(self.image)
+    }
+
+    /// The addresses it states; another pod may hold one of them.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + Clone + use<'i> {
+        stated_addresses(self.image, self.index)
+    }
+
+    /// Kind and name of what runs it, or stands in for it.
+    #[must_use]
+    pub fn workload(&self) -> Option<(&'i str, &'i str)> {
+        let record = self.image.cold.pods.get(self.index);
+        let workload = self.image.cold.workloads.checked(record.workload)?;
+        Some((self.image.string(workload.kind), self.image.string(workload.name)))
+    }
+
+    /// A number that is the same for two pods only if no policy of the image can
+    /// tell them apart, their addresses aside.
+    #[must_use]
+    pub fn class(&self) -> u32 {
+        self.image.cold.pods.get(self.index).place
+    }
+}
+
+impl fmt::Display for PodRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace(), self.name())
+    }
+}
+
+impl<'i> Image<'i> {
+    /// The pod of that name.
+    #[must_use]
+    pub fn pod(&'i self, namespace: &str, name: &str) -> Option<PodRef<'i>> {
+        let index = find_pod(self, namespace, name)?;
+        Some(PodRef { image: self, index })
+    }
+
+    /// All pods, by namespace and name.
+    pub fn pods(&'i self) -> impl ExactSizeIterator<Item = PodRef<'i>> {
+        (0..self.cold.pods.len() as u32).map(|index| PodRef { image: self, index })
+    }
+
+    /// The connections that two endpoints stand for: one for each pair of their
+    /// addresses of one family. An endpoint without an address pairs with every
+    /// address of the other.
+    ///
+    /// There is none where both have addresses and share no family.
+    #[must_use]
+    pub fn pairs(&'i self, source: Endpoint<'i>, destination: Endpoint<'i>) -> Pairs<'i> {
+        Pairs {
+            image: self,
+            ends: [source, destination],
+            next: [0, 0],
+        }
+    }
+
+    /// The verdict of all pairs together: what every one of them allows.
+    ///
+    /// `None` where there is no pair.
+    #[must_use]
+    pub fn verdict_between(
+        &'i self,
+        source: Endpoint<'i>,
+        destination: Endpoint<'i>,
+        protocol: Protocol,
+        port: u16,
+    ) -> Option<Verdict> {
+        self.pairs(source, destination)
+            .map(|pair| pair.verdict(protocol, port))
+            .reduce(|all, one| {
+                Verdict::new(all.egress() && one.egress(), all.ingress() && one.ingress())
+            })
+    }
+}
+
+impl<'i> Endpoint<'i> {
+    fn address(&self, index: usize) -> Option<IpAddr> {
+        match self {
+            Endpoint::Address(address) => (index == 0).then_some(*address),
+            Endpoint::Pod(pod) => pod.addresses().nth(index),
+            Endpoint::Described(pod) => pod.addresses.get(index).copied(),
+        }
+    }
+
+    /// The end at one of its addresses, or without if it has none.
+    fn party(&self, image: &'i Image<'i>, index: usize) -> Option<Party<'i>> {
+        match (self, self.address(index)) {
+            (Endpoint::Described(pod), Some(address)) => Some(Party::described(pod, Some(address))),
+            (Endpoint::Described(pod), None) if index == 0 => Some(Party::described(pod, None)),
+            (_, Some(address)) => Some(Party::at(image, address)),
+            (Endpoint::Pod(pod), None) if index == 0 => Some(Party::without_address(image, pod.index)),
+            _ => None,
+        }
+    }
+}
+
+/// The pairs of two endpoints; see [`Image::pairs`].
+#[derive(Clone)]
+pub struct Pairs<'i> {
+    image: &'i Image<'i>,
+    ends: [Endpoint<'i>; 2],
+    /// The indices of the next addresses.
+    next: [usize; 2],
+}
+
+impl<'i> Iterator for Pairs<'i> {
+    type Item = Pair<'i>;
+
+    fn next(&mut self) -> Option<Pair<'i>> {
+        loop {
+            let [source, destination] = self.ends;
+            let from = source.party(self.image, self.next[0])?;
+            let Some(to) = destination.party(self.image, self.next[1]) else {
+                self.next = [self.next[0] + 1, 0];
+                continue;
+            };
+            self.next[1] += 1;
+            let families = [from.address, to.address].map(|address| address.map(Family::of));
+            if let [Some(a), Some(b)] = families
+                && a != b
+            {
+                continue;
+            }
+            return Some(Pair { image: self.image, source: from, destination: to });
+        }
+    }
+}
+
+/// A source and a destination, each with one address or none.
+#[derive(Clone, Copy)]
+pub struct Pair<'i> {
+    pub(crate) image: &'i Image<'i>,
+    pub(crate) source: Party<'i>,
+    pub(crate) destination: Party<'i>,
+}
+
+impl<'i> Pair<'i> {
+    pub(crate) fn of_addresses(image: &'i Image<'i>, source: IpAddr, destination: IpAddr) -> Pair<'i> {
+        Pair {
+            image,
+            source: Party::at(image, source),
+            destination: Party::at(image, destination),
+        }
+    }
+
+    /// The address of the source, if it has one.
+    #[must_use]
+    pub fn source(&self) -> Option<IpAddr> {
+        self.source.address
+    }
+
+    /// The address of the destination, if it has one.
+    #[must_use]
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.destination.address
+    }
+
+    /// May a connection from the source to the destination pass?
+    #[must_use]
+    pub fn verdict(&self, protocol: Protocol, port: u16) -> Verdict {
+        let key = PortKey::new(protocol, port);
+        let looked_up = match (self.place(&self.source), self.place(&self.destination)) {
+            _ if self.source.is_same_pod(&self.destination) => None,
+            (Some(source), Some(destination)) => self.image.look_up(source, destination, key),
+            _ => None,
+        };
+        looked_up.unwrap_or_else(|| self.interpret(key))
+    }
+
+    /// The place of an end that the image knows.
+    fn place(&self, party: &Party<'i>) -> Option<Place> {
+        match (party.identity, party.address) {
+            (Identity::Pod(PodParty::Described(_)), _) => None,
+            (Identity::Node(_) | Identity::External, None) => None,
+            (Identity::Pod(PodParty::Known(pod)), None) => {
+                Some(Place(self.image.cold.pods.get(pod).place))
+            }
+            (_, Some(address)) => Some(self.image.place(address)),
+        }
+    }
+
+    pub(crate) fn interpret(&self, key: PortKey) -> Verdict {
+        let [egress, ingress] = self
+            .cases(key)
+            .map(|case| case.decide(&mut Assumed::default()).is_allowed());
+        Verdict::new(egress, ingress)
+    }
+
+    /// Egress and ingress.
+    pub(crate) fn cases(&self, key: PortKey) -> [Case<'i>; 2] {
+        let case = |direction, subject, peer| Case { image: self.image, direction, subject, peer, key };
+        [
+            case(Direction::Egress, self.source, self.destination),
+            case(Direction::Ingress, self.destination, self.source),
+        ]
+    }
+
+    /// The pair as a connection, if both ends have an address.
+    #[must_use]
+    pub fn connection(&self, protocol: Protocol, port: u16) -> Option<Connection> {
+        Some(Connection {
+            source: canonical(self.source.address?),
+            destination: canonical(self.destination.address?),
+            protocol,
+            port,
+        })
+    }
+}

@@ -1,0 +1,284 @@
+//! Who stands at an end of a connection. SEMANTICS, "Who an address is".
+
+use core::net::IpAddr;
+
+use super::labels::Labels;
+use crate::address::{canonical, from_bits, to_bits, unmapped};
+use crate::image::Image;
+use crate::image::tables::*;
+use crate::model::{NamedPort, Pod};
+use crate::protocol::PortKey;
+
+/// An end of a connection: one address, or none.
+#[derive(Clone, Copy)]
+pub(crate) struct Party<'i> {
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) identity: Identity<'i>,
+}
+
+/// What an address is.
+#[derive(Clone, Copy)]
+pub(crate) enum Identity<'i> {
+    /// A pod.
+    Pod(PodParty<'i>),
+    /// A node, with its index if a Node object states the address.
+    Node(Option<u32>),
+    /// Anything else.
+    External,
+}
+
+/// A pod, of the image or of the question.
+#[derive(Clone, Copy)]
+pub(crate) enum PodParty<'i> {
+    /// An index in `PODS`.
+    Known(u32),
+    /// A pod that may not exist.
+    Described(&'i Pod<'i>),
+}
+
+impl<'i> Party<'i> {
+    /// Who an address is.
+    pub(crate) fn at(image: &Image<'i>, address: IpAddr) -> Party<'i> {
+        let address = canonical(address);
+        let identity = match holder(image, address) {
+            Some(pod) => Identity::Pod(PodParty::Known(pod)),
+            None => node_at(image, address),
+        };
+        Party { address: Some(address), identity }
+    }
+
+    /// A pod of the image, as an endpoint without an address.
+    pub(crate) fn without_address(image: &Image<'i>, pod: u32) -> Party<'i> {
+        let flags = image.cold.pods.get(pod).flags;
+        let identity = if flags & pod_flags::HOST_NETWORK != 0 {
+            Identity::Node(None)
+        } else if flags & pod_flags::ENDED != 0 {
+            Identity::External
+        } else {
+            Identity::Pod(PodParty::Known(pod))
+        };
+        Party { address: None, identity }
+    }
+
+    /// A pod of a question.
+    pub(crate) fn described(pod: &'i Pod<'i>, address: Option<IpAddr>) -> Party<'i> {
+        let identity = if pod.host_network {
+            Identity::Node(None)
+        } else if pod.phase.has_ended() {
+            Identity::External
+        } else {
+            Identity::Pod(PodParty::Described(pod))
+        };
+        Party { address: address.map(canonical), identity }
+    }
+
+    /// The pod that stands here.
+    pub(crate) fn pod(&self) -> Option<PodParty<'i>> {
+        match self.identity {
+            Identity::Pod(pod) => Some(pod),
+            Identity::Node(_) | Identity::External => None,
+        }
+    }
+
+    /// Whether both are one and the same pod.
+    pub(crate) fn is_same_pod(&self, other: &Party<'i>) -> bool {
+        match (self.pod(), other.pod()) {
+            (Some(PodParty::Known(a)), Some(PodParty::Known(b))) => a == b,
+            (Some(PodParty::Described(a)), Some(PodParty::Described(b))) => {
+                core::ptr::eq(a, b)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The pod that holds an address.
+fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
+    let bits = to_bits(address);
+    let pod = match unmapped(bits) {
+        Some(v4) => {
+            let claims = image.cold.claims_v4;
+            let at = claims.partition_point(|claim| claim.address < v4);
+            claims.checked(at).filter(|claim| claim.address == v4)?.pod
+        }
+        None => {
+            let claims = image.cold.claims_v6;
+            let at = claims.partition_point(|claim| claim.address < bits);
+            claims.checked(at).filter(|claim| claim.address == bits)?.pod
+        }
+    };
+    (pod & VOID_CLAIM == 0).then_some(pod)
+}
+
+/// The addresses that a pod of the image states, whoever holds them.
+pub(crate) fn stated_addresses<'i>(image: &Image<'i>, pod: u32) -> impl Iterator<Item = IpAddr> + Clone + use<'i> {
+    let PodRecord { claims, claims_len, .. } = image.cold.pods.get(pod);
+    let (v4, v6) = (image.cold.claims_v4, image.cold.claims_v6);
+    image.cold.pod_claims.range(claims, claims_len).map(move |claim| {
+        if claim & CLAIM_V6 == 0 {
+            IpAddr::V4(v4.get(claim).address.into())
+        } else {
+            from_bits(v6.get(claim & !CLAIM_V6).address)
+        }
+    })
+}
+
+/// What an address that no pod holds is.
+fn node_at<'i>(image: &Image<'i>, address: IpAddr) -> Identity<'i> {
+    match node_records(image, address).next() {
+        Some(NodeAddressRecord { node: NONE, .. }) => Identity::Node(None),
+        Some(NodeAddressRecord { node, .. }) => Identity::Node(Some(node)),
+        None => Identity::External,
+    }
+}
+
+/// The records of a node address.
+fn node_records<'i>(image: &Image<'i>, address: IpAddr) -> impl Iterator<Item = NodeAddressRecord> + use<'i> {
+    let bits = to_bits(address);
+    let records = image.cold.node_addresses;
+    let at = records.partition_point(|record| record.address < bits);
+    records
+        .range(at, u32::MAX)
+        .take_while(move |record| record.address == bits)
+}
+
+/// The nodes whose objects state an address.
+pub(crate) fn nodes_at<'i>(image: &Image<'i>, address: IpAddr) -> impl Iterator<Item = NodeRecord> + use<'i> {
+    let nodes = image.cold.nodes;
+    node_records(image, address)
+        .filter(|record| record.node != NONE)
+        .map(move |record| nodes.get(record.node))
+}
+
+impl<'i> PodParty<'i> {
+    /// The namespace, if the image knows it.
+    pub(crate) fn namespace(self, image: &Image<'i>) -> Option<u32> {
+        match self {
+            PodParty::Known(pod) => Some(image.cold.pods.get(pod).namespace),
+            PodParty::Described(pod) => find_namespace(image, &pod.namespace),
+        }
+    }
+
+    pub(crate) fn namespace_name(self, image: &Image<'i>) -> &'i str {
+        match self {
+            PodParty::Known(pod) => {
+                let namespace = image.cold.pods.get(pod).namespace;
+                image.string(image.cold.namespaces.get(namespace).name)
+            }
+            PodParty::Described(pod) => &pod.namespace,
+        }
+    }
+
+    pub(crate) fn name(self, image: &Image<'i>) -> &'i str {
+        match self {
+            PodParty::Known(pod) => image.string(image.cold.pods.get(pod).name),
+            PodParty::Described(pod) => &pod.name,
+        }
+    }
+
+    pub(crate) fn namespace_labels(self, image: &Image<'i>) -> Labels<'i> {
+        match self.namespace(image) {
+            Some(namespace) => {
+                let record = image.cold.namespaces.get(namespace);
+                Labels::Stored { first: record.labels, len: record.labels_len }
+            }
+            None => Labels::NameOnly(self.namespace_name(image)),
+        }
+    }
+
+    /// Whether no Namespace object told the labels of the namespace.
+    pub(crate) fn namespace_is_only_named(self, image: &Image<'i>) -> bool {
+        self.namespace(image)
+            .is_none_or(|namespace| image.cold.namespaces.get(namespace).given == 0)
+    }
+
+    pub(crate) fn labels(self, image: &Image<'i>) -> Labels<'i> {
+        match self {
+            PodParty::Known(pod) => {
+                let facts = image.cold.facts.get(image.cold.pods.get(pod).facts);
+                Labels::Stored { first: facts.labels, len: facts.labels_len }
+            }
+            PodParty::Described(pod) => Labels::Given(&pod.labels),
+        }
+    }
+
+    /// Whether the pod calls a port by a name (a string of the image).
+    pub(crate) fn names_port(self, image: &Image<'i>, name: u32, key: PortKey) -> bool {
+        let Some((protocol, number)) = key.parts() else { return false };
+        match self {
+            PodParty::Known(pod) => {
+                let facts = image.cold.facts.get(image.cold.pods.get(pod).facts);
+                let protocol_port = u32::from(protocol.0) << 16 | u32::from(number);
+                image
+                    .cold
+                    .named_ports
+                    .range(facts.ports, facts.ports_len)
+                    .any(|port| port == NamedPortRecord { name, protocol_port })
+            }
+            PodParty::Described(pod) => {
+                let name = image.string(name);
+                pod.ports.iter().any(|port: &NamedPort<'_>| {
+                    *port.name == *name && port.protocol == protocol && port.number == number
+                })
+            }
+        }
+    }
+
+    /// Whether an address that is no pod's belongs to the pod's own node.
+    ///
+    /// SEMANTICS: a pod's own node is its `hostIP`/`hostIPs` and the addresses of
+    /// the Node that its `spec.nodeName` names.
+    pub(crate) fn own_node_has(self, image: &Image<'i>, address: IpAddr) -> bool {
+        let bits = to_bits(address);
+        match self {
+            PodParty::Known(pod) => {
+                let own = image.cold.own_nodes.get(image.cold.pods.get(pod).own_node);
+                image
+                    .cold
+                    .addresses
+                    .range(own.addresses, own.addresses_len)
+                    .any(|record| record.address == bits)
+            }
+            PodParty::Described(pod) => {
+                let of_node = || {
+                    nodes_at(image, address).any(|node| *image.string(node.name) == *pod.node_name)
+                };
+                pod.host_addresses.iter().any(|host| canonical(*host) == address)
+                    || (!pod.node_name.is_empty() && of_node())
+            }
+        }
+    }
+
+    /// Whether nothing is known of the pod's own node.
+    pub(crate) fn own_node_is_unknown(self, image: &Image<'i>) -> bool {
+        match self {
+            PodParty::Known(pod) => image.cold.pods.get(pod).own_node == 0,
+            PodParty::Described(pod) => {
+                let knows_node = || {
+                    let mut nodes = image.cold.nodes.iter();
+                    nodes.any(|node| *image.string(node.name) == *pod.node_name)
+                };
+                pod.host_addresses.is_empty() && !knows_node()
+            }
+        }
+    }
+}
+
+/// The index of a namespace.
+pub(crate) fn find_namespace(image: &Image<'_>, name: &str) -> Option<u32> {
+    let namespaces = image.cold.namespaces;
+    let at = namespaces.partition_point(|namespace| image.string(namespace.name) < name);
+    namespaces
+        .checked(at)
+        .filter(|namespace| image.string(namespace.name) == name)
+        .map(|_| at)
+}
+
+/// The index of a pod.
+pub(crate) fn find_pod(image: &Image<'_>, namespace: &str, name: &str) -> Option<u32> {
+    let namespace = find_namespace(image, namespace)?;
+    let pods = image.cold.pods;
+    let key = |pod: &PodRecord| (pod.namespace, image.string(pod.name));
+    let at = pods.partition_point(|pod| key(&pod) < (namespace, name));
+    pods.checked(at).filter(|pod| key(pod) == (namespace, name)).map(|_| at)
+}
