@@ -13,6 +13,8 @@ mod cluster;
 mod compile;
 pub mod explain;
 mod image;
+#[cfg(feature = "std")]
+pub mod manifest;
 pub mod model;
 mod protocol;
 mod verdict;

@@ -88,13 +88,15 @@ impl Gates {
             }
         })?;
         let every_named_port = every_named_port(arena, known)?;
-        let mark = arena.mark();
         let words = chunks_per_row * CHUNK_WORDS;
+        // In front of all scratch, where `decide` can read it.
+        let twins = arena.list(words as usize)?;
+        let mark = arena.mark();
         let mut maker = Maker {
             known,
             classes,
             intervals,
-            twins: arena.scratch(words as usize)?,
+            twins,
             state: State::new(arena, words)?,
             words,
             gates,

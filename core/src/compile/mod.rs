@@ -116,6 +116,7 @@ impl From<OutOfMemory> for CompileError {
 
 /// What compiling came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 #[non_exhaustive]
 pub struct CompileReport {
     /// The length of the image in bytes.

@@ -5,6 +5,8 @@
 //! allocates nothing, and it costs a verdict nothing.
 
 mod display;
+#[cfg(feature = "serde")]
+mod serialize;
 
 use crate::image::Image;
 use crate::image::tables::{NONE, PolicyKind, PolicyRecord, RuleRecord};

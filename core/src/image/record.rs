@@ -62,7 +62,8 @@ impl Field for u128 {
 
     #[inline(always)]
     fn put<'a>(self, words: &mut impl Iterator<Item = &'a mut [u8; 4]>) {
-        for (word, bytes) in words.zip(self.to_be_bytes().as_chunks::<4>().0) {
+        // Not `zip` alone: it would take a fifth word before it saw that there is no fifth chunk.
+        for (word, bytes) in words.take(4).zip(self.to_be_bytes().as_chunks::<4>().0) {
             *word = *bytes;
         }
     }

@@ -1,0 +1,68 @@
+//! `netpolicy compile`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use netpolicy::CompileReport;
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::input::{Compiled, Manifests};
+use crate::output::{self, Format};
+
+/// Compile manifests into an image
+///
+/// Exit status: 0 done; 1 done, but some objects had errors and were left out; 2
+/// not done.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    manifests: Manifests,
+
+    /// Where to write the image
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+
+    /// How to write the report
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'r> {
+    #[serde(flatten)]
+    report: &'r CompileReport,
+    errors: usize,
+    skipped: &'r BTreeMap<String, usize>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let Compiled { image, report, errors, skipped } = arguments.manifests.compile()?;
+    fs::write(&arguments.out, image.as_bytes())
+        .with_context(|| format!("cannot write {}", arguments.out.display()))?;
+    match arguments.output {
+        Format::Json => output::json(&Report { report: &report, errors, skipped: &skipped })?,
+        Format::Text => {
+            output::line(&format!(
+                "{}: {} bytes; {} pods, {} policies, {} namespaces; {} classes, {} rows",
+                arguments.out.display(),
+                report.image_bytes,
+                report.pods,
+                report.policies,
+                report.namespaces,
+                report.classes,
+                report.rows,
+            ))?;
+            if report.interpreted_gates != 0 {
+                output::line(&format!(
+                    "{} of {} subjects did not fit the table budget, and are interpreted",
+                    report.interpreted_gates, report.gates
+                ))?;
+            }
+        }
+    }
+    Ok(if errors == 0 { Outcome::Good } else { Outcome::Bad })
+}

@@ -1,0 +1,138 @@
+//! The ends of a question: `10.0.3.7`, `web/frontend`, `web:app=frontend`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+use netpolicy::model::{Label, NamedPort, Pod};
+use netpolicy::{Endpoint, Image, PodRef, Protocol};
+
+/// An end as it was written.
+#[derive(Debug, Clone)]
+pub(crate) enum EndpointArgument {
+    Address(IpAddr),
+    /// A pod or a workload.
+    Name { namespace: String, name: String },
+    /// A pod that need not exist.
+    Described(Box<Pod<'static>>),
+}
+
+impl FromStr for EndpointArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse() {
+            return Ok(EndpointArgument::Address(address));
+        }
+        if let Some((namespace, description)) = text.split_once(':') {
+            return describe(namespace, description).map(EndpointArgument::Described);
+        }
+        match text.split_once('/') {
+            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+                Ok(EndpointArgument::Name {
+                    namespace: namespace.to_owned(),
+                    name: name.to_owned(),
+                })
+            }
+            _ => Err(format!(
+                "{text:?} is no endpoint: write an address, namespace/name of a pod or workload, \
+                 or namespace:key=value,… for a pod that need not exist"
+            )),
+        }
+    }
+}
+
+/// Reads `key=value,…,@name=8080/TCP` as labels and named ports.
+fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, String> {
+    let mut labels = Vec::new();
+    let mut ports = Vec::new();
+    for part in description.split(',').filter(|part| !part.is_empty()) {
+        let (key, value) = part
+            .split_once('=')
+            .ok_or_else(|| format!("{part:?}: write key=value for a label, @name=port for a named port"))?;
+        match key.strip_prefix('@') {
+            None => labels.push(Label::new(key.to_owned(), value.to_owned())),
+            Some(name) => {
+                let (number, protocol) = value.split_once('/').unwrap_or((value, "TCP"));
+                ports.push(NamedPort {
+                    name: name.to_owned().into(),
+                    protocol: protocol.parse::<Protocol>().map_err(|error| format!("{part:?}: {error}"))?,
+                    number: number.parse().map_err(|_| format!("{part:?}: not a port number"))?,
+                });
+            }
+        }
+    }
+    Ok(Box::new(Pod {
+        namespace: namespace.to_owned().into(),
+        labels: labels.into(),
+        ports: ports.into(),
+        ..Pod::default()
+    }))
+}
+
+impl fmt::Display for EndpointArgument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EndpointArgument::Address(address) => address.fmt(f),
+            EndpointArgument::Name { namespace, name } => write!(f, "{namespace}/{name}"),
+            EndpointArgument::Described(pod) => write!(f, "a pod of {}", &*pod.namespace),
+        }
+    }
+}
+
+impl EndpointArgument {
+    /// What the argument stands for: one endpoint, or for a workload one of each
+    /// kind of its pods that the policies can tell apart.
+    pub(crate) fn resolve<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>> {
+        match self {
+            EndpointArgument::Address(address) => Ok(vec![Endpoint::Address(*address)]),
+            EndpointArgument::Described(pod) => Ok(vec![Endpoint::Described(pod)]),
+            EndpointArgument::Name { namespace, name } => {
+                if let Some(pod) = image.pod(namespace, name) {
+                    return Ok(vec![Endpoint::Pod(pod)]);
+                }
+                let pods = pods_of_workload(image, namespace, name);
+                if pods.is_empty() {
+                    bail!("no pod or workload {namespace}/{name}{}", similar(image, namespace, name));
+                }
+                Ok(pods.into_iter().map(Endpoint::Pod).collect())
+            }
+        }
+    }
+}
+
+/// The pods of a workload: one for each class and set of families of address, since
+/// others could not get another answer.
+fn pods_of_workload<'i>(image: &'i Image<'i>, namespace: &str, name: &str) -> Vec<PodRef<'i>> {
+    let mut kinds = Vec::new();
+    let mut pods = Vec::new();
+    let of_workload = |pod: &PodRef<'_>| {
+        pod.namespace() == namespace && pod.workload().is_some_and(|(_, workload)| workload == name)
+    };
+    for pod in image.pods().filter(of_workload) {
+        let families: Vec<_> = pod.addresses().map(netpolicy::Family::of).collect();
+        let kind = (pod.class(), families);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+            pods.push(pod);
+        }
+    }
+    pods
+}
+
+/// A hint at what may have been meant.
+fn similar(image: &Image<'_>, namespace: &str, name: &str) -> String {
+    let elsewhere = image.pods().find(|pod| {
+        pod.namespace() != namespace
+            && (pod.name() == name || pod.workload().is_some_and(|(_, workload)| workload == name))
+    });
+    if let Some(pod) = elsewhere {
+        return format!("; there is one in namespace {}", pod.namespace());
+    }
+    let inside = image.pods().find(|pod| pod.namespace() == namespace);
+    match inside {
+        Some(pod) => format!("; namespace {namespace} has {pod}, among others"),
+        None => format!(": there are no pods in namespace {namespace}"),
+    }
+}

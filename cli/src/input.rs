@@ -1,0 +1,172 @@
+//! What is asked about: manifests (`-f`) or an image, and the options.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use netpolicy::manifest::{Diagnostic, Loaded, Loader, Severity};
+use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode};
+use netpolicy::{CompileReport, ImageBuf};
+
+use crate::progress;
+
+/// Manifests, and what else there is to know.
+#[derive(Args)]
+pub(crate) struct Manifests {
+    /// A manifest, a folder of manifests, or - for standard input; may be repeated
+    #[arg(short = 'f', long = "filename", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// What a domain name resolves to; may be repeated
+    #[arg(long = "domain", value_name = "NAME=ADDRESS[,ADDRESS…]", value_parser = domain)]
+    domains: Vec<DomainName<'static>>,
+
+    #[command(flatten)]
+    choices: Choices,
+}
+
+/// The choices that the APIs leave open.
+#[derive(Args)]
+#[command(next_help_heading = "Choices that the APIs leave open")]
+struct Choices {
+    /// What selection by a NetworkPolicy makes final
+    #[arg(long, value_enum, default_value_t = Isolation::PerDirection)]
+    isolation: Isolation,
+
+    /// Traffic to a pod from its own node, in the NetworkPolicy tier
+    #[arg(long, value_enum, default_value_t = OwnNodeChoice::Allow)]
+    own_node_ingress: OwnNodeChoice,
+
+    /// Traffic of a pod to its own node, in the NetworkPolicy tier
+    #[arg(long, value_enum, default_value_t = OwnNodeChoice::Evaluate)]
+    own_node_egress: OwnNodeChoice,
+
+    /// Whether an ipBlock matches the addresses of pods
+    #[arg(long, value_enum, default_value_t = Switch::Yes)]
+    ip_block_selects_pods: Switch,
+
+    /// How many MiB the decision tables may take; what does not fit is interpreted
+    #[arg(long, value_name = "MIB", default_value_t = Options::DEFAULT_TABLE_BUDGET >> 20)]
+    table_budget: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Isolation {
+    /// The directions in which some policy isolates the pod
+    PerDirection,
+    /// Both directions of a pod that is selected in either
+    EitherDirection,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OwnNodeChoice {
+    /// Always allowed
+    Allow,
+    /// Evaluated like any other
+    Evaluate,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Switch {
+    Yes,
+    No,
+}
+
+fn domain(text: &str) -> Result<DomainName<'static>, String> {
+    let (name, addresses) = text.split_once('=').ok_or("write NAME=ADDRESS")?;
+    let address = |text: &str| text.parse::<IpAddr>().map_err(|_| format!("{text:?} is not an IP address"));
+    let addresses = addresses.split(',').map(address).collect::<Result<Vec<_>, _>>()?;
+    Ok(DomainName {
+        name: name.to_owned().into(),
+        addresses: addresses.into(),
+    })
+}
+
+impl Manifests {
+    /// The options of an image.
+    pub(crate) fn options(&self) -> Options {
+        let own_node = |choice| match choice {
+            OwnNodeChoice::Allow => OwnNode::Allowed,
+            OwnNodeChoice::Evaluate => OwnNode::Evaluated,
+        };
+        let Choices { isolation, own_node_ingress, own_node_egress, ip_block_selects_pods, table_budget } =
+            self.choices;
+        Options {
+            isolation: match isolation {
+                Isolation::PerDirection => IsolationScope::PerDirection,
+                Isolation::EitherDirection => IsolationScope::EitherDirection,
+            },
+            own_node_ingress: own_node(own_node_ingress),
+            own_node_egress: own_node(own_node_egress),
+            ip_block_selects_pods: matches!(ip_block_selects_pods, Switch::Yes),
+            table_budget: table_budget << 20,
+        }
+    }
+
+    /// Reads all manifests.
+    pub(crate) fn load(&self) -> Result<Loaded> {
+        if self.paths.is_empty() {
+            bail!("no manifests: name some with -f PATH, or give them on standard input with -f -");
+        }
+        let mut loader = Loader::default();
+        for path in &self.paths {
+            progress::say(&format!("reading {}", path.display()));
+            loader.read_path(path);
+        }
+        for domain in &self.domains {
+            loader.domain_name(domain.clone());
+        }
+        progress::clear();
+        Ok(loader.finish())
+    }
+
+    /// Reads all manifests, tells what is wrong with them on standard error, and
+    /// compiles them.
+    pub(crate) fn compile(&self) -> Result<Compiled> {
+        let loaded = self.load()?;
+        tell(&loaded.diagnostics);
+        let errors = loaded.errors().count();
+        progress::say(&format!("compiling {} objects", loaded.objects));
+        let (image, report) = loaded.cluster.compile(&self.options())?;
+        progress::clear();
+        Ok(Compiled { image, report, errors, skipped: loaded.skipped })
+    }
+}
+
+/// An image, and what compiling it came to.
+pub(crate) struct Compiled {
+    pub(crate) image: ImageBuf,
+    pub(crate) report: CompileReport,
+    /// How many errors the manifests had.
+    pub(crate) errors: usize,
+    pub(crate) skipped: BTreeMap<String, usize>,
+}
+
+/// Writes diagnostics to standard error, a line each.
+pub(crate) fn tell(diagnostics: &[Diagnostic]) {
+    let mut stderr = std::io::stderr().lock();
+    for diagnostic in diagnostics {
+        let _ = writeln!(stderr, "{diagnostic}");
+    }
+}
+
+/// How many of the diagnostics are errors, and how many are warnings.
+pub(crate) fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
+    let errors = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .count();
+    (errors, diagnostics.len() - errors)
+}
+
+/// Opens an image from a file, and makes sure that it is what was compiled.
+pub(crate) fn open_image(path: &PathBuf) -> Result<ImageBuf> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let image = ImageBuf::open(bytes).with_context(|| path.display().to_string())?;
+    image.image().verify_checksum().with_context(|| path.display().to_string())?;
+    Ok(image)
+}

@@ -1,0 +1,234 @@
+//! `netpolicy vectors`: conformance vectors, as other implementations run them.
+//!
+//! A vector states manifests and probes, `[source, destination, protocol, port,
+//! expect]`. A pod stands for each of its addresses, and the expectation holds for
+//! every pair of addresses of one family.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use netpolicy::manifest::{Diagnostic, Loader};
+use netpolicy::model::Options;
+use netpolicy::{Endpoint, Image, Protocol};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::output::{self, Format};
+use crate::{Outcome, progress};
+
+/// Run conformance vectors
+///
+/// Exit status: 0 all passed, 1 some failed, 2 a vector could not be read.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Vector files, or folders of them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+
+    /// How to write the results
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// A vector.
+#[derive(Deserialize)]
+pub struct Vector {
+    /// One line, unique in its folder.
+    pub name: String,
+    /// The objects.
+    pub manifests: Vec<Value>,
+    /// The questions, with the verdicts that must come out.
+    pub probes: Vec<Probe>,
+}
+
+/// A question: source, destination, protocol, port, and the expected verdict.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Probe(pub String, pub String, pub ProtocolName, pub Option<u16>, pub Expected);
+
+/// A protocol by name or number.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum ProtocolName {
+    /// An IANA number.
+    Number(u8),
+    /// A name.
+    Name(String),
+}
+
+/// The verdict of both ends together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expected {
+    /// The connection may pass.
+    Allow,
+    /// It may not.
+    Deny,
+}
+
+/// A verdict that came out otherwise, or not at all.
+#[derive(Debug, Serialize)]
+pub struct Mismatch {
+    /// The file of the vector.
+    pub file: String,
+    /// Its name.
+    pub vector: String,
+    /// The probe.
+    pub probe: String,
+    /// What came out, and why.
+    pub found: String,
+}
+
+/// What running some vectors came to. Every probe is one verdict.
+#[derive(Debug, Default, Serialize)]
+pub struct Results {
+    /// The probes with the expected verdict.
+    pub passed: usize,
+    /// The probes with another, or none.
+    pub failed: usize,
+    /// The failed ones.
+    pub mismatches: Vec<Mismatch>,
+}
+
+/// Reads a vector, JSON or YAML.
+///
+/// # Errors
+/// If the file cannot be read, or is no vector.
+pub fn read(path: &Path) -> Result<Vector> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let is_json = text.trim_start().starts_with('{');
+    let vector = if is_json {
+        serde_json::from_str(&text).map_err(anyhow::Error::from)
+    } else {
+        serde_saphyr::from_str(&text).map_err(|error| anyhow!("{error}"))
+    };
+    vector.with_context(|| format!("{} is no vector", path.display()))
+}
+
+/// The vector files of a path: itself, or what is in the folder and its folders.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if matches!(extension, Some("json" | "yaml" | "yml")) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+impl Vector {
+    /// Runs every probe; `file` names the vector in mismatches. Returns what was
+    /// wrong with the manifests, too.
+    ///
+    /// # Errors
+    /// If the manifests cannot be compiled.
+    pub fn run(&self, file: &str, results: &mut Results) -> Result<Vec<Diagnostic>> {
+        let mut loader = Loader::default();
+        for (index, manifest) in self.manifests.iter().enumerate() {
+            loader.read_text(&format!("{file}#manifests[{index}]"), &manifest.to_string());
+        }
+        let loaded = loader.finish();
+        let (image, _) = loaded.cluster.compile(&Options::default())?;
+        let image = image.image();
+        for probe in &self.probes {
+            match probe.check(&image) {
+                Ok(()) => results.passed += 1,
+                Err(found) => {
+                    results.failed += 1;
+                    results.mismatches.push(Mismatch {
+                        file: file.to_owned(),
+                        vector: self.name.clone(),
+                        probe: probe.to_string(),
+                        found,
+                    });
+                }
+            }
+        }
+        Ok(loaded.diagnostics)
+    }
+}
+
+impl std::fmt::Display for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Probe(source, destination, protocol, port, expected) = self;
+        let protocol = match protocol {
+            ProtocolName::Number(number) => number.to_string(),
+            ProtocolName::Name(name) => name.clone(),
+        };
+        write!(f, "{source} -> {destination} {protocol}")?;
+        if let Some(port) = port {
+            write!(f, " {port}")?;
+        }
+        write!(f, ", expected {expected:?}")
+    }
+}
+
+impl Probe {
+    fn check(&self, image: &Image<'_>) -> Result<(), String> {
+        let Probe(source, destination, protocol, port, expected) = self;
+        let protocol = match protocol {
+            ProtocolName::Number(number) => Protocol(*number),
+            ProtocolName::Name(name) => name.parse().map_err(|_| format!("unknown protocol {name:?}"))?,
+        };
+        let source = endpoint(image, source)?;
+        let destination = endpoint(image, destination)?;
+        // Where two pods share no family there is no pair, and nothing to hold.
+        for pair in image.pairs(source, destination) {
+            let port = port.unwrap_or(0);
+            let verdict = pair.verdict(protocol, port);
+            if verdict.is_allowed() != (*expected == Expected::Allow) {
+                return Err(format!("{:#}", pair.explain(protocol, port)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn endpoint<'i>(image: &'i Image<'i>, text: &str) -> Result<Endpoint<'i>, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(Endpoint::Address(address));
+    }
+    let pod = text.split_once('/').and_then(|(namespace, name)| image.pod(namespace, name));
+    pod.map(Endpoint::Pod).ok_or_else(|| format!("no pod {text:?}"))
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let mut files = Vec::new();
+    for path in &arguments.paths {
+        files.extend(self::files(path)?);
+    }
+    let mut results = Results::default();
+    for (index, path) in files.iter().enumerate() {
+        progress::say(&format!("vector {} of {}", index + 1, files.len()));
+        let file = path.display().to_string();
+        let before = results.mismatches.len();
+        let diagnostics = read(path)?.run(&file, &mut results)?;
+        progress::clear();
+        crate::input::tell(&diagnostics);
+        if arguments.output == Format::Text {
+            for mismatch in results.mismatches.iter().skip(before) {
+                let Mismatch { file, vector, probe, found } = mismatch;
+                output::line(&format!("{file}: {vector}: {probe}\n  {}", found.replace('\n', "\n  ")))?;
+            }
+        }
+    }
+    progress::clear();
+    match arguments.output {
+        Format::Json => output::json(&results)?,
+        Format::Text => output::line(&format!("{} passed, {} failed", results.passed, results.failed))?,
+    }
+    Ok(if results.failed == 0 { Outcome::Good } else { Outcome::Bad })
+}

@@ -1,0 +1,335 @@
+//! Manifests: YAML and JSON as people write them and `kubectl get` prints them,
+//! read into a [`Cluster`].
+//!
+//! A text is a stream of documents, each an object, a `List` kind or a list of
+//! objects. What is wrong with one of them is told with file, line and field
+//! path, and costs only that one.
+
+mod cluster_policy;
+mod diagnostic;
+mod field;
+mod files;
+mod json;
+mod meta;
+mod network_policy;
+mod objects;
+mod pod;
+mod scalar;
+mod tape;
+mod workload;
+mod yaml;
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub use diagnostic::{Diagnostic, Severity};
+
+use field::{Field, Mistake, Mistakes};
+use meta::Meta;
+use tape::{Kind, Mark, Node, Tape};
+use workload::{Controller, Owned};
+use yaml::SyntaxError;
+
+use crate::Cluster;
+use crate::model::{DomainName, Source};
+
+/// Reads manifests into a cluster.
+///
+/// ```
+/// use netpolicy::manifest::Loader;
+///
+/// let mut loader = Loader::default();
+/// loader.read_text("web.yaml", "
+/// apiVersion: networking.k8s.io/v1
+/// kind: NetworkPolicy
+/// metadata: {name: deny-all}
+/// spec:
+///   podSelektor: {}
+/// ");
+/// let loaded = loader.finish();
+/// assert_eq!(
+///     loaded.diagnostics[0].to_string(),
+///     "web.yaml:6:16: error: NetworkPolicy default/deny-all: spec.podSelektor: \
+///      unknown field: did you mean podSelector?",
+/// );
+/// assert!(loaded.cluster.network_policies().is_empty());
+/// ```
+#[derive(Default)]
+pub struct Loader {
+    cluster: Cluster,
+    pods: Vec<Owned>,
+    controllers: Vec<Controller>,
+    diagnostics: Vec<Diagnostic>,
+    skipped: BTreeMap<String, usize>,
+    objects: usize,
+    files: usize,
+}
+
+/// What was read.
+#[derive(Default)]
+pub struct Loaded {
+    /// The objects.
+    pub cluster: Cluster,
+    /// What was wrong, in the order of reading.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many objects of kinds that do not matter here were passed over, by
+    /// `apiVersion` and kind.
+    pub skipped: BTreeMap<String, usize>,
+    /// The number of objects that count, pods that stand in not among them.
+    pub objects: usize,
+    /// The number of files and texts that were read.
+    pub files: usize,
+}
+
+impl Loaded {
+    /// The errors among the diagnostics.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Where a document comes from.
+#[derive(Clone, Copy)]
+struct Origin<'o> {
+    file: &'o str,
+}
+
+impl Loader {
+    /// Reads a text of any number of documents, YAML or JSON. `file` names it in
+    /// messages and explanations.
+    pub fn read_text(&mut self, file: &str, text: &str) {
+        self.files += 1;
+        let origin = Origin { file };
+        let mut tape = Tape::default();
+        if text.trim_start().starts_with(['{', '[']) && self.read_json(origin, text, &mut tape) {
+            return;
+        }
+        let mut documents = yaml::Documents::new(text);
+        while let Some(result) = documents.next(&mut tape) {
+            match result {
+                Ok(()) => self.take_document(origin, &tape),
+                Err(error) => self.refuse_syntax(origin, error),
+            }
+        }
+    }
+
+    /// Reads JSON; false if it is none from the very first value on, and may be
+    /// YAML, which has braces as well.
+    fn read_json(&mut self, origin: Origin<'_>, text: &str, tape: &mut Tape) -> bool {
+        let mut values = json::Values::new(text);
+        let mut is_first = true;
+        while let Some(result) = values.next(tape) {
+            match result {
+                Ok(()) => self.take_document(origin, tape),
+                Err(_) if is_first && !origin.file.ends_with(".json") => return false,
+                Err(error) => self.refuse_syntax(origin, error),
+            }
+            is_first = false;
+        }
+        true
+    }
+
+    /// Tells what a domain name resolves to.
+    pub fn domain_name(&mut self, domain: DomainName<'static>) {
+        self.cluster.insert_domain_name(domain);
+    }
+
+    /// Everything that was read. Controllers without pods are stood in for by a pod
+    /// that has their name, and no address.
+    #[must_use]
+    pub fn finish(self) -> Loaded {
+        let Loader { mut cluster, pods, controllers, diagnostics, skipped, objects, files } = self;
+        for pod in workload::pods(pods, controllers) {
+            cluster.insert_pod(pod);
+        }
+        Loaded { cluster, diagnostics, skipped, objects, files }
+    }
+
+    fn refuse_syntax(&mut self, origin: Origin<'_>, error: SyntaxError) {
+        let SyntaxError { mark, message } = error;
+        self.diagnose(origin, Severity::Error, mark, String::new(), String::new(), message);
+    }
+
+    fn diagnose(
+        &mut self,
+        origin: Origin<'_>,
+        severity: Severity,
+        mark: Mark,
+        object: String,
+        path: String,
+        message: String,
+    ) {
+        self.diagnostics.push(Diagnostic {
+            severity,
+            file: origin.file.to_owned(),
+            line: mark.line,
+            column: mark.column,
+            object,
+            path,
+            message,
+        });
+    }
+
+    fn take_document(&mut self, origin: Origin<'_>, tape: &Tape) {
+        let Some(root) = tape.root() else { return };
+        match root.kind() {
+            Kind::List => root.children().for_each(|item| self.take_object(origin, item, None)),
+            Kind::Map => self.take_object(origin, root, None),
+            // An empty document, as a stray `---` makes.
+            Kind::Plain if scalar::resolve(root.text()) == scalar::Scalar::Null => {}
+            Kind::Text | Kind::Plain => {
+                let message = "expected an object, found a string or number".to_owned();
+                self.diagnose(origin, Severity::Error, root.mark(), String::new(), String::new(), message);
+            }
+        }
+    }
+
+    /// Takes an object. Items of a list of one kind need not state theirs, which is
+    /// `of_list` then: `apiVersion` and kind.
+    fn take_object(&mut self, origin: Origin<'_>, node: Node<'_>, of_list: Option<(&str, &str)>) {
+        let stated = |name| {
+            let mut pairs = node.pairs();
+            let (_, value) = pairs.find(|(key, _)| key.text() == name)?;
+            matches!(value.kind(), Kind::Text | Kind::Plain).then(|| value.text())
+        };
+        let (api_version, kind) = match (stated("apiVersion"), stated("kind"), of_list) {
+            (Some(api_version), Some(kind), _) => (api_version, kind),
+            (_, _, Some(of_list)) => of_list,
+            (None, None, None) => {
+                *self.skipped.entry("(no object)".to_owned()).or_default() += 1;
+                return;
+            }
+            (api_version, _, None) => {
+                let missing = if api_version.is_none() { "apiVersion" } else { "kind" };
+                let message = "is required".to_owned();
+                self.diagnose(origin, Severity::Error, node.mark(), String::new(), missing.to_owned(), message);
+                return;
+            }
+        };
+        if let Some(item_kind) = kind.strip_suffix("List")
+            && let Some((_, items)) = node.pairs().find(|(key, _)| key.text() == "items")
+        {
+            let of_list = (!item_kind.is_empty()).then_some((api_version, item_kind));
+            items.children().for_each(|item| self.take_object(origin, item, of_list));
+            return;
+        }
+        self.take_kind(origin, node, api_version, kind);
+    }
+
+    fn take_kind(&mut self, origin: Origin<'_>, node: Node<'_>, api_version: &str, kind: &str) {
+        use cluster_policy::Kind::{Admin, BaselineAdmin, Cluster};
+        let mistakes = Mistakes::default();
+        let object = Field::root(node, &mistakes);
+        let source = Source {
+            file: origin.file.to_owned().into(),
+            line: node.mark().line,
+        };
+        let cluster_kind = match (api_version, kind) {
+            ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy") => Some(Admin),
+            ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy") => Some(BaselineAdmin),
+            ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy") => Some(Cluster),
+            _ => None,
+        };
+        let name;
+        let mut replaced = None;
+        if let Some(cluster_kind) = cluster_kind {
+            let (meta, policy) = cluster_policy::cluster_policy(&object, cluster_kind, source);
+            name = object_name(kind, None, &meta);
+            if !mistakes.has_errors()
+                && let Some(policy) = policy
+            {
+                match self.cluster.insert_cluster_policy(policy) {
+                    Ok(old) => replaced = old.map(|old| old.source),
+                    Err(error) => object.refuse(error),
+                }
+            }
+        } else if let Some(controller_kind) = workload::controller_kind(api_version, kind) {
+            let (meta, controller) = workload::controller(&object, controller_kind);
+            name = object_name(kind, Some(&meta.namespace), &meta);
+            if !mistakes.has_errors() {
+                self.controllers.push(controller);
+            }
+        } else {
+            match (api_version, kind) {
+                ("networking.k8s.io/v1", "NetworkPolicy") => {
+                    let (meta, policy) = network_policy::network_policy(&object, source);
+                    name = object_name(kind, Some(&meta.namespace), &meta);
+                    if !mistakes.has_errors() {
+                        replaced = self.cluster.insert_network_policy(policy).map(|old| old.source);
+                    }
+                }
+                ("v1", "Namespace") => {
+                    let (meta, namespace) = objects::namespace(&object);
+                    name = object_name(kind, None, &meta);
+                    if !mistakes.has_errors() {
+                        replaced = self.cluster.insert_namespace(namespace).map(|_| Source::default());
+                    }
+                }
+                ("v1", "Node") => {
+                    let (meta, node) = objects::node(&object);
+                    name = object_name(kind, None, &meta);
+                    if !mistakes.has_errors() {
+                        replaced = self.cluster.insert_node(node).map(|_| Source::default());
+                    }
+                }
+                ("v1", "Pod") => {
+                    let (meta, pod) = pod::pod(&object);
+                    name = object_name(kind, Some(&meta.namespace), &meta);
+                    if !mistakes.has_errors() {
+                        self.pods.push(Owned { pod, owner: meta.owner });
+                    }
+                }
+                _ => return self.skip(origin, node, api_version, kind),
+            }
+        }
+        if let Some(other) = replaced {
+            let place = if other.file.is_empty() {
+                String::new()
+            } else {
+                format!(", the other is at {}:{}", &*other.file, other.line)
+            };
+            object.warn(format_args!("is given twice: this one counts{place}"));
+        }
+        self.objects += usize::from(!mistakes.has_errors());
+        for Mistake { mark, path, message, is_warning } in mistakes.into_vec() {
+            let severity = if is_warning { Severity::Warning } else { Severity::Error };
+            self.diagnose(origin, severity, mark, name.clone(), path, message);
+        }
+    }
+
+    /// Passes over an object of a kind that does not matter. One that looks like a
+    /// policy, and is none that is known here, does matter.
+    fn skip(&mut self, origin: Origin<'_>, node: Node<'_>, api_version: &str, kind: &str) {
+        const GROUPS: [(&str, &str); 4] = [
+            ("NetworkPolicy", "networking.k8s.io/v1"),
+            ("AdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
+            ("BaselineAdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
+            ("ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
+        ];
+        *self.skipped.entry(format!("{api_version} {kind}")).or_default() += 1;
+        let Some((_, expected)) = GROUPS.iter().find(|(known, _)| *known == kind) else { return };
+        let group = |version: &str| version.split_once('/').map(|(group, _)| group.to_owned());
+        let is_ours = group(api_version) == group(expected)
+            || matches!(api_version, "extensions/v1beta1" | "v1");
+        let (severity, message) = if is_ours {
+            (Severity::Error, format!("{api_version:?}: not a version that is known here: use {expected}"))
+        } else {
+            (Severity::Warning, format!("{api_version:?}: a policy of another API, which does not count here"))
+        };
+        self.diagnose(origin, severity, node.mark(), kind.to_owned(), "apiVersion".to_owned(), message);
+    }
+}
+
+/// Kind, namespace and name, as messages have them.
+fn object_name(kind: &str, namespace: Option<&str>, meta: &Meta) -> String {
+    let name = if meta.name.is_empty() { "(no name)" } else { &meta.name };
+    match namespace {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    }
+}

@@ -1,0 +1,235 @@
+//! Workloads: what runs pods, and stands in for them where none are given.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::field::Field;
+use super::meta::{Meta, Owner};
+use super::pod::{PodSpec, template, unscheduled};
+use crate::model::{Pod, Workload};
+
+/// A controller, with the pods that it would start.
+#[derive(Debug)]
+pub(super) struct Controller {
+    kind: &'static str,
+    namespace: String,
+    name: String,
+    owner: Option<Owner>,
+    /// A pod as the template describes it.
+    pod: Pod<'static>,
+}
+
+/// The kinds of controller, with their `apiVersion`s.
+const KINDS: [(&str, &str); 7] = [
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+    ("apps/v1", "ReplicaSet"),
+    ("v1", "ReplicationController"),
+    ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
+];
+
+/// The kind, if an object of that type is a controller.
+pub(super) fn controller_kind(api_version: &str, kind: &str) -> Option<&'static str> {
+    let known = KINDS.iter().find(|known| **known == (api_version, kind));
+    known.map(|(_, kind)| *kind)
+}
+
+/// Reads a controller.
+pub(super) fn controller(object: &Field<'_, '_>, kind: &'static str) -> (Meta, Controller) {
+    let mut fields = object.fields();
+    let meta = Meta::read(&mut fields);
+    let (template, spec) = fields
+        .require("spec")
+        .map(|spec| self::spec(&spec, kind, meta.admitted))
+        .unwrap_or_default();
+    fields.ignore(&["status"]);
+    fields.finish_admitted(meta.admitted);
+    let pod = unscheduled(
+        &Meta {
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+            ..template
+        },
+        spec,
+    );
+    let controller = Controller {
+        kind,
+        namespace: meta.namespace.clone(),
+        name: meta.name.clone(),
+        owner: meta.owner.clone(),
+        pod,
+    };
+    (meta, controller)
+}
+
+/// Reads `spec` down to the pod template.
+fn spec(field: &Field<'_, '_>, kind: &str, admitted: bool) -> (Meta, PodSpec) {
+    let mut fields = field.fields();
+    let result = if kind == "CronJob" {
+        let job = fields.require("jobTemplate").map(|field| {
+            let mut fields = field.fields();
+            fields.ignore(&["metadata"]);
+            let result = fields.require("spec").map(|field| spec(&field, "Job", admitted));
+            fields.finish_admitted(admitted);
+            result.unwrap_or_default()
+        });
+        job.unwrap_or_default()
+    } else {
+        let field = fields.require("template");
+        field.map(|field| template(&field, admitted)).unwrap_or_default()
+    };
+    // The fields of the controllers' specs in Kubernetes 1.37.
+    fields.ignore(match kind {
+        "Deployment" => &[
+            "minReadySeconds",
+            "paused",
+            "progressDeadlineSeconds",
+            "replicas",
+            "revisionHistoryLimit",
+            "selector",
+            "strategy",
+        ],
+        "StatefulSet" => &[
+            "minReadySeconds",
+            "ordinals",
+            "persistentVolumeClaimRetentionPolicy",
+            "podManagementPolicy",
+            "replicas",
+            "revisionHistoryLimit",
+            "selector",
+            "serviceName",
+            "updateStrategy",
+            "volumeClaimTemplates",
+        ],
+        "DaemonSet" => &["minReadySeconds", "revisionHistoryLimit", "selector", "updateStrategy"],
+        "ReplicaSet" => &["minReadySeconds", "replicas", "selector"],
+        "ReplicationController" => &["minReadySeconds", "replicas", "selector", "templateRef"],
+        "Job" => &[
+            "activeDeadlineSeconds",
+            "backoffLimit",
+            "backoffLimitPerIndex",
+            "completionMode",
+            "completions",
+            "failedJobsLimit",
+            "failedPodsLimit",
+            "managedBy",
+            "manualSelector",
+            "maxFailedIndexes",
+            "parallelism",
+            "podFailurePolicy",
+            "podReplacementPolicy",
+            "scheduling",
+            "selector",
+            "successPolicy",
+            "suspend",
+            "ttlSecondsAfterFinished",
+        ],
+        "CronJob" => &[
+            "concurrencyPolicy",
+            "failedJobsHistoryLimit",
+            "schedule",
+            "startingDeadlineSeconds",
+            "successfulJobsHistoryLimit",
+            "suspend",
+            "timeZone",
+        ],
+        _ => &[],
+    });
+    fields.finish_admitted(admitted);
+    result
+}
+
+/// A pod that was given, and what owns it.
+pub(super) struct Owned {
+    pub(super) pod: Pod<'static>,
+    pub(super) owner: Option<Owner>,
+}
+
+/// Namespace, kind and name.
+type Key = (String, String, String);
+
+fn hasher() -> ahash::RandomState {
+    ahash::RandomState::with_seeds(1, 2, 3, 4)
+}
+
+/// Tells each pod what runs it, and adds a pod for each controller that has none.
+///
+/// A controller that is itself run by another (the ReplicaSet of a Deployment, the
+/// Job of a CronJob) goes by that one's name.
+pub(super) fn pods(owned: Vec<Owned>, controllers: Vec<Controller>) -> Vec<Pod<'static>> {
+    let owners = Owners::new(&controllers);
+    let mut with_pods: HashSet<Key, ahash::RandomState> = HashSet::with_hasher(hasher());
+    let mut names: HashSet<(String, String), ahash::RandomState> = HashSet::with_hasher(hasher());
+    let mut pods = Vec::with_capacity(owned.len() + controllers.len());
+    for Owned { mut pod, owner } in owned {
+        if let Some(owner) = owner {
+            let hash = pod.labels.iter().find(|label| &*label.key == "pod-template-hash");
+            let root = owners.root_of_pod(&pod.namespace, owner, hash.map(|label| &*label.value));
+            with_pods.insert((String::from(&*pod.namespace), root.kind.clone(), root.name.clone()));
+            pod.workload = Some(Workload { kind: root.kind.into(), name: root.name.into() });
+        }
+        names.insert((String::from(&*pod.namespace), String::from(&*pod.name)));
+        pods.push(pod);
+    }
+    // What runs others comes first, so that its own template is the one that counts.
+    let (run, roots): (Vec<_>, Vec<_>) = controllers.into_iter().partition(|controller| controller.owner.is_some());
+    for controller in roots.into_iter().chain(run) {
+        let Controller { kind, namespace, name, owner, mut pod } = controller;
+        let own = Owner { kind: kind.into(), name };
+        let root = owners.root(&namespace, owner.unwrap_or(own));
+        if !with_pods.insert((namespace.clone(), root.kind.clone(), root.name.clone())) {
+            continue;
+        }
+        // Two controllers of different kinds may share a name, and so may a pod.
+        let mut name = root.name.clone();
+        if !names.insert((namespace.clone(), name.clone())) {
+            name = format!("{name}-{}", root.kind.to_ascii_lowercase());
+            names.insert((namespace, name.clone()));
+        }
+        pod.name = name.into();
+        pod.workload = Some(Workload { kind: root.kind.into(), name: root.name.into() });
+        pods.push(pod);
+    }
+    pods
+}
+
+/// Who runs whom among the controllers.
+struct Owners {
+    of: HashMap<Key, Owner, ahash::RandomState>,
+}
+
+impl Owners {
+    fn new(controllers: &[Controller]) -> Owners {
+        let mut of = HashMap::with_hasher(hasher());
+        for Controller { kind, namespace, name, owner, .. } in controllers {
+            if let Some(owner) = owner {
+                of.insert((namespace.clone(), String::from(*kind), name.clone()), owner.clone());
+            }
+        }
+        Owners { of }
+    }
+
+    /// What runs a controller, or the controller itself.
+    fn root(&self, namespace: &str, owner: Owner) -> Owner {
+        let key = (String::from(namespace), owner.kind.clone(), owner.name.clone());
+        self.of.get(&key).cloned().unwrap_or(owner)
+    }
+
+    /// The same for the owner of a pod.
+    fn root_of_pod(&self, namespace: &str, owner: Owner, template_hash: Option<&str>) -> Owner {
+        // The ReplicaSet of a Deployment is called after it and the template's hash,
+        // whether it was given or not.
+        let deployment = template_hash
+            .filter(|_| owner.kind == "ReplicaSet")
+            .and_then(|hash| owner.name.strip_suffix(hash)?.strip_suffix('-'));
+        match deployment {
+            Some(name) => Owner { kind: "Deployment".into(), name: name.into() },
+            None => self.root(namespace, owner),
+        }
+    }
+}
