@@ -1,12 +1,12 @@
 //! `netpolicy check`.
 
 use anyhow::Result;
-use netpolicy::manifest::Diagnostic;
+use netpolicy::Diagnostic;
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::input::{Manifests, count};
 use crate::output::{self, Format};
+use crate::{Outcome, progress};
 
 /// Load everything, and print every error and warning
 ///
@@ -37,7 +37,11 @@ struct Findings<'f> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let loaded = arguments.manifests.load()?;
-    let diagnostics = loaded.diagnostics;
+    progress::say("checking");
+    let (image, _) = loaded.cluster.compile(&arguments.manifests.options())?;
+    let mut diagnostics = loaded.diagnostics;
+    diagnostics.extend(netpolicy::check::check(&image.image()));
+    progress::clear();
     let (errors, warnings) = count(&diagnostics);
     match arguments.output {
         Format::Json => output::json(&Findings {
@@ -50,6 +54,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         Format::Text => {
             for diagnostic in &diagnostics {
                 output::line(&diagnostic.to_string())?;
+            }
+            let skipped: usize = loaded.skipped.values().sum();
+            output::line(&format!(
+                "{} objects, {errors} errors, {warnings} warnings; {skipped} objects of other kinds skipped",
+                loaded.objects
+            ))?;
+            if loaded.cluster.pods().is_empty() {
+                output::line(
+                    "no pods or workloads were given, so what selectors select was not checked",
+                )?;
             }
         }
     }

@@ -40,11 +40,20 @@ struct Report<'r> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let Compiled { image, report, errors, skipped } = arguments.manifests.compile()?;
+    let Compiled {
+        image,
+        report,
+        errors,
+        skipped,
+    } = arguments.manifests.compile()?;
     fs::write(&arguments.out, image.as_bytes())
         .with_context(|| format!("cannot write {}", arguments.out.display()))?;
     match arguments.output {
-        Format::Json => output::json(&Report { report: &report, errors, skipped: &skipped })?,
+        Format::Json => output::json(&Report {
+            report: &report,
+            errors,
+            skipped: &skipped,
+        })?,
         Format::Text => {
             output::line(&format!(
                 "{}: {} bytes; {} pods, {} policies, {} namespaces; {} classes, {} rows",
@@ -64,5 +73,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             }
         }
     }
-    Ok(if errors == 0 { Outcome::Good } else { Outcome::Bad })
+    Ok(if errors == 0 {
+        Outcome::Good
+    } else {
+        Outcome::Bad
+    })
 }

@@ -13,7 +13,10 @@ use netpolicy::{Endpoint, Image, PodRef, Protocol};
 pub(crate) enum EndpointArgument {
     Address(IpAddr),
     /// A pod or a workload.
-    Name { namespace: String, name: String },
+    Name {
+        namespace: String,
+        name: String,
+    },
     /// A pod that need not exist.
     Described(Box<Pod<'static>>),
 }
@@ -29,7 +32,9 @@ impl FromStr for EndpointArgument {
             return describe(namespace, description).map(EndpointArgument::Described);
         }
         match text.split_once('/') {
-            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Some((namespace, name))
+                if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
+            {
                 Ok(EndpointArgument::Name {
                     namespace: namespace.to_owned(),
                     name: name.to_owned(),
@@ -48,17 +53,21 @@ fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, Str
     let mut labels = Vec::new();
     let mut ports = Vec::new();
     for part in description.split(',').filter(|part| !part.is_empty()) {
-        let (key, value) = part
-            .split_once('=')
-            .ok_or_else(|| format!("{part:?}: write key=value for a label, @name=port for a named port"))?;
+        let (key, value) = part.split_once('=').ok_or_else(|| {
+            format!("{part:?}: write key=value for a label, @name=port for a named port")
+        })?;
         match key.strip_prefix('@') {
             None => labels.push(Label::new(key.to_owned(), value.to_owned())),
             Some(name) => {
                 let (number, protocol) = value.split_once('/').unwrap_or((value, "TCP"));
                 ports.push(NamedPort {
                     name: name.to_owned().into(),
-                    protocol: protocol.parse::<Protocol>().map_err(|error| format!("{part:?}: {error}"))?,
-                    number: number.parse().map_err(|_| format!("{part:?}: not a port number"))?,
+                    protocol: protocol
+                        .parse::<Protocol>()
+                        .map_err(|error| format!("{part:?}: {error}"))?,
+                    number: number
+                        .parse()
+                        .map_err(|_| format!("{part:?}: not a port number"))?,
                 });
             }
         }
@@ -94,7 +103,10 @@ impl EndpointArgument {
                 }
                 let pods = pods_of_workload(image, namespace, name);
                 if pods.is_empty() {
-                    bail!("no pod or workload {namespace}/{name}{}", similar(image, namespace, name));
+                    bail!(
+                        "no pod or workload {namespace}/{name}{}",
+                        similar(image, namespace, name)
+                    );
                 }
                 Ok(pods.into_iter().map(Endpoint::Pod).collect())
             }

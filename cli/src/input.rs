@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use netpolicy::manifest::{Diagnostic, Loaded, Loader, Severity};
+use netpolicy::manifest::{Loaded, Loader};
 use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode};
-use netpolicy::{CompileReport, ImageBuf};
+use netpolicy::{CompileReport, Diagnostic, ImageBuf, Severity};
 
 use crate::progress;
 
@@ -78,8 +78,14 @@ enum Switch {
 
 fn domain(text: &str) -> Result<DomainName<'static>, String> {
     let (name, addresses) = text.split_once('=').ok_or("write NAME=ADDRESS")?;
-    let address = |text: &str| text.parse::<IpAddr>().map_err(|_| format!("{text:?} is not an IP address"));
-    let addresses = addresses.split(',').map(address).collect::<Result<Vec<_>, _>>()?;
+    let address = |text: &str| {
+        text.parse::<IpAddr>()
+            .map_err(|_| format!("{text:?} is not an IP address"))
+    };
+    let addresses = addresses
+        .split(',')
+        .map(address)
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(DomainName {
         name: name.to_owned().into(),
         addresses: addresses.into(),
@@ -93,8 +99,13 @@ impl Manifests {
             OwnNodeChoice::Allow => OwnNode::Allowed,
             OwnNodeChoice::Evaluate => OwnNode::Evaluated,
         };
-        let Choices { isolation, own_node_ingress, own_node_egress, ip_block_selects_pods, table_budget } =
-            self.choices;
+        let Choices {
+            isolation,
+            own_node_ingress,
+            own_node_egress,
+            ip_block_selects_pods,
+            table_budget,
+        } = self.choices;
         Options {
             isolation: match isolation {
                 Isolation::PerDirection => IsolationScope::PerDirection,
@@ -133,7 +144,12 @@ impl Manifests {
         progress::say(&format!("compiling {} objects", loaded.objects));
         let (image, report) = loaded.cluster.compile(&self.options())?;
         progress::clear();
-        Ok(Compiled { image, report, errors, skipped: loaded.skipped })
+        Ok(Compiled {
+            image,
+            report,
+            errors,
+            skipped: loaded.skipped,
+        })
     }
 }
 
@@ -167,6 +183,9 @@ pub(crate) fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
 pub(crate) fn open_image(path: &PathBuf) -> Result<ImageBuf> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let image = ImageBuf::open(bytes).with_context(|| path.display().to_string())?;
-    image.image().verify_checksum().with_context(|| path.display().to_string())?;
+    image
+        .image()
+        .verify_checksum()
+        .with_context(|| path.display().to_string())?;
     Ok(image)
 }

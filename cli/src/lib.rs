@@ -62,7 +62,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             // Help and version are no errors; clap knows which stream is whose.
             let _ = error.print();
             let failed = error.use_stderr();
-            return if failed { Outcome::Unanswered } else { Outcome::Good }.into();
+            return if failed {
+                Outcome::Unanswered
+            } else {
+                Outcome::Good
+            }
+            .into();
         }
     };
     let result = match arguments.command {

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use netpolicy::manifest::{Diagnostic, Loader};
+use netpolicy::manifest::Loader;
 use netpolicy::model::Options;
-use netpolicy::{Endpoint, Image, Protocol};
+use netpolicy::{Diagnostic, Endpoint, Image, Protocol};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -44,7 +44,13 @@ pub struct Vector {
 
 /// A question: source, destination, protocol, port, and the expected verdict.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Probe(pub String, pub String, pub ProtocolName, pub Option<u16>, pub Expected);
+pub struct Probe(
+    pub String,
+    pub String,
+    pub ProtocolName,
+    pub Option<u16>,
+    pub Expected,
+);
 
 /// A protocol by name or number.
 #[derive(Debug, Clone, Deserialize)]
@@ -95,7 +101,8 @@ pub struct Results {
 /// # Errors
 /// If the file cannot be read, or is no vector.
 pub fn read(path: &Path) -> Result<Vector> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let is_json = text.trim_start().starts_with('{');
     let vector = if is_json {
         serde_json::from_str(&text).map_err(anyhow::Error::from)
@@ -181,7 +188,9 @@ impl Probe {
         let Probe(source, destination, protocol, port, expected) = self;
         let protocol = match protocol {
             ProtocolName::Number(number) => Protocol(*number),
-            ProtocolName::Name(name) => name.parse().map_err(|_| format!("unknown protocol {name:?}"))?,
+            ProtocolName::Name(name) => name
+                .parse()
+                .map_err(|_| format!("unknown protocol {name:?}"))?,
         };
         let source = endpoint(image, source)?;
         let destination = endpoint(image, destination)?;
@@ -201,8 +210,11 @@ fn endpoint<'i>(image: &'i Image<'i>, text: &str) -> Result<Endpoint<'i>, String
     if let Ok(address) = text.parse() {
         return Ok(Endpoint::Address(address));
     }
-    let pod = text.split_once('/').and_then(|(namespace, name)| image.pod(namespace, name));
-    pod.map(Endpoint::Pod).ok_or_else(|| format!("no pod {text:?}"))
+    let pod = text
+        .split_once('/')
+        .and_then(|(namespace, name)| image.pod(namespace, name));
+    pod.map(Endpoint::Pod)
+        .ok_or_else(|| format!("no pod {text:?}"))
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
@@ -220,15 +232,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         crate::input::tell(&diagnostics);
         if arguments.output == Format::Text {
             for mismatch in results.mismatches.iter().skip(before) {
-                let Mismatch { file, vector, probe, found } = mismatch;
-                output::line(&format!("{file}: {vector}: {probe}\n  {}", found.replace('\n', "\n  ")))?;
+                let Mismatch {
+                    file,
+                    vector,
+                    probe,
+                    found,
+                } = mismatch;
+                output::line(&format!(
+                    "{file}: {vector}: {probe}\n  {}",
+                    found.replace('\n', "\n  ")
+                ))?;
             }
         }
     }
     progress::clear();
     match arguments.output {
         Format::Json => output::json(&results)?,
-        Format::Text => output::line(&format!("{} passed, {} failed", results.passed, results.failed))?,
+        Format::Text => output::line(&format!(
+            "{} passed, {} failed",
+            results.passed, results.failed
+        ))?,
     }
-    Ok(if results.failed == 0 { Outcome::Good } else { Outcome::Bad })
+    Ok(if results.failed == 0 {
+        Outcome::Good
+    } else {
+        Outcome::Bad
+    })
 }

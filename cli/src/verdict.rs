@@ -14,7 +14,10 @@ use crate::output::{self, Format};
 
 /// Ask whether a connection may pass, and why
 ///
-/// Exit status: 0 allowed, 1 denied, 2 the question could not be answered.
+/// The options --from, --to, --port and --protocol may be repeated: every combination
+/// is asked, and answered on a line that begins with allow or deny.
+///
+/// Exit status: 0 all allowed, 1 something denied, 2 a question could not be answered.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -26,20 +29,24 @@ pub(crate) struct Arguments {
 
     /// Where the connection comes from: an address, namespace/name of a pod or
     /// workload, or namespace:key=value,… for a pod that need not exist
-    #[arg(long, value_name = "ENDPOINT")]
-    from: EndpointArgument,
+    #[arg(long, value_name = "ENDPOINT", required = true)]
+    from: Vec<EndpointArgument>,
 
     /// Where it goes. A described pod may have named ports: @name=8080/TCP
-    #[arg(long, value_name = "ENDPOINT")]
-    to: EndpointArgument,
+    #[arg(long, value_name = "ENDPOINT", required = true)]
+    to: Vec<EndpointArgument>,
 
     /// The destination port; not for protocols without ports
     #[arg(long)]
-    port: Option<u16>,
+    port: Vec<u16>,
 
     /// TCP, UDP, SCTP, ICMP, ICMPv6, or the number of an IP protocol
     #[arg(long, default_value = "TCP")]
-    protocol: Protocol,
+    protocol: Vec<Protocol>,
+
+    /// Exit with 0 also where something is denied
+    #[arg(long)]
+    exit_zero: bool,
 
     /// Show every policy that was consulted, tier by tier, with file and line
     #[arg(long)]
@@ -56,67 +63,113 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         None => arguments.manifests.compile()?.image,
     };
     let image = image.image();
-    let port = match (arguments.port, arguments.protocol.has_ports()) {
-        (Some(port), true) => port,
-        (None, true) => bail!("{} needs a port: say which with --port", arguments.protocol),
-        (Some(_), false) => bail!("{} has no ports: leave out --port", arguments.protocol),
-        (None, false) => 0,
-    };
-    let explanations = explain(&image, arguments, port)?;
-    let is_allowed = explanations.iter().all(|explanation| explanation.verdict().is_allowed());
-    match arguments.output {
-        Format::Json => write_json(&explanations, is_allowed)?,
-        Format::Text => write_text(&explanations, is_allowed, arguments.explain)?,
-    }
-    Ok(if is_allowed { Outcome::Good } else { Outcome::Bad })
-}
-
-/// Explains every pair of addresses that the ends stand for. Of those that come to
-/// the same verdict in both directions, the first speaks for all.
-fn explain<'i>(image: &'i Image<'i>, arguments: &'i Arguments, port: u16) -> Result<Vec<Explanation<'i>>> {
-    let sources = arguments.from.resolve(image)?;
-    let destinations = arguments.to.resolve(image)?;
-    let mut explanations: Vec<Explanation<'_>> = Vec::new();
-    for source in &sources {
-        for destination in &destinations {
-            for pair in image.pairs(*source, *destination) {
-                let explanation = pair.explain(arguments.protocol, port);
-                let is_new = explanations.iter().all(|other| other.verdict() != explanation.verdict());
-                if is_new {
-                    explanations.push(explanation);
-                }
+    let mut answers = Vec::new();
+    for (protocol, port) in ports(arguments)? {
+        for from in &arguments.from {
+            for to in &arguments.to {
+                answers.push(Answer::new(&image, from, to, protocol, port)?);
             }
         }
     }
-    if explanations.is_empty() {
-        bail!("{} and {} have no addresses of one family", arguments.from, arguments.to);
+    match arguments.output {
+        Format::Text => answers
+            .iter()
+            .try_for_each(|answer| answer.write(arguments.explain))?,
+        // One question, one object.
+        Format::Json => match answers.as_slice() {
+            [answer] => output::json(answer)?,
+            answers => output::json(&answers)?,
+        },
     }
-    // What is denied matters most.
-    explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
-    Ok(explanations)
+    let all_allowed = answers.iter().all(Answer::is_allowed);
+    Ok(if all_allowed || arguments.exit_zero {
+        Outcome::Good
+    } else {
+        Outcome::Bad
+    })
 }
 
-fn write_text(explanations: &[Explanation<'_>], is_allowed: bool, in_full: bool) -> Result<()> {
-    for (index, explanation) in explanations.iter().enumerate() {
-        let prefix = match index {
-            0 => "",
-            // Pods of one workload, or addresses of one pod, may differ.
-            _ if is_allowed => "also ",
-            _ => "but for others ",
-        };
-        let text = if in_full { format!("{prefix}{explanation:#}") } else { format!("{prefix}{explanation}") };
-        output::line(&text)?;
+/// The protocols and ports that are asked about.
+fn ports(arguments: &Arguments) -> Result<Vec<(Protocol, u16)>> {
+    let mut ports = Vec::new();
+    for protocol in &arguments.protocol {
+        match (arguments.port.as_slice(), protocol.has_ports()) {
+            ([], true) => bail!("{protocol} needs a port: say which with --port"),
+            ([], false) => ports.push((*protocol, 0)),
+            (_, false) if arguments.protocol.len() == 1 => {
+                bail!("{protocol} has no ports: leave out --port");
+            }
+            (_, false) => ports.push((*protocol, 0)),
+            (given, true) => ports.extend(given.iter().map(|port| (*protocol, *port))),
+        }
     }
-    Ok(())
+    Ok(ports)
 }
 
+/// The answer to one question.
 #[derive(Serialize)]
-struct Answer<'e, 'i> {
+struct Answer<'i> {
     verdict: &'static str,
-    explanations: &'e [Explanation<'i>],
+    /// Of the pairs of addresses that the ends stand for, one for each verdict in
+    /// the two directions; what is denied comes first.
+    explanations: Vec<Explanation<'i>>,
 }
 
-fn write_json(explanations: &[Explanation<'_>], is_allowed: bool) -> Result<()> {
-    let verdict = if is_allowed { "allow" } else { "deny" };
-    output::json(&Answer { verdict, explanations })
+impl<'i> Answer<'i> {
+    fn new(
+        image: &'i Image<'i>,
+        from: &'i EndpointArgument,
+        to: &'i EndpointArgument,
+        protocol: Protocol,
+        port: u16,
+    ) -> Result<Answer<'i>> {
+        let sources = from.resolve(image)?;
+        let destinations = to.resolve(image)?;
+        let ends = sources
+            .iter()
+            .flat_map(|source| destinations.iter().map(move |to| (*source, *to)));
+        let mut explanations: Vec<Explanation<'_>> = Vec::new();
+        for pair in ends.flat_map(|(source, destination)| image.pairs(source, destination)) {
+            let explanation = pair.explain(protocol, port);
+            let is_new = explanations
+                .iter()
+                .all(|other| other.verdict() != explanation.verdict());
+            if is_new {
+                explanations.push(explanation);
+            }
+        }
+        if explanations.is_empty() {
+            bail!("{from} and {to} have no addresses of one family");
+        }
+        explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
+        let is_allowed = explanations
+            .iter()
+            .all(|explanation| explanation.verdict().is_allowed());
+        let verdict = if is_allowed { "allow" } else { "deny" };
+        Ok(Answer {
+            verdict,
+            explanations,
+        })
+    }
+
+    fn is_allowed(&self) -> bool {
+        self.verdict == "allow"
+    }
+
+    fn write(&self, in_full: bool) -> Result<()> {
+        for (index, explanation) in self.explanations.iter().enumerate() {
+            // Pods of one workload, and addresses of one pod, may differ.
+            let prefix = if index == 0 {
+                ""
+            } else {
+                "  other pairs of addresses: "
+            };
+            output::line(&if in_full {
+                format!("{prefix}{explanation:#}")
+            } else {
+                format!("{prefix}{explanation}")
+            })?;
+        }
+        Ok(())
+    }
 }

@@ -205,12 +205,13 @@ impl FromStr for Cidr {
             return Err(Problem::NotACidr);
         }
         let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix: u8 = prefix
-            .parse()
-            .map_err(|_| match prefix.is_empty() {
-                true => Problem::NotACidr,
-                false => Problem::PrefixTooLong { prefix: u8::MAX, bits },
-            })?;
+        let prefix: u8 = prefix.parse().map_err(|_| match prefix.is_empty() {
+            true => Problem::NotACidr,
+            false => Problem::PrefixTooLong {
+                prefix: u8::MAX,
+                bits,
+            },
+        })?;
         Cidr::new(address, prefix)
     }
 }
@@ -276,14 +277,32 @@ mod tests {
 
     #[test]
     fn what_is_no_cidr() {
-        assert_eq!("10.0.0.0".parse::<Cidr>(), Err(Problem::CidrWithoutPrefix { bits: 32 }));
-        assert_eq!("fd00::1".parse::<Cidr>(), Err(Problem::CidrWithoutPrefix { bits: 128 }));
-        for text in ["", "/", "10.0.0/8", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/08", "a/8", "10.0.0.0/-1"] {
+        assert_eq!(
+            "10.0.0.0".parse::<Cidr>(),
+            Err(Problem::CidrWithoutPrefix { bits: 32 })
+        );
+        assert_eq!(
+            "fd00::1".parse::<Cidr>(),
+            Err(Problem::CidrWithoutPrefix { bits: 128 })
+        );
+        for text in [
+            "",
+            "/",
+            "10.0.0/8",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "10.0.0.0/08",
+            "a/8",
+            "10.0.0.0/-1",
+        ] {
             assert_eq!(text.parse::<Cidr>(), Err(Problem::NotACidr), "{text}");
         }
         assert_eq!(
             "10.0.0.0/33".parse::<Cidr>(),
-            Err(Problem::PrefixTooLong { prefix: 33, bits: 32 })
+            Err(Problem::PrefixTooLong {
+                prefix: 33,
+                bits: 32
+            })
         );
         assert!(matches!(
             "10.0.0.0/999".parse::<Cidr>(),

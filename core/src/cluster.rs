@@ -102,7 +102,11 @@ impl<T: Identity> Objects<T> {
         }
         let index = self.all.len() as u32;
         self.all.push(object);
-        let Objects { all, index: table, hasher } = self;
+        let Objects {
+            all,
+            index: table,
+            hasher,
+        } = self;
         table.insert_unique(hash, index, |index| {
             all.get(*index as usize)
                 .map_or(0, |object| hasher.hash_one(object.identity()))
@@ -113,7 +117,10 @@ impl<T: Identity> Objects<T> {
 
 impl Cluster {
     /// Adds a namespace; returns the one it replaces.
-    pub fn insert_namespace(&mut self, namespace: Namespace<'static>) -> Option<Namespace<'static>> {
+    pub fn insert_namespace(
+        &mut self,
+        namespace: Namespace<'static>,
+    ) -> Option<Namespace<'static>> {
         self.namespaces.insert(namespace)
     }
 
@@ -128,7 +135,10 @@ impl Cluster {
     }
 
     /// Adds a NetworkPolicy; returns the one it replaces.
-    pub fn insert_network_policy(&mut self, policy: NetworkPolicy<'static>) -> Option<NetworkPolicy<'static>> {
+    pub fn insert_network_policy(
+        &mut self,
+        policy: NetworkPolicy<'static>,
+    ) -> Option<NetworkPolicy<'static>> {
         self.network_policies.insert(policy)
     }
 
@@ -140,16 +150,21 @@ impl Cluster {
         &mut self,
         policy: ClusterPolicy<'static>,
     ) -> Result<Option<ClusterPolicy<'static>>, CompileError> {
-        policy.check().map_err(|(direction, rule, problem)| CompileError::Invalid {
-            direction,
-            rule,
-            problem,
-        })?;
+        policy
+            .check()
+            .map_err(|(direction, rule, problem)| CompileError::Invalid {
+                direction,
+                rule,
+                problem,
+            })?;
         Ok(self.cluster_policies.insert(policy))
     }
 
     /// Tells what a domain name resolves to; returns what it resolved to before.
-    pub fn insert_domain_name(&mut self, domain: DomainName<'static>) -> Option<DomainName<'static>> {
+    pub fn insert_domain_name(
+        &mut self,
+        domain: DomainName<'static>,
+    ) -> Option<DomainName<'static>> {
         self.domain_names.insert(domain)
     }
 
@@ -185,12 +200,30 @@ impl Cluster {
 
     /// Hands every object to a compiler.
     fn feed(&self, compiler: &mut Compiler<'_>) -> Result<(), CompileError> {
-        self.namespaces.all.iter().try_for_each(|object| compiler.namespace(object))?;
-        self.nodes.all.iter().try_for_each(|object| compiler.node(object))?;
-        self.pods.all.iter().try_for_each(|object| compiler.pod(object))?;
-        self.network_policies.all.iter().try_for_each(|object| compiler.network_policy(object))?;
-        self.cluster_policies.all.iter().try_for_each(|object| compiler.cluster_policy(object))?;
-        self.domain_names.all.iter().try_for_each(|object| compiler.domain_name(object))
+        self.namespaces
+            .all
+            .iter()
+            .try_for_each(|object| compiler.namespace(object))?;
+        self.nodes
+            .all
+            .iter()
+            .try_for_each(|object| compiler.node(object))?;
+        self.pods
+            .all
+            .iter()
+            .try_for_each(|object| compiler.pod(object))?;
+        self.network_policies
+            .all
+            .iter()
+            .try_for_each(|object| compiler.network_policy(object))?;
+        self.cluster_policies
+            .all
+            .iter()
+            .try_for_each(|object| compiler.cluster_policy(object))?;
+        self.domain_names
+            .all
+            .iter()
+            .try_for_each(|object| compiler.domain_name(object))
     }
 
     /// Compiles the cluster, in memory that grows as it needs.
@@ -216,7 +249,11 @@ impl Cluster {
         }
     }
 
-    fn compile_in(&self, memory: &mut [u8], options: &Options) -> Result<(ImageBuf, CompileReport), CompileError> {
+    fn compile_in(
+        &self,
+        memory: &mut [u8],
+        options: &Options,
+    ) -> Result<(ImageBuf, CompileReport), CompileError> {
         let mut compiler = Compiler::new(memory, *options)?;
         self.feed(&mut compiler)?;
         let compiled = compiler.compile()?;

@@ -9,8 +9,12 @@ extern crate std;
 
 mod address;
 #[cfg(feature = "alloc")]
+pub mod check;
+#[cfg(feature = "alloc")]
 mod cluster;
 mod compile;
+#[cfg(feature = "alloc")]
+mod diagnostic;
 pub mod explain;
 mod image;
 #[cfg(feature = "std")]
@@ -23,8 +27,10 @@ pub use address::{Cidr, Family, canonical};
 #[cfg(feature = "alloc")]
 pub use cluster::Cluster;
 pub use compile::{CompileError, CompileReport, Compiled, Compiler};
-pub use image::{Image, OpenError};
+#[cfg(feature = "alloc")]
+pub use diagnostic::{Diagnostic, Severity};
 #[cfg(feature = "alloc")]
 pub use image::ImageBuf;
+pub use image::{Image, OpenError};
 pub use protocol::Protocol;
 pub use verdict::{Connection, Endpoint, Pair, Pairs, PodRef, Verdict};

@@ -77,7 +77,9 @@ impl FromStr for Protocol {
                 return Ok(protocol);
             }
         }
-        text.parse().map(Protocol).map_err(|_| Problem::UnknownProtocol)
+        text.parse()
+            .map(Protocol)
+            .map_err(|_| Problem::UnknownProtocol)
     }
 }
 

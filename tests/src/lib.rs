@@ -1,1 +1,4 @@
 //! What the tests of netpolicy share.
+
+pub mod oracle;
+pub mod worlds;

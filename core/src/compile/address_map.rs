@@ -6,7 +6,9 @@ use super::regions::{Region, Regions};
 use crate::address::{MAPPED_FIRST, MAPPED_LAST, unmapped};
 use crate::image::record::record;
 use crate::image::tables::{HostV6Record, RunV6Record};
-use crate::image::{HostTableV6, NodeKind, SPECIAL, Place, TrieEntry, array_len, node_header, popcount_header};
+use crate::image::{
+    HostTableV6, NodeKind, Place, SPECIAL, TrieEntry, array_len, node_header, popcount_header,
+};
 
 /// From this many entries on an array of 256 is smaller, or not much larger, than
 /// a bitmap and entries, and one load nearer.
@@ -34,11 +36,20 @@ pub(super) struct AddressMap {
 }
 
 impl AddressMap {
-    pub(super) fn new(arena: &mut Arena<'_>, regions: &Regions, classes: &Classes, class_bits: u32) -> Result<Option<AddressMap>> {
+    pub(super) fn new(
+        arena: &mut Arena<'_>,
+        regions: &Regions,
+        classes: &Classes,
+        class_bits: u32,
+    ) -> Result<Option<AddressMap>> {
         let mark = arena.mark();
         let runs = runs_v4(arena, regions, classes, class_bits)?;
         let start = arena.front();
-        let root = if runs.len > WIDE_ROOT_RUNS { NodeKind::Array16 } else { NodeKind::Array8 };
+        let root = if runs.len > WIDE_ROOT_RUNS {
+            NodeKind::Array16
+        } else {
+            NodeKind::Array8
+        };
         let root = Trie { runs, start }.build(arena, root)?;
         let Some(root) = root else { return Ok(None) };
         let trie_v4 = List::new(start, (arena.front() - start) / 4);
@@ -64,11 +75,16 @@ pub(super) fn class_bits(classes: u32) -> u32 {
 /// the place as special.
 pub(super) fn place(class: u32, host: u32, special: bool, class_bits: u32) -> Place {
     let fits = host < SPECIAL >> class_bits;
-    Place::new(class, if fits { host } else { 0 }, special || !fits, class_bits)
+    Place::new(
+        class,
+        if fits { host } else { 0 },
+        special || !fits,
+        class_bits,
+    )
 }
 
 /// The place of a host.
-fn place_of(host: &HostPlace, class_bits: u32) -> Place {
+pub(super) fn place_of(host: &HostPlace, class_bits: u32) -> Place {
     place(host.class, host.host, host.special != 0, class_bits)
 }
 
@@ -80,7 +96,12 @@ fn hosts_v4(view: View<'_>, classes: &Classes) -> List<HostPlace> {
 }
 
 /// Cuts IPv4 wherever the place may change.
-fn runs_v4(arena: &mut Arena<'_>, regions: &Regions, classes: &Classes, class_bits: u32) -> Result<List<RunV4>> {
+fn runs_v4(
+    arena: &mut Arena<'_>,
+    regions: &Regions,
+    classes: &Classes,
+    class_bits: u32,
+) -> Result<List<RunV4>> {
     let hosts = hosts_v4(arena.view(), classes);
     let regions_v4 = regions.of_v4();
     let runs: List<RunV4> = arena.scratch((2 * (hosts.len + regions_v4.len)) as usize)?;
@@ -119,10 +140,22 @@ fn runs_v4(arena: &mut Arena<'_>, regions: &Regions, classes: &Classes, class_bi
                 host += 1;
                 place_of(&at_host, class_bits)
             }
-            None => Place::new(view.get(classes.external, regions.of(view, address)), 0, false, class_bits),
+            None => Place::new(
+                view.get(classes.external, regions.of(view, address)),
+                0,
+                false,
+                class_bits,
+            ),
         };
         if last != Some(place) {
-            arena.set(runs, kept, RunV4 { first, place: place.0 });
+            arena.set(
+                runs,
+                kept,
+                RunV4 {
+                    first,
+                    place: place.0,
+                },
+            );
             kept += 1;
             last = Some(place);
         }
@@ -147,7 +180,14 @@ impl Trie {
 
     /// The entry for the `bits` low bits of the addresses from `base`, whose first
     /// is in run `run`. A node is written behind all nodes that it leads to.
-    fn entry(&self, arena: &mut Arena<'_>, base: u32, bits: u32, kind: NodeKind, run: u32) -> Result<TrieEntry> {
+    fn entry(
+        &self,
+        arena: &mut Arena<'_>,
+        base: u32,
+        bits: u32,
+        kind: NodeKind,
+        run: u32,
+    ) -> Result<TrieEntry> {
         let next_run = |arena: &Arena<'_>, run: u32| {
             (run + 1 < self.runs.len).then(|| arena.get(self.runs, run + 1).first)
         };
@@ -196,7 +236,11 @@ impl Trie {
         } else {
             kind
         };
-        let kept = if kind == NodeKind::Popcount { count } else { entries.len };
+        let kept = if kind == NodeKind::Popcount {
+            count
+        } else {
+            entries.len
+        };
         word(arena, node_header(kind, kept))?;
         let offset = (arena.front() - self.start) / 4;
         if kind == NodeKind::Popcount {
@@ -217,7 +261,12 @@ impl Trie {
 }
 
 /// Cuts IPv6 wherever a region begins or ends.
-fn runs_v6(arena: &mut Arena<'_>, regions: &Regions, classes: &Classes, class_bits: u32) -> Result<List<RunV6Record>> {
+fn runs_v6(
+    arena: &mut Arena<'_>,
+    regions: &Regions,
+    classes: &Classes,
+    class_bits: u32,
+) -> Result<List<RunV6Record>> {
     let regions_v6 = regions.of_v6();
     let runs: List<RunV6Record> = arena.list(2 * regions_v6.len as usize)?;
     let mut len = 0;
@@ -242,7 +291,11 @@ fn runs_v6(arena: &mut Arena<'_>, regions: &Regions, classes: &Classes, class_bi
 }
 
 /// The IPv6 host table and its seed.
-fn hosts_v6(arena: &mut Arena<'_>, classes: &Classes, class_bits: u32) -> Result<(List<HostV6Record>, u32)> {
+fn hosts_v6(
+    arena: &mut Arena<'_>,
+    classes: &Classes,
+    class_bits: u32,
+) -> Result<(List<HostV6Record>, u32)> {
     let v4 = hosts_v4(arena.view(), classes);
     let count = (classes.hosts.len - v4.len) as usize;
     if count == 0 {
@@ -263,9 +316,22 @@ fn hosts_v6(arena: &mut Arena<'_>, classes: &Classes, class_bits: u32) -> Result
 }
 
 /// Fills the table; returns the longest probe.
-fn fill(arena: &mut Arena<'_>, table: List<HostV6Record>, classes: &Classes, class_bits: u32, seed: u32) -> u32 {
+fn fill(
+    arena: &mut Arena<'_>,
+    table: List<HostV6Record>,
+    classes: &Classes,
+    class_bits: u32,
+    seed: u32,
+) -> u32 {
     for index in 0..table.len {
-        arena.set(table, index, HostV6Record { address: 0, place: 0 });
+        arena.set(
+            table,
+            index,
+            HostV6Record {
+                address: 0,
+                place: 0,
+            },
+        );
     }
     let mut longest = 0;
     for index in 0..classes.hosts.len {
@@ -281,7 +347,14 @@ fn fill(arena: &mut Arena<'_>, table: List<HostV6Record>, classes: &Classes, cla
         }
         longest = longest.max(probes);
         let place = place_of(&host, class_bits).0;
-        arena.set(table, slot, HostV6Record { address: host.address, place });
+        arena.set(
+            table,
+            slot,
+            HostV6Record {
+                address: host.address,
+                place,
+            },
+        );
     }
     longest
 }

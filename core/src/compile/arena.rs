@@ -97,17 +97,27 @@ impl<'v> View<'v> {
     #[inline]
     pub(crate) fn get<R: Record>(self, list: List<R>, index: u32) -> R {
         debug_assert!(index < list.len, "record {index} of {}", list.len);
-        self.cells(list).get(index as usize).map_or(R::ZERO, R::decode)
+        self.cells(list)
+            .get(index as usize)
+            .map_or(R::ZERO, R::decode)
     }
 
     /// The index of the first record for which `before` is false, all records for
     /// which it is true standing in front.
-    pub(crate) fn partition_point<R: Record>(self, list: List<R>, mut before: impl FnMut(R) -> bool) -> u32 {
-        self.cells(list).partition_point(|cell| before(R::decode(cell))) as u32
+    pub(crate) fn partition_point<R: Record>(
+        self,
+        list: List<R>,
+        mut before: impl FnMut(R) -> bool,
+    ) -> u32 {
+        self.cells(list)
+            .partition_point(|cell| before(R::decode(cell))) as u32
     }
 
     /// The records of a list.
-    pub(crate) fn iter<R: Record>(self, list: List<R>) -> impl ExactSizeIterator<Item = R> + Clone + use<'v, R> {
+    pub(crate) fn iter<R: Record>(
+        self,
+        list: List<R>,
+    ) -> impl ExactSizeIterator<Item = R> + Clone + use<'v, R> {
         self.cells(list).iter().map(R::decode)
     }
 }
@@ -218,7 +228,8 @@ impl<'m> Arena<'m> {
     pub(crate) fn append_copy(&mut self, start: u32, len: u32) -> Result<()> {
         self.reserve(len as usize)?;
         let start = start as usize;
-        self.memory.copy_within(start..start + len as usize, self.front);
+        self.memory
+            .copy_within(start..start + len as usize, self.front);
         self.front += len as usize;
         Ok(())
     }
@@ -266,16 +277,29 @@ impl<'m> Arena<'m> {
         let (before, middle) = front.split_at_mut(first.start as usize);
         let first = middle.split_at_mut(first.len as usize * A::WIDTH).0;
         let second = rest.split_at_mut(second.len as usize * B::WIDTH).0;
-        (View { bytes: before }, A::cells_mut(first), B::cells_mut(second))
+        (
+            View { bytes: before },
+            A::cells_mut(first),
+            B::cells_mut(second),
+        )
     }
 
     /// Sorts a list by a key of its records.
-    pub(crate) fn sort_by_key<R: Record, K: Ord>(&mut self, list: List<R>, mut key: impl FnMut(R) -> K) {
-        self.cells_mut(list).sort_unstable_by_key(|cell| key(R::decode(cell)));
+    pub(crate) fn sort_by_key<R: Record, K: Ord>(
+        &mut self,
+        list: List<R>,
+        mut key: impl FnMut(R) -> K,
+    ) {
+        self.cells_mut(list)
+            .sort_unstable_by_key(|cell| key(R::decode(cell)));
     }
 
     /// Sorts a list with a comparison that may read what lies in front of it.
-    pub(crate) fn sort_by<R: Record>(&mut self, list: List<R>, mut compare: impl FnMut(View<'_>, R, R) -> Ordering) {
+    pub(crate) fn sort_by<R: Record>(
+        &mut self,
+        list: List<R>,
+        mut compare: impl FnMut(View<'_>, R, R) -> Ordering,
+    ) {
         let (before, cells) = self.split(list);
         cells.sort_unstable_by(|a, b| compare(before, R::decode(a), R::decode(b)));
     }

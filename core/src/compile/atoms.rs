@@ -51,7 +51,10 @@ impl AtomKind {
 
 impl AtomRecord {
     pub(super) fn kind(&self) -> AtomKind {
-        AtomKind::ALL.get(self.kind as usize).copied().unwrap_or(AtomKind::PodsIn)
+        AtomKind::ALL
+            .get(self.kind as usize)
+            .copied()
+            .unwrap_or(AtomKind::PodsIn)
     }
 }
 
@@ -67,7 +70,12 @@ pub(super) struct Atoms {
 }
 
 impl Atoms {
-    pub(super) fn new(arena: &mut Arena<'_>, facts: &Facts, order: &Order, projection: &Projection) -> Result<Atoms> {
+    pub(super) fn new(
+        arena: &mut Arena<'_>,
+        facts: &Facts,
+        order: &Order,
+        projection: &Projection,
+    ) -> Result<Atoms> {
         let mut atoms = Atoms {
             pool: Pool::new(),
             except_lists: Pool::new(),
@@ -75,14 +83,29 @@ impl Atoms {
             peers: arena.list(facts.peers.len() as usize)?,
         };
         for index in 0..order.policies.len {
-            let policy = facts.policies.get(arena.view(), arena.get(order.policies, index));
+            let policy = facts
+                .policies
+                .get(arena.view(), arena.get(order.policies, index));
             let subject = if policy.subject_namespaces == NONE {
-                atoms.atom(arena, AtomKind::PodsIn, policy.namespace, policy.subject_pods)?
+                atoms.atom(
+                    arena,
+                    AtomKind::PodsIn,
+                    policy.namespace,
+                    policy.subject_pods,
+                )?
             } else {
-                atoms.atom(arena, AtomKind::Pods, policy.subject_namespaces, policy.subject_pods)?
+                atoms.atom(
+                    arena,
+                    AtomKind::Pods,
+                    policy.subject_namespaces,
+                    policy.subject_pods,
+                )?
             };
             arena.set(atoms.subjects, index, subject);
-            for (first, len) in [(policy.egress, policy.egress_len), (policy.ingress, policy.ingress_len)] {
+            for (first, len) in [
+                (policy.egress, policy.egress_len),
+                (policy.ingress, policy.ingress_len),
+            ] {
                 for rule in first..first + len {
                     atoms.take_rule(arena, facts, &policy, rule)?;
                 }
@@ -92,7 +115,13 @@ impl Atoms {
         Ok(atoms)
     }
 
-    fn take_rule(&mut self, arena: &mut Arena<'_>, facts: &Facts, policy: &PolicyRecord, rule: u32) -> Result<()> {
+    fn take_rule(
+        &mut self,
+        arena: &mut Arena<'_>,
+        facts: &Facts,
+        policy: &PolicyRecord,
+        rule: u32,
+    ) -> Result<()> {
         let rule = facts.rules.get(arena.view(), rule);
         if rule.peers_len == NONE {
             return Ok(());
@@ -117,7 +146,12 @@ impl Atoms {
         Ok(())
     }
 
-    fn except_list(&mut self, arena: &mut Arena<'_>, facts: &Facts, peer: &PeerRecord) -> Result<u32> {
+    fn except_list(
+        &mut self,
+        arena: &mut Arena<'_>,
+        facts: &Facts,
+        peer: &PeerRecord,
+    ) -> Result<u32> {
         let mark = arena.mark();
         let list: List<u32> = arena.scratch(peer.c as usize)?;
         for index in 0..peer.c {
@@ -146,7 +180,15 @@ impl Atoms {
     fn atom(&mut self, arena: &mut Arena<'_>, kind: AtomKind, a: u32, b: u32) -> Result<u32> {
         let mark = arena.mark();
         let cell = arena.scratch(1)?;
-        arena.set(cell, 0, AtomRecord { kind: kind as u32, a, b });
+        arena.set(
+            cell,
+            0,
+            AtomRecord {
+                kind: kind as u32,
+                a,
+                b,
+            },
+        );
         let id = self.pool.intern_list(arena, cell)?;
         arena.release(mark);
         Ok(id)
@@ -165,7 +207,12 @@ impl Atoms {
     /// The number of an atom that may be there.
     pub(super) fn find(&self, view: View<'_>, kind: AtomKind, a: u32, b: u32) -> Option<u32> {
         use crate::image::record::Record;
-        let cell = AtomRecord { kind: kind as u32, a, b }.encode();
+        let cell = AtomRecord {
+            kind: kind as u32,
+            a,
+            b,
+        }
+        .encode();
         self.pool.find(view, cell.as_flattened())
     }
 }

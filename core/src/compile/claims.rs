@@ -46,9 +46,16 @@ impl Claims {
         let mut at = 0;
         for pod in 0..order.pods.len {
             let fact = fact(arena.view(), pod);
-            let pod = if fact.is_subject() { pod } else { pod | VOID_CLAIM };
+            let pod = if fact.is_subject() {
+                pod
+            } else {
+                pod | VOID_CLAIM
+            };
             for index in 0..fact.addresses_len {
-                let address = facts.addresses.get(arena.view(), fact.addresses + index).address;
+                let address = facts
+                    .addresses
+                    .get(arena.view(), fact.addresses + index)
+                    .address;
                 arena.set(all, at, Claim { address, pod });
                 at += 1;
             }
@@ -56,12 +63,19 @@ impl Claims {
         arena.sort_by(all, |view, a, b| {
             a.address.cmp(&b.address).then_with(|| {
                 let order = precedence(view, &fact(view, a.pod()), &fact(view, b.pod()));
-                a.is_void().cmp(&b.is_void()).then(order).then(a.pod.cmp(&b.pod))
+                a.is_void()
+                    .cmp(&b.is_void())
+                    .then(order)
+                    .then(a.pod.cmp(&b.pod))
             })
         });
         // A pod that lists an address twice claims it once.
         let all = arena.dedup(all);
-        let point = |limit| arena.view().partition_point(all, |claim| claim.address < limit);
+        let point = |limit| {
+            arena
+                .view()
+                .partition_point(all, |claim| claim.address < limit)
+        };
         let v4 = (point(MAPPED_FIRST), point(MAPPED_LAST + 1));
         let of_pod = Groups::build(arena, order.pods.len, |view, emit| {
             for (index, claim) in view.iter(all).enumerate() {
@@ -81,9 +95,7 @@ impl Claims {
     /// Whether some pod holds the address.
     pub(super) fn is_held(&self, view: View<'_>, address: u128) -> bool {
         let at = view.partition_point(self.all, |claim| claim.address < address);
-        at < self.all.len
-            && view.get(self.all, at).address == address
-            && self.is_holder(view, at)
+        at < self.all.len && view.get(self.all, at).address == address && self.is_holder(view, at)
     }
 }
 

@@ -71,7 +71,8 @@ pub(super) struct Classes {
     pub(super) external: List<u32>,
     /// Every address that has a place of its own, sorted.
     pub(super) hosts: List<HostPlace>,
-    /// For each pod of [`Order::pods`], its class as an endpoint without address.
+    /// For each pod of [`Order::pods`] that states no address, its class; for others
+    /// that of what is nowhere.
     pub(super) addressless: List<u32>,
     /// For each pod class, its classes.
     pub(super) of_pod_class: Groups,
@@ -132,9 +133,15 @@ impl Classes {
                 for atom in view.iter(lists.list::<u32>(view, record.peers)) {
                     emit(atom, pod_class);
                 }
-                let ports = known.projection.port_sets.list::<NamedPortRecord>(view, record.ports);
+                let ports = known
+                    .projection
+                    .port_sets
+                    .list::<NamedPortRecord>(view, record.ports);
                 for port in view.iter(ports) {
-                    let atom = known.atoms.find(view, AtomKind::NamedPort, port.name, port.protocol_port);
+                    let atom =
+                        known
+                            .atoms
+                            .find(view, AtomKind::NamedPort, port.name, port.protocol_port);
                     if let Some(atom) = atom {
                         emit(atom, pod_class);
                     }
@@ -162,6 +169,13 @@ impl Classes {
             pod_classes_of_atom,
             classes_of_atom,
         })
+    }
+
+    /// The place of an address that has one of its own.
+    pub(super) fn host(&self, view: View<'_>, address: u128) -> Option<HostPlace> {
+        let at = view.partition_point(self.hosts, |host| host.address < address);
+        let host = (at < self.hosts.len).then(|| view.get(self.hosts, at))?;
+        (host.address == address).then_some(host)
     }
 
     /// A pod class.
@@ -212,7 +226,11 @@ record! {
 }
 
 impl<'k> Keys<'k> {
-    fn new(arena: &mut Arena<'_>, known: Known<'k>, pod_class_of_kind: List<u32>) -> Result<Keys<'k>> {
+    fn new(
+        arena: &mut Arena<'_>,
+        known: Known<'k>,
+        pod_class_of_kind: List<u32>,
+    ) -> Result<Keys<'k>> {
         let mut extras = Pool::new();
         extras.intern(arena, &[])?;
         Ok(Keys {
@@ -223,10 +241,26 @@ impl<'k> Keys<'k> {
         })
     }
 
-    fn key(&mut self, arena: &mut Arena<'_>, kind: ClassKind, region: u32, pod_class: u32, extra: u32) -> Result<u32> {
+    fn key(
+        &mut self,
+        arena: &mut Arena<'_>,
+        kind: ClassKind,
+        region: u32,
+        pod_class: u32,
+        extra: u32,
+    ) -> Result<u32> {
         let mark = arena.mark();
         let cell = arena.scratch(1)?;
-        arena.set(cell, 0, ClassKey { kind: kind as u32, region, pod_class, extra });
+        arena.set(
+            cell,
+            0,
+            ClassKey {
+                kind: kind as u32,
+                region,
+                pod_class,
+                extra,
+            },
+        );
         let key = self.pool.intern_list(arena, cell)?;
         arena.release(mark);
         Ok(key)
@@ -242,11 +276,13 @@ impl<'k> Keys<'k> {
         Ok(keys)
     }
 
-    /// The key of each pod as an endpoint without an address.
+    /// The key of each pod that states no address.
     fn of_pods(&mut self, arena: &mut Arena<'_>) -> Result<List<u32>> {
         let keys = arena.list(self.known.order.pods.len as usize)?;
         for pod in 0..keys.len {
-            let (kind, pod_class) = match self.pod_class(arena.view(), pod) {
+            let view = arena.view();
+            let has_address = !self.known.claims.of_pod.get(view, pod).is_empty();
+            let (kind, pod_class) = match self.pod_class(view, pod).filter(|_| !has_address) {
                 Some(pod_class) => (ClassKind::Pod, pod_class + 1),
                 None => (ClassKind::External, 0),
             };
@@ -267,7 +303,12 @@ impl<'k> Keys<'k> {
     /// Every address that is a pod's, an own node's, or named by an atom.
     fn of_hosts(&mut self, arena: &mut Arena<'_>) -> Result<List<HostPlace>> {
         let named = self.named(arena)?;
-        let Known { claims, nodes, regions, .. } = self.known;
+        let Known {
+            claims,
+            nodes,
+            regions,
+            ..
+        } = self.known;
         let total = claims.all.len + nodes.hosts.len + named.len;
         let hosts: List<HostPlace> = arena.list(total as usize)?;
         let (mut claim, mut host, mut name, mut len) = (0, 0, 0, 0);
@@ -281,21 +322,36 @@ impl<'k> Keys<'k> {
                 next_host.map(|host| host.address),
                 next_name.map(|name| name.address),
             ];
-            let Some(address) = addresses.into_iter().flatten().min() else { break };
+            let Some(address) = addresses.into_iter().flatten().min() else {
+                break;
+            };
             let is_here = addresses.map(|other| other == Some(address));
             let region = regions.of(view, address);
-            let extra = next_name.filter(|_| is_here[2]).map_or(0, |name| name.extra);
+            let extra = next_name
+                .filter(|_| is_here[2])
+                .map_or(0, |name| name.extra);
             let holder = next_claim.filter(|_| is_here[0] && claims.is_holder(view, claim));
             let place = match holder {
-                Some(holder) => Some(self.pod_place(arena, holder.pod(), address, region, extra)?),
+                Some(holder) => {
+                    Some(self.pod_place(arena, holder.pod(), address, region, extra)?)
+                }
                 None => {
                     let host = next_host.filter(|_| is_here[1]).map_or(0, |host| host.host);
-                    let kind = if host == 0 { ClassKind::External } else { ClassKind::Node };
+                    let kind = if host == 0 {
+                        ClassKind::External
+                    } else {
+                        ClassKind::Node
+                    };
                     if host == 0 && extra == 0 {
                         None
                     } else {
                         let class = self.key(arena, kind, region, 0, extra)?;
-                        Some(HostPlace { address, class, host, special: 0 })
+                        Some(HostPlace {
+                            address,
+                            class,
+                            host,
+                            special: 0,
+                        })
                     }
                 }
             };
@@ -312,9 +368,18 @@ impl<'k> Keys<'k> {
         Ok(hosts.slice(0, len))
     }
 
-    fn pod_place(&mut self, arena: &mut Arena<'_>, pod: u32, address: u128, region: u32, extra: u32) -> Result<HostPlace> {
+    fn pod_place(
+        &mut self,
+        arena: &mut Arena<'_>,
+        pod: u32,
+        address: u128,
+        region: u32,
+        extra: u32,
+    ) -> Result<HostPlace> {
         // Who claims an address is a subject, so it has a class.
-        let pod_class = self.pod_class(arena.view(), pod).map_or(0, |pod_class| pod_class + 1);
+        let pod_class = self
+            .pod_class(arena.view(), pod)
+            .map_or(0, |pod_class| pod_class + 1);
         let class = self.key(arena, ClassKind::Pod, region, pod_class, extra)?;
         let Known { claims, nodes, .. } = self.known;
         let view = arena.view();
@@ -325,7 +390,12 @@ impl<'k> Keys<'k> {
             .filter(|claim| claims.is_holder(view, *claim))
             .filter(|claim| is_v4(view.get(claims.all, *claim).address) == is_v4(address));
         let special = own.overlaps != 0 || of_family.count() > 1;
-        Ok(HostPlace { address, class, host: own.host, special: u32::from(special) })
+        Ok(HostPlace {
+            address,
+            class,
+            host: own.host,
+            special: u32::from(special),
+        })
     }
 
     /// The addresses that `nodes` and `domainNames` peers name, sorted.
@@ -364,7 +434,14 @@ impl<'k> Keys<'k> {
 
     /// Every pair of an address and an atom that names it, in no order.
     fn namings(&self, arena: &mut Arena<'_>) -> Result<Growing<Naming>> {
-        let Known { facts, claims, nodes, atoms, matching, .. } = self.known;
+        let Known {
+            facts,
+            claims,
+            nodes,
+            atoms,
+            matching,
+            ..
+        } = self.known;
         let mut namings = Growing::new();
         for index in 0..nodes.addresses.len {
             let NodeAddressRecord { address, node } = arena.get(nodes.addresses, index);
@@ -372,7 +449,9 @@ impl<'k> Keys<'k> {
             if node == NONE || claims.is_held(arena.view(), address) {
                 continue;
             }
-            let matched: List<u32> = matching.lists.list(arena.view(), arena.get(matching.nodes, node));
+            let matched: List<u32> = matching
+                .lists
+                .list(arena.view(), arena.get(matching.nodes, node));
             for index in 0..matched.len {
                 let atom = arena.get(matched, index);
                 namings.push(arena, Naming { address, atom })?;
@@ -386,12 +465,16 @@ impl<'k> Keys<'k> {
             for domain in 0..facts.domains.len() {
                 let view = arena.view();
                 let domain = facts.domains.get(view, domain);
-                let text = |string| core::str::from_utf8(facts.strings.bytes(view, string)).unwrap_or("");
+                let text =
+                    |string| core::str::from_utf8(facts.strings.bytes(view, string)).unwrap_or("");
                 if !domain_matches(text(record.a), text(domain.name)) {
                     continue;
                 }
                 for index in 0..domain.addresses_len {
-                    let address = facts.addresses.get(arena.view(), domain.addresses + index).address;
+                    let address = facts
+                        .addresses
+                        .get(arena.view(), domain.addresses + index)
+                        .address;
                     namings.push(arena, Naming { address, atom })?;
                 }
             }
@@ -429,15 +512,26 @@ impl Numbers {
             arena.set(sorted, id, id);
         }
         let sort_key = |view: View<'_>, id| {
-            let ClassKey { kind, region, pod_class, extra } = key(view, id);
+            let ClassKey {
+                kind,
+                region,
+                pod_class,
+                extra,
+            } = key(view, id);
             (kind, region, pod_class, extra)
         };
-        arena.sort_by(sorted, |view, a, b| sort_key(view, a).cmp(&sort_key(view, b)));
+        arena.sort_by(sorted, |view, a, b| {
+            sort_key(view, a).cmp(&sort_key(view, b))
+        });
         for index in 0..sorted.len {
             let id = arena.get(sorted, index);
             let record = key(arena.view(), id);
             let number = index + 1;
-            let class = if number < node_first + node_count { number } else { number + node_count };
+            let class = if number < node_first + node_count {
+                number
+            } else {
+                number + node_count
+            };
             arena.set(of_key, id, class);
             arena.set(all, class, record);
             if record.kind == ClassKind::Node as u32 {

@@ -4,7 +4,7 @@
 //! sections and marks the strings that records name, the other writes.
 
 use super::CompileError;
-use super::address_map::{AddressMap, class_bits, place};
+use super::address_map::{AddressMap, class_bits, place, place_of};
 use super::arena::{Arena, List, View};
 use super::classes::{Classes, Known};
 use super::gates::Gates;
@@ -13,7 +13,7 @@ use super::numbering::{FactsKey, Numbering, REQUIREMENT_PREFIX};
 use super::order::pod_name;
 use crate::image::record::Record;
 use crate::image::tables::*;
-use crate::image::{Layout, Section, Shape, option_bits, seal};
+use crate::image::{Layout, Place, Section, Shape, option_bits, seal};
 
 /// What there is to write.
 #[derive(Clone, Copy)]
@@ -74,9 +74,14 @@ struct Write<'s, 'v> {
 impl Write<'_, '_> {
     /// The next `len` bytes of a section.
     fn advance(&mut self, section: Section, len: usize) -> &mut [u8] {
-        let Some(at) = self.next.get_mut(section as usize) else { return &mut [] };
+        let Some(at) = self.next.get_mut(section as usize) else {
+            return &mut [];
+        };
         let bytes = self.image.get_mut(*at..*at + len);
-        debug_assert!(bytes.is_some(), "section {section:?} is longer than measured");
+        debug_assert!(
+            bytes.is_some(),
+            "section {section:?} is longer than measured"
+        );
         *at += len;
         bytes.unwrap_or(&mut [])
     }
@@ -117,12 +122,18 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(arena: &mut Arena<'_>, parts: Parts<'_>) -> core::result::Result<Plan, CompileError> {
+    pub(super) fn new(
+        arena: &mut Arena<'_>,
+        parts: Parts<'_>,
+    ) -> core::result::Result<Plan, CompileError> {
         let numbering = Numbering::new(arena, parts.known, parts.gates)?;
         let Known { facts, order, .. } = parts.known;
         let strings: List<u32> = arena.list(facts.strings.len() as usize)?;
         let (view, marks) = arena.split(strings);
-        let mut measure = Measure { lengths: [0; Section::ALL.len()], marks };
+        let mut measure = Measure {
+            lengths: [0; Section::ALL.len()],
+            marks,
+        };
         // The empty string is number 0, whether a record names it or not.
         measure.string(0);
         walk(view, parts, &numbering, &mut measure);
@@ -144,14 +155,25 @@ impl Plan {
         let pods = view.iter(order.pods).map(|fact| facts.pods.get(view, fact));
         string_bytes += pods.map(|pod| pod.name_len as usize).sum::<usize>();
         let string_count = (kept_strings + order.pods.len) as usize;
-        for (section, len) in [(Section::Strings, 4 * (string_count + 1)), (Section::StringBytes, string_bytes)] {
+        for (section, len) in [
+            (Section::Strings, 4 * (string_count + 1)),
+            (Section::StringBytes, string_bytes),
+        ] {
             if let Some(length) = lengths.get_mut(section as usize) {
                 *length = len;
             }
         }
         let (layout, len) = Layout::new(option_bits(parts.known.options), shape(parts), lengths)
-            .ok_or(CompileError::TooLarge { what: "the image, beyond 4 GiB" })?;
-        Ok(Plan { numbering, strings, kept_strings, layout, len })
+            .ok_or(CompileError::TooLarge {
+                what: "the image, beyond 4 GiB",
+            })?;
+        Ok(Plan {
+            numbering,
+            strings,
+            kept_strings,
+            layout,
+            len,
+        })
     }
 
     /// The length of the image.
@@ -177,7 +199,12 @@ impl Plan {
 }
 
 fn shape(parts: Parts<'_>) -> Shape {
-    let Parts { classes, gates, addresses, .. } = parts;
+    let Parts {
+        classes,
+        gates,
+        addresses,
+        ..
+    } = parts;
     Shape {
         class_bits: class_bits(classes.all.len),
         chunks_per_row: gates.chunks_per_row,
@@ -193,7 +220,9 @@ fn write_strings(write: &mut Write<'_, '_>, parts: Parts<'_>) {
     let (view, strings) = (write.view, write.strings);
     let kept = (0..strings.len).filter(|id| view.get(strings, *id) != NONE);
     let kept = kept.map(|id| facts.strings.bytes(view, id));
-    let names = view.iter(order.pods).map(|fact| pod_name(view, &facts.pods.get(view, fact)));
+    let names = view
+        .iter(order.pods)
+        .map(|fact| pod_name(view, &facts.pods.get(view, fact)));
     let mut end = 0;
     write.put(Section::Strings, end);
     for bytes in kept.chain(names) {
@@ -215,11 +244,20 @@ fn walk(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut impl
 
 /// What a verdict reads.
 fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut impl Sink) {
-    let Parts { intervals, gates, addresses, .. } = parts;
-    view.iter(addresses.trie_v4).for_each(|word| sink.put(Section::TrieV4, word));
-    view.iter(addresses.hosts_v6).for_each(|slot| sink.put(Section::HostsV6, slot));
-    view.iter(addresses.runs_v6).for_each(|run| sink.put(Section::RunsV6, run));
-    view.iter(intervals.pages).for_each(|page| sink.put(Section::PortPages, page));
+    let Parts {
+        intervals,
+        gates,
+        addresses,
+        ..
+    } = parts;
+    view.iter(addresses.trie_v4)
+        .for_each(|word| sink.put(Section::TrieV4, word));
+    view.iter(addresses.hosts_v6)
+        .for_each(|slot| sink.put(Section::HostsV6, slot));
+    view.iter(addresses.runs_v6)
+        .for_each(|run| sink.put(Section::RunsV6, run));
+    view.iter(intervals.pages)
+        .for_each(|page| sink.put(Section::PortPages, page));
     let map_len = intervals.count.div_ceil(32);
     let side = |gate: u32| {
         let gate = gates.all.get(view, gate);
@@ -231,24 +269,33 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
     for class in view.iter(gates.of_class) {
         let (egress_map, egress_rows) = side(class.egress);
         let (ingress_map, ingress_rows) = side(class.ingress);
-        let record = ClassRecord { egress_map, egress_rows, ingress_map, ingress_rows };
+        let record = ClassRecord {
+            egress_map,
+            egress_rows,
+            ingress_map,
+            ingress_rows,
+        };
         sink.put(Section::Classes, record);
     }
     for map in 0..gates.maps.len() {
         let words: List<PortMapRecord> = gates.maps.list(view, map);
-        view.iter(words).for_each(|word| sink.put(Section::PortMaps, word));
+        view.iter(words)
+            .for_each(|word| sink.put(Section::PortMaps, word));
     }
     for list in 0..gates.row_lists.len() {
         let rows: List<u32> = gates.row_lists.list(view, list);
-        view.iter(rows).for_each(|row| sink.put(Section::Rows, row * gates.chunks_per_row));
+        view.iter(rows)
+            .for_each(|row| sink.put(Section::Rows, row * gates.chunks_per_row));
     }
     for row in 0..gates.rows.len() {
         let chunks: List<u32> = gates.rows.list(view, row);
-        view.iter(chunks).for_each(|chunk| sink.put(Section::RowChunks, chunk));
+        view.iter(chunks)
+            .for_each(|chunk| sink.put(Section::RowChunks, chunk));
     }
     for chunk in 0..gates.chunks.len() {
         let words: List<u32> = gates.chunks.list(view, chunk);
-        view.iter(words).for_each(|word| sink.put(Section::Chunks, word));
+        view.iter(words)
+            .for_each(|word| sink.put(Section::Chunks, word));
     }
 }
 
@@ -258,17 +305,28 @@ fn walk_gates(view: View<'_>, parts: Parts<'_>, sink: &mut impl Sink) {
     let mut next = 0;
     for gate in 0..gates.all.len() {
         let policies = gates.policies(view, gate);
-        let record = GateRecord { policies: next, policies_len: policies.len };
+        let record = GateRecord {
+            policies: next,
+            policies_len: policies.len,
+        };
         sink.put(Section::Gates, record);
-        view.iter(policies).for_each(|policy| sink.put(Section::GatePolicies, policy));
+        view.iter(policies)
+            .for_each(|policy| sink.put(Section::GatePolicies, policy));
         next += policies.len;
     }
-    view.iter(gates.of_class).for_each(|class| sink.put(Section::ClassGates, class));
+    view.iter(gates.of_class)
+        .for_each(|class| sink.put(Section::ClassGates, class));
 }
 
 /// Labels, namespaces, nodes and resolved names.
 fn walk_names(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut impl Sink) {
-    let Known { facts, order, projection, nodes, .. } = parts.known;
+    let Known {
+        facts,
+        order,
+        projection,
+        nodes,
+        ..
+    } = parts.known;
     for set in 0..projection.label_sets.len() {
         for label in view.iter(projection.label_sets.list::<LabelRecord>(view, set)) {
             let value = match label.value {
@@ -279,9 +337,18 @@ fn walk_names(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mu
             sink.put(Section::Labels, LabelRecord { key, value });
         }
     }
-    let labels = |raw: u32| range(view, numbering.labels, view.get(projection.of_label_set, raw));
+    let labels = |raw: u32| {
+        range(
+            view,
+            numbering.labels,
+            view.get(projection.of_label_set, raw),
+        )
+    };
     let is_network = |policy: &PolicyRecord| policy.kind() == PolicyKind::Network;
-    let policies = || view.iter(order.policies).map(|id| facts.policies.get(view, id));
+    let policies = || {
+        view.iter(order.policies)
+            .map(|id| facts.policies.get(view, id))
+    };
     // NetworkPolicies stand behind the Admin tier, by namespace.
     let mut next = policies().take_while(|policy| !is_network(policy)).count() as u32;
     let mut networks = policies().filter(is_network).peekable();
@@ -305,22 +372,47 @@ fn walk_names(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mu
     for node in facts.nodes.iter(view) {
         let (labels, labels_len) = labels(node.labels);
         let name = sink.string(node.name);
-        sink.put(Section::Nodes, NodeRecord { name, labels, labels_len });
+        sink.put(
+            Section::Nodes,
+            NodeRecord {
+                name,
+                labels,
+                labels_len,
+            },
+        );
     }
-    view.iter(nodes.addresses).for_each(|address| sink.put(Section::NodeAddresses, address));
+    view.iter(nodes.addresses)
+        .for_each(|address| sink.put(Section::NodeAddresses, address));
     for set in 0..nodes.sets.len() {
         let addresses: List<AddressRecord> = nodes.sets.list(view, set);
-        view.iter(addresses).for_each(|address| sink.put(Section::Addresses, address));
+        view.iter(addresses)
+            .for_each(|address| sink.put(Section::Addresses, address));
         let (addresses, addresses_len) = range(view, numbering.own_nodes, set);
-        sink.put(Section::OwnNodes, OwnNodeRecord { addresses, addresses_len });
+        sink.put(
+            Section::OwnNodes,
+            OwnNodeRecord {
+                addresses,
+                addresses_len,
+            },
+        );
     }
     let mut next = view.get(numbering.own_nodes, nodes.sets.len());
     for domain in facts.domains.iter(view) {
-        for address in facts.addresses.range(view, domain.addresses, domain.addresses_len) {
+        for address in facts
+            .addresses
+            .range(view, domain.addresses, domain.addresses_len)
+        {
             sink.put(Section::Addresses, address);
         }
         let name = sink.string(domain.name);
-        sink.put(Section::Domains, DomainRecord { name, addresses: next, ..domain });
+        sink.put(
+            Section::Domains,
+            DomainRecord {
+                name,
+                addresses: next,
+                ..domain
+            },
+        );
         next += domain.addresses_len;
     }
 }
@@ -333,7 +425,14 @@ fn range(view: View<'_>, starts: List<u32>, id: u32) -> (u32, u32) {
 
 /// Pods, and what they have in common.
 fn walk_pods(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut impl Sink) {
-    let Known { facts, order, projection, nodes, claims, .. } = parts.known;
+    let Known {
+        facts,
+        order,
+        projection,
+        nodes,
+        claims,
+        ..
+    } = parts.known;
     for set in 0..projection.port_sets.len() {
         for port in view.iter(projection.port_sets.list::<NamedPortRecord>(view, set)) {
             let name = sink.string(port.name);
@@ -344,7 +443,15 @@ fn walk_pods(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut
         let key: FactsKey = view.get(numbering.facts.list(view, id), 0);
         let (labels, labels_len) = range(view, numbering.labels, key.labels);
         let (ports, ports_len) = range(view, numbering.ports, key.ports);
-        sink.put(Section::Facts, FactsRecord { labels, labels_len, ports, ports_len });
+        sink.put(
+            Section::Facts,
+            FactsRecord {
+                labels,
+                labels_len,
+                ports,
+                ports_len,
+            },
+        );
     }
     for id in 0..numbering.workloads.len() {
         let record: WorkloadRecord = view.get(numbering.workloads.list(view, id), 0);
@@ -366,38 +473,74 @@ fn walk_pods(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut
     for pod in 0..order.pods.len {
         let fact = facts.pods.get(view, view.get(order.pods, pod));
         let own_claims = claims.of_pod.get(view, pod);
-        view.iter(own_claims).for_each(|claim| sink.put(Section::PodClaims, claim_number(claim)));
-        let set = view.get(nodes.of_pod, pod);
-        let own = view.get(nodes.own, set);
-        let class = view.get(parts.classes.addressless, pod);
+        view.iter(own_claims)
+            .for_each(|claim| sink.put(Section::PodClaims, claim_number(claim)));
         let record = PodRecord {
             namespace: view.get(order.namespace_index, fact.namespace),
             name: sink.pod_name(pod),
             facts: view.get(numbering.facts_of_pod, pod),
-            own_node: set,
+            own_node: view.get(nodes.of_pod, pod),
             claims: next,
             claims_len: own_claims.len,
             flags: fact.flags,
             workload: view.get(numbering.workload_of_pod, pod),
-            place: place(class, own.host, own.overlaps != 0, class_bits(parts.classes.all.len)).0,
+            place: pod_place(view, parts, pod).0,
         };
         next += own_claims.len;
         sink.put(Section::Pods, record);
     }
     for claim in view.iter(claims.all) {
         match crate::address::unmapped(claim.address) {
-            Some(address) => sink.put(Section::ClaimsV4, ClaimV4Record { address, pod: claim.pod }),
+            Some(address) => sink.put(
+                Section::ClaimsV4,
+                ClaimV4Record {
+                    address,
+                    pod: claim.pod,
+                },
+            ),
             None => {
-                let record = ClaimV6Record { address: claim.address, pod: claim.pod };
+                let record = ClaimV6Record {
+                    address: claim.address,
+                    pod: claim.pod,
+                };
                 sink.put(Section::ClaimsV6, record);
             }
         }
     }
 }
 
+/// The place of a pod: at an address that it holds, or without one.
+fn pod_place(view: View<'_>, parts: Parts<'_>, pod: u32) -> Place {
+    let Parts {
+        known: Known { claims, nodes, .. },
+        classes,
+        ..
+    } = parts;
+    let class_bits = class_bits(classes.all.len);
+    let mut own_claims = view.iter(claims.of_pod.get(view, pod));
+    let held = own_claims.find(|claim| claims.is_holder(view, *claim));
+    if let Some(host) =
+        held.and_then(|claim| classes.host(view, view.get(claims.all, claim).address))
+    {
+        return place_of(&host, class_bits);
+    }
+    let own = view.get(nodes.own, view.get(nodes.of_pod, pod));
+    place(
+        view.get(classes.addressless, pod),
+        own.host,
+        own.overlaps != 0,
+        class_bits,
+    )
+}
+
 /// Policies with their rules.
 fn walk_policies(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut impl Sink) {
-    let Known { facts, order, atoms, .. } = parts.known;
+    let Known {
+        facts,
+        order,
+        atoms,
+        ..
+    } = parts.known;
     for (index, id) in view.iter(order.policies).enumerate() {
         let policy = facts.policies.get(view, id);
         let subject = view.get(atoms.subjects, index as u32);
@@ -421,7 +564,11 @@ fn walk_policies(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
         let atom = view.get(atoms.peers, index as u32);
         let is_domain = PeerKind::from_code(peer.kind) == Some(PeerKind::Domain);
         let record = PeerRecord {
-            a: if is_domain { sink.string(peer.a) } else { peer.a },
+            a: if is_domain {
+                sink.string(peer.a)
+            } else {
+                peer.a
+            },
             selected: view.get(numbering.selected_peers, atom),
             ..peer
         };
@@ -443,7 +590,10 @@ fn walk_selectors(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink:
         let cidr: CidrRecord = view.get(facts.cidrs.list(view, id), 0);
         sink.put(Section::Cidrs, cidr);
     }
-    facts.excepts.iter(view).for_each(|cidr| sink.put(Section::Excepts, cidr));
+    facts
+        .excepts
+        .iter(view)
+        .for_each(|cidr| sink.put(Section::Excepts, cidr));
     for id in 0..facts.requirements.len() {
         let requirement: List<u32> = facts.requirements.list(view, id);
         for value in view.iter(requirement).skip(REQUIREMENT_PREFIX as usize) {
@@ -453,7 +603,13 @@ fn walk_selectors(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink:
     }
     for id in 0..facts.selectors.len() {
         let (requirements, requirements_len) = range(view, numbering.selectors, id);
-        sink.put(Section::Selectors, SelectorRecord { requirements, requirements_len });
+        sink.put(
+            Section::Selectors,
+            SelectorRecord {
+                requirements,
+                requirements_len,
+            },
+        );
         for id in view.iter(facts.selectors.list::<u32>(view, id)) {
             let requirement: List<u32> = facts.requirements.list(view, id);
             let (values, values_len) = range(view, numbering.values, id);

@@ -3,10 +3,10 @@
 
 use core::net::IpAddr;
 
+use super::CompileError;
 use super::arena::{Arena, List, Result};
 use super::growing::Growing;
 use super::pool::Pool;
-use super::CompileError;
 use crate::address::{canonical, to_bits};
 use crate::image::record::record;
 use crate::image::tables::*;
@@ -151,11 +151,23 @@ impl Facts {
         self.node_names.find(arena.view(), &name.to_le_bytes())
     }
 
-    pub(super) fn take_namespace(&mut self, arena: &mut Arena<'_>, namespace: &Namespace<'_>) -> Result<()> {
+    pub(super) fn take_namespace(
+        &mut self,
+        arena: &mut Arena<'_>,
+        namespace: &Namespace<'_>,
+    ) -> Result<()> {
         let id = self.namespace(arena, &namespace.name)?;
         let name = self.namespaces.get(arena.view(), id).name;
         let labels = self.labels(arena, &namespace.labels, Some(name))?;
-        self.namespaces.set(arena, id, NamespaceFact { name, labels, given: 1 });
+        self.namespaces.set(
+            arena,
+            id,
+            NamespaceFact {
+                name,
+                labels,
+                given: 1,
+            },
+        );
         Ok(())
     }
 
@@ -166,7 +178,14 @@ impl Facts {
         let id = self.namespace_names.intern(arena, &name.to_le_bytes())?;
         if id == self.namespaces.len() {
             let labels = self.labels(arena, &[], Some(name))?;
-            self.namespaces.push(arena, NamespaceFact { name, labels, given: 0 })?;
+            self.namespaces.push(
+                arena,
+                NamespaceFact {
+                    name,
+                    labels,
+                    given: 0,
+                },
+            )?;
         }
         Ok(id)
     }
@@ -175,7 +194,12 @@ impl Facts {
         let name = self.string(arena, &node.name)?;
         let labels = self.labels(arena, &node.labels, None)?;
         let (addresses, addresses_len) = self.addresses(arena, &node.addresses)?;
-        let fact = NodeFact { name, labels, addresses, addresses_len };
+        let fact = NodeFact {
+            name,
+            labels,
+            addresses,
+            addresses_len,
+        };
         let id = self.node_names.intern(arena, &name.to_le_bytes())?;
         if id == self.nodes.len() {
             self.nodes.push(arena, fact)?;
@@ -232,19 +256,35 @@ impl Facts {
         Ok(())
     }
 
-    pub(super) fn take_domain(&mut self, arena: &mut Arena<'_>, domain: &DomainName<'_>) -> Result<()> {
+    pub(super) fn take_domain(
+        &mut self,
+        arena: &mut Arena<'_>,
+        domain: &DomainName<'_>,
+    ) -> Result<()> {
         let name = self.string(arena, &domain.name)?;
         let (addresses, addresses_len) = self.addresses(arena, &domain.addresses)?;
-        self.domains.push(arena, DomainRecord { name, addresses, addresses_len })?;
+        self.domains.push(
+            arena,
+            DomainRecord {
+                name,
+                addresses,
+                addresses_len,
+            },
+        )?;
         Ok(())
     }
 
-    pub(super) fn take_network_policy(&mut self, arena: &mut Arena<'_>, policy: &NetworkPolicy<'_>) -> Result<()> {
+    pub(super) fn take_network_policy(
+        &mut self,
+        arena: &mut Arena<'_>,
+        policy: &NetworkPolicy<'_>,
+    ) -> Result<()> {
         let namespace = self.namespace(arena, &policy.namespace)?;
         let subject_pods = self.selector(arena, &policy.pod_selector)?;
         let mut isolates = 0;
         let mut ranges = [(0, 0); 2];
-        for (index, (direction, range)) in Direction::BOTH.into_iter().zip(&mut ranges).enumerate() {
+        for (index, (direction, range)) in Direction::BOTH.into_iter().zip(&mut ranges).enumerate()
+        {
             if policy.isolates(direction) {
                 isolates |= 1 << index;
                 *range = self.network_rules(arena, policy.rules(direction))?;
@@ -271,7 +311,11 @@ impl Facts {
         Ok(())
     }
 
-    fn network_rules(&mut self, arena: &mut Arena<'_>, rules: &[NetworkPolicyRule<'_>]) -> Result<(u32, u32)> {
+    fn network_rules(
+        &mut self,
+        arena: &mut Arena<'_>,
+        rules: &[NetworkPolicyRule<'_>],
+    ) -> Result<(u32, u32)> {
         // The rules of a policy stand side by side, so nothing else may push rules meanwhile.
         let first = self.rules.len();
         for rule in rules {
@@ -296,7 +340,11 @@ impl Facts {
                     }
                 }
             }
-            let peers_len = if rule.peers.is_empty() { NONE } else { self.peers.len() - peers };
+            let peers_len = if rule.peers.is_empty() {
+                NONE
+            } else {
+                self.peers.len() - peers
+            };
             let (ports, ports_len) = self.rule_ports(arena, &rule.ports)?;
             let effect = RuleEffect {
                 action: crate::model::Action::Allow,
@@ -323,11 +371,13 @@ impl Facts {
         arena: &mut Arena<'_>,
         policy: &ClusterPolicy<'_>,
     ) -> core::result::Result<(), CompileError> {
-        policy.check().map_err(|(direction, rule, problem)| CompileError::Invalid {
-            direction,
-            rule,
-            problem,
-        })?;
+        policy
+            .check()
+            .map_err(|(direction, rule, problem)| CompileError::Invalid {
+                direction,
+                rule,
+                problem,
+            })?;
         let subject_namespaces = self.selector(arena, &policy.subject.namespaces)?;
         let subject_pods = self.selector(arena, &policy.subject.pods)?;
         let (egress, egress_len) = self.cluster_rules(arena, policy, Direction::Egress)?;
@@ -352,7 +402,12 @@ impl Facts {
         Ok(())
     }
 
-    fn cluster_rules(&mut self, arena: &mut Arena<'_>, policy: &ClusterPolicy<'_>, direction: Direction) -> Result<(u32, u32)> {
+    fn cluster_rules(
+        &mut self,
+        arena: &mut Arena<'_>,
+        policy: &ClusterPolicy<'_>,
+        direction: Direction,
+    ) -> Result<(u32, u32)> {
         let first = self.rules.len();
         for rule in policy.rules(direction) {
             let peers = self.peers.len();
@@ -378,7 +433,12 @@ impl Facts {
     }
 
     /// Takes in the peers of a rule; returns whether the rule fails closed.
-    fn cluster_peers(&mut self, arena: &mut Arena<'_>, rule: &ClusterPolicyRule<'_>, direction: Direction) -> Result<bool> {
+    fn cluster_peers(
+        &mut self,
+        arena: &mut Arena<'_>,
+        rule: &ClusterPolicyRule<'_>,
+        direction: Direction,
+    ) -> Result<bool> {
         let mut fails_closed = false;
         for (index, peer) in rule.peers.iter().enumerate() {
             let index = index as u32;
@@ -408,14 +468,32 @@ impl Facts {
         Ok(fails_closed)
     }
 
-    fn pods_peer(&mut self, arena: &mut Arena<'_>, pods: &PodSelector<'_>, index: u32) -> Result<()> {
+    fn pods_peer(
+        &mut self,
+        arena: &mut Arena<'_>,
+        pods: &PodSelector<'_>,
+        index: u32,
+    ) -> Result<()> {
         let a = self.selector(arena, &pods.namespaces)?;
         let b = self.selector(arena, &pods.pods)?;
         self.peer(arena, PeerKind::Pods, [a, b, 0], index)
     }
 
-    fn peer(&mut self, arena: &mut Arena<'_>, kind: PeerKind, [a, b, c]: [u32; 3], index: u32) -> Result<()> {
-        let record = PeerRecord { kind: kind.code(), a, b, c, index, selected: 0 };
+    fn peer(
+        &mut self,
+        arena: &mut Arena<'_>,
+        kind: PeerKind,
+        [a, b, c]: [u32; 3],
+        index: u32,
+    ) -> Result<()> {
+        let record = PeerRecord {
+            kind: kind.code(),
+            a,
+            b,
+            c,
+            index,
+            selected: 0,
+        };
         self.peers.push(arena, record)?;
         Ok(())
     }
@@ -439,7 +517,11 @@ impl Facts {
             };
             self.rule_ports.push(arena, record)?;
         }
-        let len = if ports.is_empty() { NONE } else { self.rule_ports.len() - first };
+        let len = if ports.is_empty() {
+            NONE
+        } else {
+            self.rule_ports.len() - first
+        };
         Ok((first, len))
     }
 
@@ -467,7 +549,12 @@ impl Facts {
 
     /// The number of a label set; `own_name` is the name of the namespace whose
     /// labels they are. A key given twice has its last value.
-    fn labels(&mut self, arena: &mut Arena<'_>, labels: &[Label<'_>], own_name: Option<u32>) -> Result<u32> {
+    fn labels(
+        &mut self,
+        arena: &mut Arena<'_>,
+        labels: &[Label<'_>],
+        own_name: Option<u32>,
+    ) -> Result<u32> {
         let mark = arena.mark();
         let len = labels.len() + usize::from(own_name.is_some());
         let given: List<GivenLabel> = arena.scratch(len)?;
@@ -507,7 +594,14 @@ impl Facts {
         for (index, port) in pod.ports.iter().enumerate() {
             let name = self.string(arena, &port.name)?;
             let protocol_port = u32::from(port.protocol.0) << 16 | u32::from(port.number);
-            arena.set(list, index as u32, NamedPortRecord { name, protocol_port });
+            arena.set(
+                list,
+                index as u32,
+                NamedPortRecord {
+                    name,
+                    protocol_port,
+                },
+            );
         }
         arena.sort_by_key(list, |port| (port.name, port.protocol_port));
         let set = arena.dedup(list);
@@ -562,7 +656,9 @@ impl Facts {
         let sorted = list.slice(2, list.len);
         arena.sort_by_key(sorted, |value| value);
         let kept = arena.dedup(sorted).len;
-        let id = self.requirements.intern_list(arena, list.slice(0, kept + 2))?;
+        let id = self
+            .requirements
+            .intern_list(arena, list.slice(0, kept + 2))?;
         arena.release(mark);
         Ok(id)
     }

@@ -69,7 +69,12 @@ pub(super) struct Gates {
 }
 
 impl Gates {
-    pub(super) fn new(arena: &mut Arena<'_>, known: Known<'_>, classes: &Classes, intervals: &Intervals) -> Result<Gates> {
+    pub(super) fn new(
+        arena: &mut Arena<'_>,
+        known: Known<'_>,
+        classes: &Classes,
+        intervals: &Intervals,
+    ) -> Result<Gates> {
         let chunks_per_row = classes.all.len.div_ceil(32 * CHUNK_WORDS);
         let gates = Gates {
             keys: Pool::new(),
@@ -129,7 +134,9 @@ fn every_named_port(arena: &mut Arena<'_>, known: Known<'_>) -> Result<List<Name
             protocol_port: atom.b,
         })
     };
-    let count = (0..known.atoms.len()).filter_map(|atom| named(arena, atom)).count();
+    let count = (0..known.atoms.len())
+        .filter_map(|atom| named(arena, atom))
+        .count();
     let list = arena.list(count)?;
     let mut len = 0;
     for atom in 0..known.atoms.len() {
@@ -282,14 +289,20 @@ impl Maker<'_> {
 
     /// Makes the gates of every class.
     fn class_gates(&mut self, arena: &mut Arena<'_>, policies_of_atom: &Groups) -> Result<()> {
-        let no_subject = ClassGatesRecord { egress: NO_SUBJECT, ingress: NO_SUBJECT };
+        let no_subject = ClassGatesRecord {
+            egress: NO_SUBJECT,
+            ingress: NO_SUBJECT,
+        };
         for class in 1..self.classes.pod_first {
             arena.set(self.gates.of_class, class, no_subject);
         }
         for pod_class in 0..self.classes.of_pod_class.len() {
             let [egress, ingress] = [Direction::Egress, Direction::Ingress]
                 .map(|direction| self.gate(arena, pod_class, direction, policies_of_atom));
-            let record = ClassGatesRecord { egress: egress?, ingress: ingress? };
+            let record = ClassGatesRecord {
+                egress: egress?,
+                ingress: ingress?,
+            };
             let members = self.classes.of_pod_class.get(arena.view(), pod_class);
             for index in 0..members.len {
                 let class = arena.get(members, index);
@@ -300,9 +313,19 @@ impl Maker<'_> {
     }
 
     /// The gate of a pod class in a direction.
-    fn gate(&mut self, arena: &mut Arena<'_>, pod_class: u32, direction: Direction, policies_of_atom: &Groups) -> Result<u32> {
+    fn gate(
+        &mut self,
+        arena: &mut Arena<'_>,
+        pod_class: u32,
+        direction: Direction,
+        policies_of_atom: &Groups,
+    ) -> Result<u32> {
         let record = self.classes.pod_class(arena.view(), pod_class);
-        let subjects: List<u32> = self.known.matching.lists.list(arena.view(), record.subjects);
+        let subjects: List<u32> = self
+            .known
+            .matching
+            .lists
+            .list(arena.view(), record.subjects);
         let total: u32 = arena
             .view()
             .iter(subjects)
@@ -319,8 +342,8 @@ impl Maker<'_> {
                 if self.concerns(arena.view(), policy, direction) {
                     arena.set(key, len, policy);
                     len += 1;
-                    resolves_names |= direction == Direction::Ingress
-                        && self.names_ports(arena.view(), policy);
+                    resolves_names |=
+                        direction == Direction::Ingress && self.names_ports(arena.view(), policy);
                 }
             }
         }
@@ -331,7 +354,11 @@ impl Maker<'_> {
         arena.sort_by_key(policies, |policy| policy);
         let gate = self.gates.keys.intern_list(arena, key.slice(0, len))?;
         if gate == self.gates.all.len() {
-            let subject = Subject { direction, ports, policies };
+            let subject = Subject {
+                direction,
+                ports,
+                policies,
+            };
             let fact = self.make(arena, subject)?;
             self.gates.interpreted += u32::from(fact.map == NONE);
             self.gates.all.push(arena, fact)?;
@@ -368,15 +395,26 @@ impl Maker<'_> {
     }
 
     /// The listed ports of a rule; none where it matches all.
-    fn ports<'v>(&'v self, view: View<'v>, rule: &RuleRecord) -> impl Iterator<Item = RulePortRecord> + Clone + 'v {
-        let len = if rule.ports_len == NONE { 0 } else { rule.ports_len };
+    fn ports<'v>(
+        &'v self,
+        view: View<'v>,
+        rule: &RuleRecord,
+    ) -> impl Iterator<Item = RulePortRecord> + Clone + 'v {
+        let len = if rule.ports_len == NONE {
+            0
+        } else {
+            rule.ports_len
+        };
         self.known.facts.rule_ports.range(view, rule.ports, len)
     }
 
     /// Makes the rows of a gate, or leaves it to interpretation where they would
     /// cost too much.
     fn make(&mut self, arena: &mut Arena<'_>, subject: Subject) -> Result<GateFact> {
-        const INTERPRETED: GateFact = GateFact { map: NONE, rows: NONE };
+        const INTERPRETED: GateFact = GateFact {
+            map: NONE,
+            rows: NONE,
+        };
         let mark = arena.mark();
         let rules = self.rules(arena, subject)?;
         let set_bytes = u64::from(rules.len) * u64::from(self.words) * 4;
@@ -426,7 +464,9 @@ impl Maker<'_> {
             let (first, count) = policy.rules(subject.direction);
             for rule in first..first + count {
                 let record = facts.rules.get(arena.view(), rule);
-                let Some(effect) = RuleEffect::decode(record.action) else { continue };
+                let Some(effect) = RuleEffect::decode(record.action) else {
+                    continue;
+                };
                 let tier = policy.kind().tier() as u32;
                 let gate_rule = match (effect.action, effect.fails_closed) {
                     // SEMANTICS: a rule with an unknown peer matches nothing under
@@ -447,7 +487,9 @@ impl Maker<'_> {
                             Action::Pass => Verb::Pass,
                         };
                         let by_name = subject.direction == Direction::Egress
-                            && self.ports(arena.view(), &record).any(|port| port.name != NONE);
+                            && self
+                                .ports(arena.view(), &record)
+                                .any(|port| port.name != NONE);
                         GateRule {
                             rule,
                             tier,
@@ -466,7 +508,12 @@ impl Maker<'_> {
     }
 
     /// The port keys at which the decision may change, sorted.
-    fn cuts(&mut self, arena: &mut Arena<'_>, subject: Subject, rules: List<GateRule>) -> Result<List<u32>> {
+    fn cuts(
+        &mut self,
+        arena: &mut Arena<'_>,
+        subject: Subject,
+        rules: List<GateRule>,
+    ) -> Result<List<u32>> {
         let Known { facts, .. } = self.known;
         self.found.clear();
         self.found.push(arena, 0)?;
@@ -510,7 +557,12 @@ impl Maker<'_> {
 
     /// What a port name may resolve to: on the subject's own pods for ingress, on
     /// any pod for egress.
-    fn named(&self, view: View<'_>, subject: Subject, port: RulePortRecord) -> List<NamedPortRecord> {
+    fn named(
+        &self,
+        view: View<'_>,
+        subject: Subject,
+        port: RulePortRecord,
+    ) -> List<NamedPortRecord> {
         let ports: List<NamedPortRecord> = match subject.direction {
             Direction::Ingress => self.known.projection.port_sets.list(view, subject.ports),
             Direction::Egress => self.every_named_port,
@@ -523,7 +575,11 @@ impl Maker<'_> {
     /// The peers of each rule that lists some, one set behind another; the rules
     /// are told where.
     fn peer_sets(&self, arena: &mut Arena<'_>, rules: List<GateRule>) -> Result<List<u32>> {
-        let listed = arena.view().iter(rules).filter(|rule| rule.peers != NONE).count();
+        let listed = arena
+            .view()
+            .iter(rules)
+            .filter(|rule| rule.peers != NONE)
+            .count();
         let sets: List<u32> = arena.scratch(listed * self.words as usize)?;
         let mut first = 0;
         for index in 0..rules.len {
@@ -542,8 +598,20 @@ impl Maker<'_> {
 
     /// Plays the tiers through for one port; leaves the result in
     /// `state.allowed`.
-    fn play(&self, arena: &mut Arena<'_>, subject: Subject, rules: List<GateRule>, sets: List<u32>, key: u32) {
-        let State { undecided, passed, allowed, .. } = self.state;
+    fn play(
+        &self,
+        arena: &mut Arena<'_>,
+        subject: Subject,
+        rules: List<GateRule>,
+        sets: List<u32>,
+        key: u32,
+    ) {
+        let State {
+            undecided,
+            passed,
+            allowed,
+            ..
+        } = self.state;
         for index in 0..self.words {
             arena.set(undecided, index, u32::MAX);
             arena.set(passed, index, 0);
@@ -618,10 +686,12 @@ impl Maker<'_> {
             return Some(peers);
         }
         let record = facts.rules.get(arena.view(), rule.rule);
-        let by_number = |port: &RulePortRecord| {
-            port.name == NONE && (port.first..=port.last).contains(&key)
-        };
-        if self.ports(arena.view(), &record).any(|port| by_number(&port)) {
+        let by_number =
+            |port: &RulePortRecord| port.name == NONE && (port.first..=port.last).contains(&key);
+        if self
+            .ports(arena.view(), &record)
+            .any(|port| by_number(&port))
+        {
             return Some(peers);
         }
         let (protocol, number) = PortKey(key).parts()?;
@@ -631,7 +701,8 @@ impl Maker<'_> {
             let view = arena.view();
             let resolves = self.ports(view, &record).filter(by_name).any(|port| {
                 let named = self.named(view, subject, port);
-                view.iter(named).any(|named| named.protocol_port == protocol_port)
+                view.iter(named)
+                    .any(|named| named.protocol_port == protocol_port)
             });
             return resolves.then_some(peers);
         }
@@ -646,7 +717,8 @@ impl Maker<'_> {
         for port in record.ports..record.ports + record.ports_len {
             let port = facts.rule_ports.get(arena.view(), port);
             if by_name(&port)
-                && let Some(atom) = atoms.find(arena.view(), AtomKind::NamedPort, port.name, protocol_port)
+                && let Some(atom) =
+                    atoms.find(arena.view(), AtomKind::NamedPort, port.name, protocol_port)
             {
                 add_atom(arena, set, self.known, self.classes, atom);
             }
@@ -662,7 +734,12 @@ impl Maker<'_> {
 
     /// Applies a rule to those of its peers that are undecided.
     fn decide(&self, arena: &mut Arena<'_>, peers: Peers, verb: Verb) {
-        let State { undecided, passed, allowed, .. } = self.state;
+        let State {
+            undecided,
+            passed,
+            allowed,
+            ..
+        } = self.state;
         let target = match verb {
             Verb::Allow => allowed,
             // What is denied goes nowhere; the set of the passed is as good a
@@ -741,7 +818,13 @@ impl Maker<'_> {
 
     /// The bytes that the tables take by now.
     fn table_bytes(&self) -> u64 {
-        let Gates { maps, rows, chunks, chunks_per_row, .. } = &self.gates;
+        let Gates {
+            maps,
+            rows,
+            chunks,
+            chunks_per_row,
+            ..
+        } = &self.gates;
         let map = u64::from(self.intervals.count.div_ceil(32)) * PortMapRecord::WIDTH as u64;
         u64::from(maps.len()) * map
             + self.row_entries * 4

@@ -60,7 +60,8 @@ impl Groups {
     /// The items of a group.
     pub(super) fn get(&self, view: View<'_>, group: u32) -> List<u32> {
         let start = view.get(self.starts, group);
-        self.items.slice(start, view.get(self.starts, group + 1) - start)
+        self.items
+            .slice(start, view.get(self.starts, group + 1) - start)
     }
 }
 

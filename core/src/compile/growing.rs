@@ -56,7 +56,9 @@ impl<R: Record> Growing<R> {
     pub(crate) fn get(&self, view: View<'_>, index: u32) -> R {
         debug_assert!(index < self.len, "record {index} of {}", self.len);
         let (segment, offset) = Self::locate(index);
-        self.segments.get(segment).map_or(R::ZERO, |list| view.get(*list, offset))
+        self.segments
+            .get(segment)
+            .map_or(R::ZERO, |list| view.get(*list, offset))
     }
 
     pub(crate) fn set(&self, arena: &mut Arena<'_>, index: u32, record: R) {
@@ -68,7 +70,12 @@ impl<R: Record> Growing<R> {
     }
 
     /// `len` records from the `first`.
-    pub(crate) fn range<'v>(&'v self, view: View<'v>, first: u32, len: u32) -> impl Iterator<Item = R> + Clone + 'v {
+    pub(crate) fn range<'v>(
+        &'v self,
+        view: View<'v>,
+        first: u32,
+        len: u32,
+    ) -> impl Iterator<Item = R> + Clone + 'v {
         (first..first + len).map(move |index| self.get(view, index))
     }
 

@@ -46,7 +46,11 @@ impl Intervals {
         for index in 0..pages.len {
             let mut page = arena.get(pages, index);
             page.base = count;
-            count += page.words().iter().map(|word| word.count_ones()).sum::<u32>();
+            count += page
+                .words()
+                .iter()
+                .map(|word| word.count_ones())
+                .sum::<u32>();
             arena.set(pages, index, page);
         }
         Ok(Intervals { pages, count })

@@ -48,7 +48,11 @@ impl Matching {
         atoms: &Atoms,
     ) -> Result<Matching> {
         let (kinds, kind_of_pod) = pod_kinds(arena, facts, order, projection)?;
-        let endpoints = Endpoints { facts, projection, kinds: &kinds };
+        let endpoints = Endpoints {
+            facts,
+            projection,
+            kinds: &kinds,
+        };
         let index = Index::new(arena, &endpoints, atoms)?;
 
         let words = atoms.len().div_ceil(32) as usize;
@@ -105,7 +109,12 @@ impl Matching {
     }
 
     /// Interns the atoms that were found, or those of them that are in a set.
-    fn intern(&mut self, arena: &mut Arena<'_>, found: &Growing<u32>, set: Option<List<u32>>) -> Result<u32> {
+    fn intern(
+        &mut self,
+        arena: &mut Arena<'_>,
+        found: &Growing<u32>,
+        set: Option<List<u32>>,
+    ) -> Result<u32> {
         let mark = arena.mark();
         let list: List<u32> = arena.scratch(found.len() as usize)?;
         let mut len = 0;
@@ -205,7 +214,12 @@ impl Endpoints<'_> {
     }
 
     /// The buckets that an endpoint belongs to.
-    fn buckets(&self, arena: &mut Arena<'_>, endpoint: Endpoint, buckets: &mut Growing<Bucket>) -> Result<()> {
+    fn buckets(
+        &self,
+        arena: &mut Arena<'_>,
+        endpoint: Endpoint,
+        buckets: &mut Growing<Bucket>,
+    ) -> Result<()> {
         buckets.clear();
         for space in [Space::Pod, Space::Namespace, Space::Node] {
             let labels = self.labels(arena.view(), endpoint, space);
@@ -238,15 +252,31 @@ record! {
 }
 
 impl Bucket {
-    const EVERY_POD: Bucket = Bucket { space: 4, key: 0, value: 0 };
-    const EVERY_NODE: Bucket = Bucket { space: 5, key: 0, value: 0 };
+    const EVERY_POD: Bucket = Bucket {
+        space: 4,
+        key: 0,
+        value: 0,
+    };
+    const EVERY_NODE: Bucket = Bucket {
+        space: 5,
+        key: 0,
+        value: 0,
+    };
 
     fn label(space: Space, key: u32, value: u32) -> Bucket {
-        Bucket { space: space as u32, key, value }
+        Bucket {
+            space: space as u32,
+            key,
+            value,
+        }
     }
 
     fn namespace(namespace: u32) -> Bucket {
-        Bucket { space: 3, key: namespace, value: 0 }
+        Bucket {
+            space: 3,
+            key: namespace,
+            value: 0,
+        }
     }
 }
 
@@ -261,18 +291,29 @@ enum Demand {
 
 /// What an atom demands; all of it must hold. Nothing for an atom that is not
 /// about labels, which [`is_about_labels`] tells.
-fn demands<'v>(view: View<'v>, facts: &'v Facts, atoms: &Atoms, atom: u32) -> impl Iterator<Item = Demand> + Clone + 'v {
+fn demands<'v>(
+    view: View<'v>,
+    facts: &'v Facts,
+    atoms: &Atoms,
+    atom: u32,
+) -> impl Iterator<Item = Demand> + Clone + 'v {
     let atom = atoms.get(view, atom);
     let (namespace, selectors) = match atom.kind() {
         AtomKind::PodsIn => (Some(atom.a), [Some((Space::Pod, atom.b)), None]),
-        AtomKind::Pods => (None, [Some((Space::Namespace, atom.a)), Some((Space::Pod, atom.b))]),
+        AtomKind::Pods => (
+            None,
+            [Some((Space::Namespace, atom.a)), Some((Space::Pod, atom.b))],
+        ),
         AtomKind::Nodes => (None, [Some((Space::Node, atom.a)), None]),
         _ => (None, [None, None]),
     };
-    let labels = selectors.into_iter().flatten().flat_map(move |(space, selector)| {
-        view.iter(facts.selectors.list::<u32>(view, selector))
-            .map(move |requirement| Demand::Label(space, requirement))
-    });
+    let labels = selectors
+        .into_iter()
+        .flatten()
+        .flat_map(move |(space, selector)| {
+            view.iter(facts.selectors.list::<u32>(view, selector))
+                .map(move |requirement| Demand::Label(space, requirement))
+        });
     namespace.map(Demand::Namespace).into_iter().chain(labels)
 }
 
@@ -312,24 +353,36 @@ impl Demand {
 
     /// The buckets of which an endpoint that satisfies the demand is in exactly
     /// one; `None` if the demand only rules out.
-    fn buckets<'v>(self, view: View<'v>, facts: &Facts) -> Option<impl Iterator<Item = Bucket> + Clone + use<'v>> {
+    fn buckets<'v>(
+        self,
+        view: View<'v>,
+        facts: &Facts,
+    ) -> Option<impl Iterator<Item = Bucket> + Clone + use<'v>> {
         let (first, space, key, values) = match self {
-            Demand::Namespace(namespace) => {
-                (Some(Bucket::namespace(namespace)), Space::Pod, 0, List::default())
-            }
+            Demand::Namespace(namespace) => (
+                Some(Bucket::namespace(namespace)),
+                Space::Pod,
+                0,
+                List::default(),
+            ),
             Demand::Label(space, requirement) => {
                 let requirement: List<u32> = facts.requirements.list(view, requirement);
                 let key = view.get(requirement, 0);
                 match operator_from_code(view.get(requirement, 1)) {
                     Some(Operator::In) => (None, space, key, requirement.slice(2, requirement.len)),
-                    Some(Operator::Exists) => {
-                        (Some(Bucket::label(space, key, NONE)), space, key, List::default())
-                    }
+                    Some(Operator::Exists) => (
+                        Some(Bucket::label(space, key, NONE)),
+                        space,
+                        key,
+                        List::default(),
+                    ),
                     _ => return None,
                 }
             }
         };
-        let labels = view.iter(values).map(move |value| Bucket::label(space, key, value));
+        let labels = view
+            .iter(values)
+            .map(move |value| Bucket::label(space, key, value));
         Some(first.into_iter().chain(labels))
     }
 }
@@ -352,7 +405,12 @@ impl Index {
                 }
                 let size = |demand: &Demand| {
                     let buckets = demand.buckets(view, endpoints.facts)?;
-                    Some(buckets.filter_map(find).map(|id| counts.get(view, id)).sum::<u32>())
+                    Some(
+                        buckets
+                            .filter_map(find)
+                            .map(|id| counts.get(view, id))
+                            .sum::<u32>(),
+                    )
                 };
                 let rarest = demands(view, endpoints.facts, atoms, atom)
                     .filter_map(|demand| Some((size(&demand)?, demand)))

@@ -22,7 +22,13 @@ pub(super) fn add_run(arena: &mut Arena<'_>, set: ClassSet, first: u32, end: u32
 }
 
 /// Adds the classes that an atom matches.
-pub(super) fn add_atom(arena: &mut Arena<'_>, set: ClassSet, known: Known<'_>, classes: &Classes, atom: u32) {
+pub(super) fn add_atom(
+    arena: &mut Arena<'_>,
+    set: ClassSet,
+    known: Known<'_>,
+    classes: &Classes,
+    atom: u32,
+) {
     let record = known.atoms.get(arena.view(), atom);
     match record.kind() {
         AtomKind::PodsIn | AtomKind::Pods | AtomKind::NamedPort => {
@@ -52,9 +58,22 @@ pub(super) fn add_atom(arena: &mut Arena<'_>, set: ClassSet, known: Known<'_>, c
 }
 
 /// Adds the classes of the regions that a block or network covers.
-fn add_regions(arena: &mut Arena<'_>, set: ClassSet, known: Known<'_>, classes: &Classes, atom: u32, pods: bool) {
+fn add_regions(
+    arena: &mut Arena<'_>,
+    set: ClassSet,
+    known: Known<'_>,
+    classes: &Classes,
+    atom: u32,
+    pods: bool,
+) {
     let record = known.atoms.get(arena.view(), atom);
-    let Classes { all, node_first, node_count, pod_first, .. } = *classes;
+    let Classes {
+        all,
+        node_first,
+        node_count,
+        pod_first,
+        ..
+    } = *classes;
     // Within each kind the classes are sorted by region.
     let kinds = [
         (1, node_first),
@@ -66,7 +85,12 @@ fn add_regions(arena: &mut Arena<'_>, set: ClassSet, known: Known<'_>, classes: 
     while let Some((first, end)) = runs.next(arena.view(), known.regions) {
         for (kind_first, kind_end) in kinds {
             let kind = all.slice(kind_first, kind_end - kind_first);
-            let point = |region| kind_first + arena.view().partition_point(kind, |key| key.region < region);
+            let point = |region| {
+                kind_first
+                    + arena
+                        .view()
+                        .partition_point(kind, |key| key.region < region)
+            };
             let (run_first, run_end) = (point(first), point(end));
             add_run(arena, set, run_first, run_end);
         }
@@ -74,7 +98,13 @@ fn add_regions(arena: &mut Arena<'_>, set: ClassSet, known: Known<'_>, classes: 
 }
 
 /// Adds the classes that the listed peers of a rule match.
-pub(super) fn add_peers(arena: &mut Arena<'_>, set: ClassSet, known: Known<'_>, classes: &Classes, rule: &RuleRecord) {
+pub(super) fn add_peers(
+    arena: &mut Arena<'_>,
+    set: ClassSet,
+    known: Known<'_>,
+    classes: &Classes,
+    rule: &RuleRecord,
+) {
     for peer in rule.peers..rule.peers + rule.peers_len {
         let atom = arena.get(known.atoms.peers, peer);
         add_atom(arena, set, known, classes, atom);

@@ -96,9 +96,16 @@ impl fmt::Display for CompileError {
                 write!(f, "out of working memory: give at least {needed} bytes")
             }
             CompileError::OutputTooSmall { needed, available } => {
-                write!(f, "the image has {needed} bytes, and there is room for {available}")
+                write!(
+                    f,
+                    "the image has {needed} bytes, and there is room for {available}"
+                )
             }
-            CompileError::Invalid { direction, rule, problem } => {
+            CompileError::Invalid {
+                direction,
+                rule,
+                problem,
+            } => {
                 write!(f, "spec.{direction}[{rule}]: {problem}")
             }
             CompileError::TooLarge { what } => write!(f, "too large: {what}"),
@@ -110,13 +117,19 @@ impl core::error::Error for CompileError {}
 
 impl From<OutOfMemory> for CompileError {
     fn from(error: OutOfMemory) -> CompileError {
-        CompileError::OutOfMemory { needed: error.needed }
+        CompileError::OutOfMemory {
+            needed: error.needed,
+        }
     }
 }
 
 /// What compiling came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
 #[non_exhaustive]
 pub struct CompileReport {
     /// The length of the image in bytes.
@@ -185,7 +198,11 @@ impl<'m> Compiler<'m> {
     pub fn new(memory: &'m mut [u8], options: Options) -> Result<Compiler<'m>, CompileError> {
         let mut arena = Arena::new(memory);
         let facts = Facts::new(&mut arena)?;
-        Ok(Compiler { arena, facts, options })
+        Ok(Compiler {
+            arena,
+            facts,
+            options,
+        })
     }
 
     /// Takes in a namespace.
@@ -245,7 +262,11 @@ impl<'m> Compiler<'m> {
     /// # Errors
     /// [`CompileError::OutOfMemory`], [`CompileError::TooLarge`].
     pub fn compile(self) -> Result<Compiled<'m>, CompileError> {
-        let Compiler { mut arena, facts, options } = self;
+        let Compiler {
+            mut arena,
+            facts,
+            options,
+        } = self;
         let arena_mut = &mut arena;
         let order = Order::new(arena_mut, &facts)?;
         let claims = Claims::new(arena_mut, &facts, &order)?;
@@ -268,12 +289,17 @@ impl<'m> Compiler<'m> {
         let classes = Classes::new(arena_mut, known)?;
         let bits = class_bits(classes.all.len);
         if bits > 30 {
-            return Err(CompileError::TooLarge { what: "more than 2^30 classes of addresses" });
+            return Err(CompileError::TooLarge {
+                what: "more than 2^30 classes of addresses",
+            });
         }
         let intervals = Intervals::new(arena_mut, &facts, &atoms)?;
         let gates = Gates::new(arena_mut, known, &classes, &intervals)?;
-        let addresses = AddressMap::new(arena_mut, &regions, &classes, bits)?
-            .ok_or(CompileError::TooLarge { what: "the IPv4 trie, beyond 2 GiB" })?;
+        let addresses = AddressMap::new(arena_mut, &regions, &classes, bits)?.ok_or(
+            CompileError::TooLarge {
+                what: "the IPv4 trie, beyond 2 GiB",
+            },
+        )?;
         let parts = Parts {
             known,
             classes: &classes,
@@ -295,8 +321,27 @@ impl<'m> Compiler<'m> {
             rows: gates.rows.len(),
             chunks: gates.chunks.len(),
         };
-        let parts = OwnedParts { options, facts, order, claims, nodes, projection, atoms, matching, regions, classes, intervals, gates, addresses };
-        Ok(Compiled { arena, parts, plan, report })
+        let parts = OwnedParts {
+            options,
+            facts,
+            order,
+            claims,
+            nodes,
+            projection,
+            atoms,
+            matching,
+            regions,
+            classes,
+            intervals,
+            gates,
+            addresses,
+        };
+        Ok(Compiled {
+            arena,
+            parts,
+            plan,
+            report,
+        })
     }
 }
 
@@ -338,10 +383,43 @@ impl Compiled<'_> {
     /// # Errors
     /// [`CompileError::OutputTooSmall`].
     pub fn write<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], CompileError> {
-        let OwnedParts { options, facts, order, claims, nodes, projection, atoms, matching, regions, .. } = &self.parts;
-        let known = Known { options, facts, order, claims, projection, nodes, atoms, matching, regions };
-        let OwnedParts { classes, intervals, gates, addresses, .. } = &self.parts;
-        let parts = Parts { known, classes, intervals, gates, addresses };
+        let OwnedParts {
+            options,
+            facts,
+            order,
+            claims,
+            nodes,
+            projection,
+            atoms,
+            matching,
+            regions,
+            ..
+        } = &self.parts;
+        let known = Known {
+            options,
+            facts,
+            order,
+            claims,
+            projection,
+            nodes,
+            atoms,
+            matching,
+            regions,
+        };
+        let OwnedParts {
+            classes,
+            intervals,
+            gates,
+            addresses,
+            ..
+        } = &self.parts;
+        let parts = Parts {
+            known,
+            classes,
+            intervals,
+            gates,
+            addresses,
+        };
         let (needed, available) = (self.plan.len(), out.len());
         let image = out
             .get_mut(..needed)

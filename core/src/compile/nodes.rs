@@ -44,7 +44,12 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    pub(super) fn new(arena: &mut Arena<'_>, facts: &Facts, order: &Order, claims: &Claims) -> Result<Nodes> {
+    pub(super) fn new(
+        arena: &mut Arena<'_>,
+        facts: &Facts,
+        order: &Order,
+        claims: &Claims,
+    ) -> Result<Nodes> {
         let mut sets = Pool::new();
         sets.intern(arena, &[])?;
         let of_pod = arena.list(order.pods.len as usize)?;
@@ -66,9 +71,19 @@ impl Nodes {
 
 /// The set of a pod: "its `hostIP`/`hostIPs` and the addresses of the Node that
 /// its `spec.nodeName` names".
-fn own_set(arena: &mut Arena<'_>, facts: &Facts, sets: &mut Pool, order: &Order, pod: u32) -> Result<u32> {
+fn own_set(
+    arena: &mut Arena<'_>,
+    facts: &Facts,
+    sets: &mut Pool,
+    order: &Order,
+    pod: u32,
+) -> Result<u32> {
     let fact = facts.pods.get(arena.view(), arena.get(order.pods, pod));
-    let node = if fact.node == 0 { None } else { facts.node(arena, fact.node) };
+    let node = if fact.node == 0 {
+        None
+    } else {
+        facts.node(arena, fact.node)
+    };
     let node = node.map(|node| facts.nodes.get(arena.view(), node));
     let of_node = node.map_or((0, 0), |node| (node.addresses, node.addresses_len));
     let ranges = [(fact.hosts, fact.hosts_len), of_node];
@@ -135,7 +150,14 @@ fn number_hosts(
         let (a, b) = (arena.get(members, index - 1), arena.get(members, index));
         if a.address == b.address {
             for set in [a.set, b.set] {
-                arena.set(own, set, OwnNode { host: 0, overlaps: 1 });
+                arena.set(
+                    own,
+                    set,
+                    OwnNode {
+                        host: 0,
+                        overlaps: 1,
+                    },
+                );
             }
         }
     }
@@ -159,7 +181,12 @@ fn number_hosts(
 }
 
 /// Every address of a node, with the Node object that states it, if one does.
-fn node_addresses(arena: &mut Arena<'_>, facts: &Facts, order: &Order, sets: &Pool) -> Result<List<NodeAddressRecord>> {
+fn node_addresses(
+    arena: &mut Arena<'_>,
+    facts: &Facts,
+    order: &Order,
+    sets: &Pool,
+) -> Result<List<NodeAddressRecord>> {
     let on_host = |arena: &Arena<'_>, pod: u32| {
         let fact = facts.pods.get(arena.view(), arena.get(order.pods, pod));
         (fact.flags & pod_flags::HOST_NETWORK != 0).then_some(fact)
@@ -177,7 +204,14 @@ fn node_addresses(arena: &mut Arena<'_>, facts: &Facts, order: &Order, sets: &Po
     let list: List<NodeAddressRecord> = arena.list(total as usize)?;
     let mut at = 0;
     let mut add = |arena: &mut Arena<'_>, address: AddressRecord, node: u32| {
-        arena.set(list, at, NodeAddressRecord { address: address.address, node });
+        arena.set(
+            list,
+            at,
+            NodeAddressRecord {
+                address: address.address,
+                node,
+            },
+        );
         at += 1;
     };
     for node in 0..facts.nodes.len() {
@@ -195,7 +229,9 @@ fn node_addresses(arena: &mut Arena<'_>, facts: &Facts, order: &Order, sets: &Po
         }
     }
     for pod in 0..order.pods.len {
-        let Some(fact) = on_host(arena, pod) else { continue };
+        let Some(fact) = on_host(arena, pod) else {
+            continue;
+        };
         for index in 0..fact.addresses_len {
             let address = facts.addresses.get(arena.view(), fact.addresses + index);
             add(arena, address, NONE);

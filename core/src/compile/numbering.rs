@@ -119,7 +119,10 @@ fn count_selected(arena: &mut Arena<'_>, known: Known<'_>) -> Result<(List<u32>,
     };
     for kind in 0..pods.len {
         let amount = arena.get(pods, kind);
-        let (subject_list, peer_list) = (arena.get(matching.subjects, kind), arena.get(matching.peers, kind));
+        let (subject_list, peer_list) = (
+            arena.get(matching.subjects, kind),
+            arena.get(matching.peers, kind),
+        );
         add_all(arena, subjects, subject_list, amount);
         add_all(arena, peers, peer_list, amount);
     }

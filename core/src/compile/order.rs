@@ -32,7 +32,11 @@ record! {
 impl Order {
     pub(super) fn new(arena: &mut Arena<'_>, facts: &Facts) -> Result<Order> {
         let namespaces = sorted(arena, facts.namespaces.len(), |view, a, b| {
-            let name = |id| facts.strings.bytes(view, facts.namespaces.get(view, id).name);
+            let name = |id| {
+                facts
+                    .strings
+                    .bytes(view, facts.namespaces.get(view, id).name)
+            };
             name(a).cmp(name(b))
         })?;
         let namespace_index = arena.list(namespaces.len as usize)?;
@@ -68,7 +72,11 @@ pub(super) fn pod_name<'v>(view: View<'v>, pod: &PodFact) -> &'v [u8] {
     view.bytes(pod.name, pod.name_len)
 }
 
-fn sort_pods(arena: &mut Arena<'_>, facts: &Facts, namespace_index: List<u32>) -> Result<List<u32>> {
+fn sort_pods(
+    arena: &mut Arena<'_>,
+    facts: &Facts,
+    namespace_index: List<u32>,
+) -> Result<List<u32>> {
     let len = facts.pods.len();
     let pods: List<u32> = arena.list(len as usize)?;
     let mark = arena.mark();
@@ -95,7 +103,9 @@ fn sort_pods(arena: &mut Arena<'_>, facts: &Facts, namespace_index: List<u32>) -
             .cmp(&(b.namespace, b.name_high, b.name_low))
             .then_with(|| name(a).cmp(name(b)))
     };
-    arena.sort_by(keys, |view, a, b| same_name(view, &a, &b).then(a.fact.cmp(&b.fact)));
+    arena.sort_by(keys, |view, a, b| {
+        same_name(view, &a, &b).then(a.fact.cmp(&b.fact))
+    });
     let mut kept = 0;
     for index in 0..len {
         let key = arena.get(keys, index);
@@ -112,12 +122,16 @@ fn sort_pods(arena: &mut Arena<'_>, facts: &Facts, namespace_index: List<u32>) -
     Ok(pods.slice(0, kept))
 }
 
-fn sort_policies(arena: &mut Arena<'_>, facts: &Facts, namespace_index: List<u32>) -> Result<List<u32>> {
+fn sort_policies(
+    arena: &mut Arena<'_>,
+    facts: &Facts,
+    namespace_index: List<u32>,
+) -> Result<List<u32>> {
     let namespace = |view: View<'_>, policy: &PolicyRecord| match policy.kind() {
         PolicyKind::Network => view.get(namespace_index, policy.namespace),
         PolicyKind::Cluster(_) => 0,
     };
-    
+
     let by_identity = |view: View<'_>, a: &PolicyRecord, b: &PolicyRecord| {
         a.kind()
             .api_kind()
@@ -134,7 +148,12 @@ fn sort_policies(arena: &mut Arena<'_>, facts: &Facts, namespace_index: List<u32
         let view = arena.view();
         let id = view.get(all, index);
         let replaced = index + 1 < all.len
-            && by_identity(view, &policy(view, id), &policy(view, view.get(all, index + 1))).is_eq();
+            && by_identity(
+                view,
+                &policy(view, id),
+                &policy(view, view.get(all, index + 1)),
+            )
+            .is_eq();
         if !replaced {
             arena.set(all, kept, id);
             kept += 1;
@@ -144,7 +163,9 @@ fn sort_policies(arena: &mut Arena<'_>, facts: &Facts, namespace_index: List<u32
     arena.sort_by(policies, |view, a, b| {
         let (a, b) = (policy(view, a), policy(view, b));
         let key = |policy: &PolicyRecord| decision_key(policy, namespace(view, policy));
-        key(&a).cmp(&key(&b)).then_with(|| policy_name(view, facts, &a).cmp(policy_name(view, facts, &b)))
+        key(&a)
+            .cmp(&key(&b))
+            .then_with(|| policy_name(view, facts, &a).cmp(policy_name(view, facts, &b)))
     });
     Ok(policies)
 }

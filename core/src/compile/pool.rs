@@ -89,14 +89,26 @@ impl Pool {
             Err(slot) => {
                 let start = arena.front();
                 arena.append(bytes)?;
-                self.insert(arena, slot, Entry { start, len: bytes.len() as u32, hash })
+                self.insert(
+                    arena,
+                    slot,
+                    Entry {
+                        start,
+                        len: bytes.len() as u32,
+                        hash,
+                    },
+                )
             }
         }
     }
 
     /// The number of the string that a list in the arena spells; stores a copy if
     /// it is new.
-    pub(crate) fn intern_list<R: Record>(&mut self, arena: &mut Arena<'_>, list: List<R>) -> Result<u32> {
+    pub(crate) fn intern_list<R: Record>(
+        &mut self,
+        arena: &mut Arena<'_>,
+        list: List<R>,
+    ) -> Result<u32> {
         self.grow(arena)?;
         let len = list.len * R::WIDTH as u32;
         let view = arena.view();

@@ -35,7 +35,11 @@ impl Projection {
             let projected = retain(arena, &mut label_sets, set, |view, label| {
                 asked.key(view, label.key).then(|| LabelRecord {
                     key: label.key,
-                    value: if asked.pair(view, label) { label.value } else { UNMENTIONED },
+                    value: if asked.pair(view, label) {
+                        label.value
+                    } else {
+                        UNMENTIONED
+                    },
                 })
             })?;
             arena.set(of_label_set, id, projected);
@@ -114,7 +118,11 @@ impl Asked {
                 set_bit(arena, port_names, name);
             }
         }
-        Ok(Asked { keys, pairs, port_names })
+        Ok(Asked {
+            keys,
+            pairs,
+            port_names,
+        })
     }
 
     fn key(&self, view: View<'_>, key: u32) -> bool {
@@ -123,7 +131,9 @@ impl Asked {
 
     fn pair(&self, view: View<'_>, label: LabelRecord) -> bool {
         use crate::image::record::Record;
-        self.pairs.find(view, label.encode().as_flattened()).is_some()
+        self.pairs
+            .find(view, label.encode().as_flattened())
+            .is_some()
     }
 
     fn port_name(&self, view: View<'_>, name: u32) -> bool {

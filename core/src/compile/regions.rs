@@ -56,13 +56,18 @@ pub(super) struct Regions {
 fn bounds(cidr: Cidr) -> (u128, u128) {
     let bits = 128 - u32::from(Family::V6.bits() - cidr.family().bits()) - u32::from(cidr.prefix());
     let first = to_bits(cidr.network());
-    (first, first | 1_u128.checked_shl(bits).map_or(u128::MAX, |size| size - 1))
+    (
+        first,
+        first | 1_u128.checked_shl(bits).map_or(u128::MAX, |size| size - 1),
+    )
 }
 
 impl Regions {
     pub(super) fn new(arena: &mut Arena<'_>, facts: &Facts, atoms: &Atoms) -> Result<Regions> {
         let asked = asked_cidrs(arena, facts, atoms)?;
-        let count = (0..facts.cidrs.len()).filter(|id| has_bit(arena.view(), asked, *id)).count();
+        let count = (0..facts.cidrs.len())
+            .filter(|id| has_bit(arena.view(), asked, *id))
+            .count();
         let all: List<Region> = arena.list(count + 3)?;
         let of_cidr: List<u32> = arena.list(facts.cidrs.len() as usize)?;
 
@@ -81,7 +86,17 @@ impl Regions {
             };
             let mut add = |arena: &mut Arena<'_>, cidr: Cidr, id| {
                 let (first, last) = bounds(cidr);
-                arena.set(all, at, Region { first, last, parent: 0, end: 0, cidr: id });
+                arena.set(
+                    all,
+                    at,
+                    Region {
+                        first,
+                        last,
+                        parent: 0,
+                        end: 0,
+                        cidr: id,
+                    },
+                );
                 at += 1;
             };
             if let Some(everything) = everything {
@@ -97,7 +112,9 @@ impl Regions {
             // The whole comes first: it begins lowest and ends highest, and where a
             // rule names it too, either is inside the other.
             let of_family = all.slice(first, at - first);
-            arena.sort_by_key(of_family, |region| (region.first, !region.last, !region.cidr));
+            arena.sort_by_key(of_family, |region| {
+                (region.first, !region.last, !region.cidr)
+            });
             nest(arena, all, first, at);
             if family == Family::V6 {
                 whole_v6 = first;
@@ -121,7 +138,12 @@ impl Regions {
             let regions = excepts.get(arena.view(), list);
             arena.sort_by_key(regions, |region| region);
         }
-        Ok(Regions { all, whole_v6, of_cidr, excepts })
+        Ok(Regions {
+            all,
+            whole_v6,
+            of_cidr,
+            excepts,
+        })
     }
 
     pub(super) fn len(&self) -> u32 {

@@ -12,8 +12,15 @@ use crate::verdict::Identity;
 impl Display for Explanation<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let verdict = self.verdict();
-        f.write_str(if verdict.is_allowed() { "allow" } else { "deny" })?;
-        let (source, destination) = (self.egress.end(self.egress.subject()), self.egress.end(self.egress.peer()));
+        f.write_str(if verdict.is_allowed() {
+            "allow"
+        } else {
+            "deny"
+        })?;
+        let (source, destination) = (
+            self.egress.end(self.egress.subject()),
+            self.egress.end(self.egress.peer()),
+        );
         write!(f, " {source} -> {destination} {}", self.protocol)?;
         if let Some(port) = self.port() {
             write!(f, " {port}")?;
@@ -57,7 +64,11 @@ impl Display for DirectionExplanation<'_> {
                 "allowed: {rule} passes, and behind the Baseline tier nothing denies"
             ),
             Reason::Rule(rule) => {
-                write!(f, "{} by {rule}", if rule.allows() { "allowed" } else { "denied" })
+                write!(
+                    f,
+                    "{} by {rule}",
+                    if rule.allows() { "allowed" } else { "denied" }
+                )
             }
             Reason::OwnNode => write!(
                 f,
@@ -81,7 +92,10 @@ impl Display for DirectionExplanation<'_> {
                 "allowed: {subject} is isolated in the other direction only, which is final by option"
             ),
             Reason::NoRuleMatches => {
-                write!(f, "allowed: no rule of the policies that select {subject} matches")
+                write!(
+                    f,
+                    "allowed: no rule of the policies that select {subject} matches"
+                )
             }
             Reason::NoPolicySelects => write!(
                 f,
@@ -105,7 +119,12 @@ impl Debug for DirectionExplanation<'_> {
 impl DirectionExplanation<'_> {
     /// The chain of tiers: a line for each policy that was consulted.
     fn fmt_chain(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "\n  {} of {}", self.direction(), self.end(self.subject()))?;
+        write!(
+            f,
+            "\n  {} of {}",
+            self.direction(),
+            self.end(self.subject())
+        )?;
         if self.end(self.subject()).is_pod() {
             let mut last = None;
             for consulted in self.policies() {

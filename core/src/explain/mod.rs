@@ -8,6 +8,7 @@ mod display;
 #[cfg(feature = "serde")]
 mod serialize;
 
+use crate::Protocol;
 use crate::image::Image;
 use crate::image::tables::{NONE, PolicyKind, PolicyRecord, RuleRecord};
 use crate::model::{Action, Direction, Tier};
@@ -15,7 +16,6 @@ use crate::protocol::PortKey;
 use crate::verdict::{
     Assumed, Case, Connection, Decided, Identity, Miss, Pair, Party, RuleHit, Verdict,
 };
-use crate::Protocol;
 
 /// Why a connection may pass, or may not.
 ///
@@ -121,7 +121,12 @@ impl<'i> Image<'i> {
     /// Why a connection between two addresses may pass, or may not.
     #[must_use]
     pub fn explain(&'i self, connection: &Connection) -> Explanation<'i> {
-        let Connection { source, destination, protocol, port } = *connection;
+        let Connection {
+            source,
+            destination,
+            protocol,
+            port,
+        } = *connection;
         Pair::of_addresses(self, source, destination).explain(protocol, port)
     }
 
@@ -138,9 +143,18 @@ impl<'i> Pair<'i> {
         let [egress, ingress] = self.cases(PortKey::new(protocol, port)).map(|case| {
             let mut assumed = Assumed::default();
             let decided = case.decide(&mut assumed);
-            DirectionExplanation { case, decided, assumed }
+            DirectionExplanation {
+                case,
+                decided,
+                assumed,
+            }
         });
-        Explanation { egress, ingress, protocol, port }
+        Explanation {
+            egress,
+            ingress,
+            protocol,
+            port,
+        }
     }
 }
 
@@ -231,8 +245,17 @@ impl<'i> DirectionExplanation<'i> {
 
     /// What had to be assumed.
     pub fn assumptions(&self) -> impl Iterator<Item = Assumption<'i>> + use<'i> {
-        let Case { image, subject, peer, .. } = self.case;
-        let Assumed { peer_namespace_unlabelled, peer_without_address, own_node_unknown } = self.assumed;
+        let Case {
+            image,
+            subject,
+            peer,
+            ..
+        } = self.case;
+        let Assumed {
+            peer_namespace_unlabelled,
+            peer_without_address,
+            own_node_unknown,
+        } = self.assumed;
         let is_same_pod = self.decided == Decided::SamePod;
         let subject = subject
             .pod()
@@ -265,7 +288,10 @@ impl<'i> DirectionExplanation<'i> {
 
 fn rule_ref<'i>(case: &Case<'i>, hit: RuleHit) -> RuleRef<'i> {
     RuleRef {
-        policy: PolicyRef { image: case.image, index: hit.policy },
+        policy: PolicyRef {
+            image: case.image,
+            index: hit.policy,
+        },
         direction: case.direction,
         hit,
     }
@@ -283,7 +309,10 @@ struct Consulting<'i> {
 
 impl<'i> Consulting<'i> {
     fn new(case: Case<'i>) -> Consulting<'i> {
-        let pod = case.subject.pod().filter(|_| !case.subject.is_same_pod(&case.peer));
+        let pod = case
+            .subject
+            .pod()
+            .filter(|_| !case.subject.is_same_pod(&case.peer));
         Consulting {
             case,
             policies: pod.map(|pod| case.policies(pod)),
@@ -298,7 +327,14 @@ impl<'i> Consulting<'i> {
             let record = self.case.record(policy);
             let (first, _) = record.rules(self.case.direction);
             let effect = self.case.effect(first + rule);
-            rule_ref(&self.case, RuleHit { policy, rule, effect })
+            rule_ref(
+                &self.case,
+                RuleHit {
+                    policy,
+                    rule,
+                    effect,
+                },
+            )
         };
         let outcome = match self.case.consult(policy, &mut Assumed::default()) {
             Ok(hit) => Ok(rule_ref(&self.case, hit)),
@@ -309,7 +345,10 @@ impl<'i> Consulting<'i> {
             Err(Miss::FailsClosed { rule: index }) => Err(NearestMiss::FailsClosed(rule(index))),
         };
         ConsultedPolicy {
-            policy: PolicyRef { image: self.case.image, index: policy },
+            policy: PolicyRef {
+                image: self.case.image,
+                index: policy,
+            },
             outcome,
         }
     }
@@ -330,7 +369,9 @@ impl<'i> Iterator for Consulting<'i> {
             }
             let consulted = self.consult(policy);
             match (record.kind().tier(), consulted.outcome) {
-                (Tier::Admin, Ok(rule)) if rule.action() == Action::Pass && !rule.fails_closed() => {
+                (Tier::Admin, Ok(rule))
+                    if rule.action() == Action::Pass && !rule.fails_closed() =>
+                {
                     self.passed_admin = true;
                 }
                 (Tier::NetworkPolicy, _) => self.isolated = true,
@@ -365,7 +406,10 @@ impl<'i> PolicyRef<'i> {
     pub fn namespace(&self) -> Option<&'i str> {
         match self.record().namespace {
             NONE => None,
-            namespace => Some(self.image.string(self.image.cold.namespaces.get(namespace).name)),
+            namespace => Some(
+                self.image
+                    .string(self.image.cold.namespaces.get(namespace).name),
+            ),
         }
     }
 
@@ -476,7 +520,10 @@ pub(crate) struct End<'i> {
 
 impl<'i> DirectionExplanation<'i> {
     fn end(&self, party: Party<'i>) -> End<'i> {
-        End { image: self.case.image, party }
+        End {
+            image: self.case.image,
+            party,
+        }
     }
 }
 

@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use super::{Assumption, ConsultedPolicy, DirectionExplanation, Explanation, NearestMiss, PolicyRef, Reason, RuleRef};
+use super::{
+    Assumption, ConsultedPolicy, DirectionExplanation, Explanation, NearestMiss, PolicyRef, Reason,
+    RuleRef,
+};
 use crate::model::Action;
 
 fn verdict(allowed: bool) -> &'static str {
@@ -18,8 +21,14 @@ impl Serialize for Explanation<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_struct("Explanation", 8)?;
         map.serialize_field("verdict", verdict(self.verdict().is_allowed()))?;
-        map.serialize_field("source", &self.egress.end(self.egress.subject()).to_string())?;
-        map.serialize_field("destination", &self.egress.end(self.egress.peer()).to_string())?;
+        map.serialize_field(
+            "source",
+            &self.egress.end(self.egress.subject()).to_string(),
+        )?;
+        map.serialize_field(
+            "destination",
+            &self.egress.end(self.egress.peer()).to_string(),
+        )?;
         map.serialize_field("protocol", &self.protocol.to_string())?;
         map.serialize_field("port", &self.port())?;
         map.serialize_field("egress", self.egress())?;

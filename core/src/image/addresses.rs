@@ -64,9 +64,7 @@ impl Image<'_> {
 
     /// The place of an IPv6 address that belongs to no single host.
     fn run_v6(&self, address: u128) -> u32 {
-        let behind = self
-            .runs_v6
-            .partition_point(|run| run.address <= address);
+        let behind = self.runs_v6.partition_point(|run| run.address <= address);
         // Run 0 begins at address 0, so there is always one in front.
         self.runs_v6.get(behind.wrapping_sub(1)).place
     }
@@ -98,7 +96,9 @@ impl HostTableV6<'_> {
         let len = self.slots.len() as u32;
         let start = Self::slot(address, self.seed, len);
         for probe in 0..len {
-            let slot = self.slots.get(start.wrapping_add(probe) & len.wrapping_sub(1));
+            let slot = self
+                .slots
+                .get(start.wrapping_add(probe) & len.wrapping_sub(1));
             if slot.place == 0 || slot.address == address {
                 return slot.place;
             }

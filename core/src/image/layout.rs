@@ -150,7 +150,11 @@ impl Layout {
     /// Lays out sections of these lengths behind one another.
     ///
     /// Returns the layout and the total length, or `None` beyond 4 GiB.
-    pub(crate) fn new(options: u32, shape: Shape, lengths: [usize; Section::ALL.len()]) -> Option<(Layout, usize)> {
+    pub(crate) fn new(
+        options: u32,
+        shape: Shape,
+        lengths: [usize; Section::ALL.len()],
+    ) -> Option<(Layout, usize)> {
         let mut sections = [Extent::default(); Section::ALL.len()];
         let mut end = HEADER_LEN + 8 * Section::ALL.len();
         for (extent, len) in sections.iter_mut().zip(lengths) {
@@ -162,7 +166,14 @@ impl Layout {
             end = offset.checked_add(len)?;
         }
         u32::try_from(end).ok()?;
-        Some((Layout { options, shape, sections }, end))
+        Some((
+            Layout {
+                options,
+                shape,
+                sections,
+            },
+            end,
+        ))
     }
 
     /// Writes header and section table; the checksum is left 0.
@@ -224,26 +235,46 @@ impl Layout {
         // ones are empty; one of a newer minor version has more, which are left alone.
         let count = field(32) as usize;
         if count < SECTIONS_OF_1_0 {
-            return Err(OpenError::Damaged { section: "header", index: 32 });
+            return Err(OpenError::Damaged {
+                section: "header",
+                index: 32,
+            });
         }
         let table_end = HEADER_LEN as u64 + 8 * count as u64;
         if table_end > total {
-            return Err(OpenError::Damaged { section: "header", index: 32 });
+            return Err(OpenError::Damaged {
+                section: "header",
+                index: 32,
+            });
         }
         let mut sections = [Extent::default(); Section::ALL.len()];
         let mut end = table_end;
-        for (index, (extent, section)) in sections.iter_mut().zip(Section::ALL).take(count).enumerate() {
+        for (index, (extent, section)) in sections
+            .iter_mut()
+            .zip(Section::ALL)
+            .take(count)
+            .enumerate()
+        {
             let at = HEADER_LEN + 8 * index;
             let (Some(offset), Some(len)) = (u32_at(image, at), u32_at(image, at + 4)) else {
-                return Err(OpenError::Damaged { section: "header", index: index as u32 });
+                return Err(OpenError::Damaged {
+                    section: "header",
+                    index: index as u32,
+                });
             };
             // Sections follow one another, so that no two can share bytes.
             if u64::from(offset) < end || !(len as usize).is_multiple_of(section.width()) {
-                return Err(OpenError::Damaged { section: section.name(), index: 0 });
+                return Err(OpenError::Damaged {
+                    section: section.name(),
+                    index: 0,
+                });
             }
             end = u64::from(offset) + u64::from(len);
             if end > total {
-                return Err(OpenError::Damaged { section: section.name(), index: 0 });
+                return Err(OpenError::Damaged {
+                    section: section.name(),
+                    index: 0,
+                });
             }
             *extent = Extent { offset, len };
         }
@@ -265,12 +296,17 @@ impl Layout {
     pub(crate) fn section<'a>(&self, image: &'a [u8], section: Section) -> &'a [u8] {
         let Extent { offset, len } = self.extent(section);
         let start = offset as usize;
-        image.get(start..start.saturating_add(len as usize)).unwrap_or(&[])
+        image
+            .get(start..start.saturating_add(len as usize))
+            .unwrap_or(&[])
     }
 
     /// Where a section lies.
     pub(crate) fn extent(&self, section: Section) -> Extent {
-        self.sections.get(section as usize).copied().unwrap_or_default()
+        self.sections
+            .get(section as usize)
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -312,15 +348,27 @@ const IP_BLOCK_NOT_PODS: u32 = 8;
 /// The option bits of an image.
 pub(crate) fn option_bits(options: &Options) -> u32 {
     let bit = |set: bool, bit: u32| if set { bit } else { 0 };
-    bit(options.isolation == IsolationScope::EitherDirection, EITHER_DIRECTION)
-        | bit(options.own_node_ingress == OwnNode::Evaluated, EVALUATE_OWN_NODE_INGRESS)
-        | bit(options.own_node_egress == OwnNode::Allowed, ALLOW_OWN_NODE_EGRESS)
-        | bit(!options.ip_block_selects_pods, IP_BLOCK_NOT_PODS)
+    bit(
+        options.isolation == IsolationScope::EitherDirection,
+        EITHER_DIRECTION,
+    ) | bit(
+        options.own_node_ingress == OwnNode::Evaluated,
+        EVALUATE_OWN_NODE_INGRESS,
+    ) | bit(
+        options.own_node_egress == OwnNode::Allowed,
+        ALLOW_OWN_NODE_EGRESS,
+    ) | bit(!options.ip_block_selects_pods, IP_BLOCK_NOT_PODS)
 }
 
 /// The options that [`option_bits`] wrote; the budget is not part of an image.
 pub(crate) fn options_of(bits: u32) -> Options {
-    let own_node = |allowed| if allowed { OwnNode::Allowed } else { OwnNode::Evaluated };
+    let own_node = |allowed| {
+        if allowed {
+            OwnNode::Allowed
+        } else {
+            OwnNode::Evaluated
+        }
+    };
     Options {
         isolation: if bits & EITHER_DIRECTION != 0 {
             IsolationScope::EitherDirection

@@ -112,7 +112,11 @@ impl<'a> Image<'a> {
 
     /// The tables of an image whose layout is known.
     pub(crate) fn assemble(bytes: &'a [u8], layout: &Layout) -> Image<'a> {
-        fn table<'a, R: Record>(bytes: &'a [u8], layout: &Layout, section: Section) -> Table<'a, R> {
+        fn table<'a, R: Record>(
+            bytes: &'a [u8],
+            layout: &Layout,
+            section: Section,
+        ) -> Table<'a, R> {
             Table::new(layout.section(bytes, section))
         }
         macro_rules! table {

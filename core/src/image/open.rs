@@ -59,7 +59,10 @@ impl fmt::Display for OpenError {
                 super::layout::MAJOR
             ),
             OpenError::Truncated { len, needed } => {
-                write!(f, "the image has {len} bytes where its header says {needed}")
+                write!(
+                    f,
+                    "the image has {len} bytes where its header says {needed}"
+                )
             }
             OpenError::Damaged { section, index } => {
                 write!(f, "the image is damaged: section {section}, record {index}")
@@ -148,22 +151,28 @@ fn validate_shape(image: &Image<'_>) -> Result<(), OpenError> {
 
 fn validate_decision(image: &Image<'_>) -> Result<(), OpenError> {
     let shape = &image.shape;
-    let place = |word: u32| {
-        word >> 31 == 0 && index(image.classes, Place(word).class(shape.class_bits))
-    };
-    trie::validate(image.trie_v4, shape.root_v4, place)
-        .map_err(|index| OpenError::Damaged { section: "TrieV4", index })?;
+    let place =
+        |word: u32| word >> 31 == 0 && index(image.classes, Place(word).class(shape.class_bits));
+    trie::validate(image.trie_v4, shape.root_v4, place).map_err(|index| OpenError::Damaged {
+        section: "TrieV4",
+        index,
+    })?;
     check!("HostsV6", image.hosts_v6, |slot| place(slot.place));
     check!("RunsV6", image.runs_v6, |run| place(run.place));
 
     let pages = PortKey::END.div_ceil(256);
     if image.port_pages.len() != pages as usize {
-        return Err(OpenError::Damaged { section: "PortPages", index: 0 });
+        return Err(OpenError::Damaged {
+            section: "PortPages",
+            index: 0,
+        });
     }
     let mut intervals = 0;
     check!("PortPages", image.port_pages, |page| {
         let sound = page.base == intervals;
-        let words = [page.w0, page.w1, page.w2, page.w3, page.w4, page.w5, page.w6, page.w7];
+        let words = [
+            page.w0, page.w1, page.w2, page.w3, page.w4, page.w5, page.w6, page.w7,
+        ];
         intervals += words.iter().map(|word| word.count_ones()).sum::<u32>();
         sound
     });
@@ -173,7 +182,9 @@ fn validate_decision(image: &Image<'_>) -> Result<(), OpenError> {
         // The last word of a map tells how many rows it leads to.
         map == NONE
             || within(image.port_maps, map, map_len) && {
-                let last = image.port_maps.get(map.wrapping_add(map_len.wrapping_sub(1)));
+                let last = image
+                    .port_maps
+                    .get(map.wrapping_add(map_len.wrapping_sub(1)));
                 let count = u64::from(last.rank) + u64::from(last.starts.count_ones());
                 u64::from(rows) + count <= image.rows.len() as u64
             }
@@ -181,9 +192,14 @@ fn validate_decision(image: &Image<'_>) -> Result<(), OpenError> {
     check!("Classes", image.classes, |class| {
         side(class.egress_map, class.egress_rows) && side(class.ingress_map, class.ingress_rows)
     });
-    check!("Rows", image.rows, |row| within(image.row_chunks, row, shape.chunks_per_row));
+    check!("Rows", image.rows, |row| within(
+        image.row_chunks,
+        row,
+        shape.chunks_per_row
+    ));
     let chunks = image.chunk_words.len() / 16;
-    check!("RowChunks", image.row_chunks, |chunk| (chunk as usize) < chunks);
+    check!("RowChunks", image.row_chunks, |chunk| (chunk as usize)
+        < chunks);
     Ok(())
 }
 
@@ -193,8 +209,15 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
     let string = |at: u32| (at as usize) < strings;
     let label_set = |first, len| within(cold.labels, first, len);
 
-    check!("Gates", cold.gates, |gate| within(cold.gate_policies, gate.policies, gate.policies_len));
-    check!("GatePolicies", cold.gate_policies, |policy| index(cold.policies, policy));
+    check!("Gates", cold.gates, |gate| within(
+        cold.gate_policies,
+        gate.policies,
+        gate.policies_len
+    ));
+    check!("GatePolicies", cold.gate_policies, |policy| index(
+        cold.policies,
+        policy
+    ));
     check!("ClassGates", cold.class_gates, |class| {
         index(cold.gates, class.egress) && index(cold.gates, class.ingress)
     });
@@ -212,8 +235,11 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
             && label_set(namespace.labels, namespace.labels_len)
             && within(cold.policies, namespace.policies, namespace.policies_len)
     });
-    check!("Nodes", cold.nodes, |node| string(node.name) && label_set(node.labels, node.labels_len));
-    check!("NodeAddresses", cold.node_addresses, |address| index_or_none(cold.nodes, address.node));
+    check!("Nodes", cold.nodes, |node| string(node.name)
+        && label_set(node.labels, node.labels_len));
+    check!("NodeAddresses", cold.node_addresses, |address| {
+        index_or_none(cold.nodes, address.node)
+    });
     check!("Facts", cold.facts, |facts| {
         label_set(facts.labels, facts.labels_len)
             && within(cold.named_ports, facts.ports, facts.ports_len)
@@ -226,16 +252,37 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
             && index(cold.own_nodes, pod.own_node)
             && within(cold.pod_claims, pod.claims, pod.claims_len)
             && index_or_none(cold.workloads, pod.workload)
-            && index(image.classes, Place(pod.place).class(image.shape.class_bits))
+            && index(
+                image.classes,
+                Place(pod.place).class(image.shape.class_bits),
+            )
     });
-    check!("Workloads", cold.workloads, |workload| string(workload.kind) && string(workload.name));
-    check!("ClaimsV4", cold.claims_v4, |claim| index(cold.pods, claim.pod & !VOID_CLAIM));
-    check!("ClaimsV6", cold.claims_v6, |claim| index(cold.pods, claim.pod & !VOID_CLAIM));
-    check!("PodClaims", cold.pod_claims, |claim| match claim & CLAIM_V6 {
-        0 => index(cold.claims_v4, claim),
-        _ => index(cold.claims_v6, claim & !CLAIM_V6),
-    });
-    check!("OwnNodes", cold.own_nodes, |own| within(cold.addresses, own.addresses, own.addresses_len));
+    check!("Workloads", cold.workloads, |workload| string(
+        workload.kind
+    ) && string(
+        workload.name
+    ));
+    check!("ClaimsV4", cold.claims_v4, |claim| index(
+        cold.pods,
+        claim.pod & !VOID_CLAIM
+    ));
+    check!("ClaimsV6", cold.claims_v6, |claim| index(
+        cold.pods,
+        claim.pod & !VOID_CLAIM
+    ));
+    check!(
+        "PodClaims",
+        cold.pod_claims,
+        |claim| match claim & CLAIM_V6 {
+            0 => index(cold.claims_v4, claim),
+            _ => index(cold.claims_v6, claim & !CLAIM_V6),
+        }
+    );
+    check!("OwnNodes", cold.own_nodes, |own| within(
+        cold.addresses,
+        own.addresses,
+        own.addresses_len
+    ));
     check!("Domains", cold.domains, |domain| {
         string(domain.name) && within(cold.addresses, domain.addresses, domain.addresses_len)
     });
@@ -265,16 +312,21 @@ fn validate_rules(image: &Image<'_>) -> Result<(), OpenError> {
             && (rule.peers_len == NONE || within(cold.peers, rule.peers, rule.peers_len))
             && (rule.ports_len == NONE || within(cold.rule_ports, rule.ports, rule.ports_len))
     });
-    check!("Peers", cold.peers, |peer| match PeerKind::from_code(peer.kind) {
-        Some(PeerKind::Pods) => {
-            index_or_none(cold.selectors, peer.a) && index(cold.selectors, peer.b)
+    check!(
+        "Peers",
+        cold.peers,
+        |peer| match PeerKind::from_code(peer.kind) {
+            Some(PeerKind::Pods) => {
+                index_or_none(cold.selectors, peer.a) && index(cold.selectors, peer.b)
+            }
+            Some(PeerKind::IpBlock) =>
+                index(cold.cidrs, peer.a) && within(cold.excepts, peer.b, peer.c),
+            Some(PeerKind::Nodes) => index(cold.selectors, peer.a),
+            Some(PeerKind::Network) => index(cold.cidrs, peer.a),
+            Some(PeerKind::Domain) => string(peer.a),
+            None => false,
         }
-        Some(PeerKind::IpBlock) => index(cold.cidrs, peer.a) && within(cold.excepts, peer.b, peer.c),
-        Some(PeerKind::Nodes) => index(cold.selectors, peer.a),
-        Some(PeerKind::Network) => index(cold.cidrs, peer.a),
-        Some(PeerKind::Domain) => string(peer.a),
-        None => false,
-    });
+    );
     check!("RulePorts", cold.rule_ports, |port| {
         if port.name == NONE {
             port.first <= port.last && port.last < PortKey::END
@@ -285,7 +337,11 @@ fn validate_rules(image: &Image<'_>) -> Result<(), OpenError> {
     check!("Cidrs", cold.cidrs, |cidr| cidr.decode_cidr().is_some());
     check!("Excepts", cold.excepts, |except| index(cold.cidrs, except));
     check!("Selectors", cold.selectors, |selector| {
-        within(cold.requirements, selector.requirements, selector.requirements_len)
+        within(
+            cold.requirements,
+            selector.requirements,
+            selector.requirements_len,
+        )
     });
     check!("Requirements", cold.requirements, |requirement| {
         operator_from_code(requirement.operator).is_some()

@@ -24,7 +24,11 @@ impl ImageBuf {
 
     /// An image that the compiler has just written, and that needs no check.
     pub(crate) fn written(bytes: Vec<u8>) -> ImageBuf {
-        debug_assert_eq!(Image::open(&bytes).err(), None, "the compiler wrote what cannot be read");
+        debug_assert_eq!(
+            Image::open(&bytes).err(),
+            None,
+            "the compiler wrote what cannot be read"
+        );
         let layout = Layout::read(&bytes).unwrap_or(Layout::EMPTY);
         ImageBuf { bytes, layout }
     }

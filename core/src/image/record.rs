@@ -71,8 +71,12 @@ impl Field for u128 {
 
 /// The type of a field that states none.
 macro_rules! field_type {
-    () => { u32 };
-    ($type:ty) => { $type };
+    () => {
+        u32
+    };
+    ($type:ty) => {
+        $type
+    };
 }
 pub(crate) use field_type;
 
@@ -195,10 +199,18 @@ impl<'a, R: Record> Table<'a, R> {
     }
 
     /// `len` records from `first`; cut where the table ends.
-    pub(crate) fn range(&self, first: u32, len: u32) -> impl ExactSizeIterator<Item = R> + Clone + use<'a, R> {
+    pub(crate) fn range(
+        &self,
+        first: u32,
+        len: u32,
+    ) -> impl ExactSizeIterator<Item = R> + Clone + use<'a, R> {
         let first = (first as usize).min(self.cells.len());
         let end = first.saturating_add(len as usize).min(self.cells.len());
-        self.cells.get(first..end).unwrap_or(&[]).iter().map(R::decode)
+        self.cells
+            .get(first..end)
+            .unwrap_or(&[])
+            .iter()
+            .map(R::decode)
     }
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = R> + Clone + use<'a, R> {

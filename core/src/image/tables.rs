@@ -247,7 +247,9 @@ record! {
 impl PortPageRecord {
     /// The bitmap.
     pub(crate) const fn words(&self) -> [u32; 8] {
-        [self.w0, self.w1, self.w2, self.w3, self.w4, self.w5, self.w6, self.w7]
+        [
+            self.w0, self.w1, self.w2, self.w3, self.w4, self.w5, self.w6, self.w7,
+        ]
     }
 
     /// Sets the bit of a key.
@@ -256,7 +258,9 @@ impl PortPageRecord {
         if let Some(word) = words.get_mut((key >> 5 & 7) as usize) {
             *word |= 1 << (key & 31);
         }
-        [self.w0, self.w1, self.w2, self.w3, self.w4, self.w5, self.w6, self.w7] = words;
+        [
+            self.w0, self.w1, self.w2, self.w3, self.w4, self.w5, self.w6, self.w7,
+        ] = words;
     }
 
     /// The interval of a key of this page: that of the last bit at or below it.
@@ -308,7 +312,10 @@ impl PolicyKind {
     ];
 
     pub(crate) fn code(self) -> u32 {
-        Self::CODES.iter().position(|kind| *kind == self).unwrap_or(0) as u32
+        Self::CODES
+            .iter()
+            .position(|kind| *kind == self)
+            .unwrap_or(0) as u32
     }
 
     pub(crate) fn from_code(code: u32) -> Option<PolicyKind> {
@@ -373,7 +380,11 @@ impl RuleEffect {
             Action::Deny => 1,
             Action::Pass => 2,
         };
-        if self.fails_closed { action | Self::FAILS_CLOSED } else { action }
+        if self.fails_closed {
+            action | Self::FAILS_CLOSED
+        } else {
+            action
+        }
     }
 
     pub(crate) const fn decode(code: u32) -> Option<RuleEffect> {
@@ -453,7 +464,11 @@ impl CidrRecord {
     const V4: u32 = 256;
 
     pub(crate) fn encode_cidr(cidr: Cidr) -> CidrRecord {
-        let family = if cidr.family() == Family::V4 { Self::V4 } else { 0 };
+        let family = if cidr.family() == Family::V4 {
+            Self::V4
+        } else {
+            0
+        };
         CidrRecord {
             address: to_bits(cidr.network()),
             prefix: u32::from(cidr.prefix()) | family,

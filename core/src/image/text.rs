@@ -7,7 +7,10 @@ impl<'a> Image<'a> {
     /// The string of an index; empty where there is none. `Image::open` has
     /// checked that all are UTF-8.
     pub(crate) fn string(&self, index: u32) -> &'a str {
-        self.cold.string(index).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or("")
+        self.cold
+            .string(index)
+            .and_then(|bytes| core::str::from_utf8(bytes).ok())
+            .unwrap_or("")
     }
 }
 

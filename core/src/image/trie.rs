@@ -157,7 +157,11 @@ fn popcount_entry(words: Table<'_, u32>, node: u32, index: u32) -> u32 {
 
 /// Walks the nodes in their order and hands each entry to `leaf`; false if a node
 /// is cut off, or an entry leads anywhere but to a node in front of its own.
-pub(crate) fn validate(words: Table<'_, u32>, root: u32, mut leaf: impl FnMut(u32) -> bool) -> Result<(), u32> {
+pub(crate) fn validate(
+    words: Table<'_, u32>,
+    root: u32,
+    mut leaf: impl FnMut(u32) -> bool,
+) -> Result<(), u32> {
     let len = words.len() as u32;
     let mut at = 0;
     while at < len {
@@ -182,7 +186,10 @@ pub(crate) fn validate(words: Table<'_, u32>, root: u32, mut leaf: impl FnMut(u3
                 node
             }
         };
-        let end = first.checked_add(count).filter(|end| *end <= len).ok_or(at)?;
+        let end = first
+            .checked_add(count)
+            .filter(|end| *end <= len)
+            .ok_or(at)?;
         for entry in first..end {
             if !is_sound(words, words.get(entry), at, &mut leaf) {
                 return Err(entry);
@@ -190,11 +197,20 @@ pub(crate) fn validate(words: Table<'_, u32>, root: u32, mut leaf: impl FnMut(u3
         }
         at = end;
     }
-    if is_sound(words, root, len, &mut leaf) { Ok(()) } else { Err(len) }
+    if is_sound(words, root, len, &mut leaf) {
+        Ok(())
+    } else {
+        Err(len)
+    }
 }
 
 /// Whether an entry of a node that begins at word `parent` is sound.
-fn is_sound(words: Table<'_, u32>, word: u32, parent: u32, leaf: &mut impl FnMut(u32) -> bool) -> bool {
+fn is_sound(
+    words: Table<'_, u32>,
+    word: u32,
+    parent: u32,
+    leaf: &mut impl FnMut(u32) -> bool,
+) -> bool {
     match TrieEntry::decode(word) {
         Some(TrieEntry::Leaf(place)) => leaf(place),
         Some(TrieEntry::Node(kind, offset)) => {

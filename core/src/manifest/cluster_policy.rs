@@ -25,7 +25,9 @@ pub(super) enum Kind {
 impl Kind {
     fn action(self, text: &str) -> Result<Action, Problem> {
         match (self, text) {
-            (Kind::Admin | Kind::BaselineAdmin, "Allow") | (Kind::Cluster, "Accept") => Ok(Action::Allow),
+            (Kind::Admin | Kind::BaselineAdmin, "Allow") | (Kind::Cluster, "Accept") => {
+                Ok(Action::Allow)
+            }
             (_, "Deny") => Ok(Action::Deny),
             (Kind::Admin | Kind::Cluster, "Pass") => Ok(Action::Pass),
             (Kind::BaselineAdmin, "Pass") => Err(Problem::PassInBaselineAdmin),
@@ -61,7 +63,8 @@ pub(super) fn cluster_policy(
         let subject = fields.require("subject").and_then(|field| subject(&field));
         let mut rules = |name: &'static str, direction| {
             let list = fields.get(name);
-            list.map(|field| field.list(|item| rule(&item, kind, direction))).unwrap_or_default()
+            list.map(|field| field.list(|item| rule(&item, kind, direction)))
+                .unwrap_or_default()
         };
         let ingress = rules("ingress", Direction::Ingress);
         let egress = rules("egress", Direction::Egress);
@@ -114,9 +117,16 @@ fn of_namespaces(field: &Field<'_, '_>) -> PodSelector<'static> {
     }
 }
 
-fn rule(field: &Field<'_, '_>, kind: Kind, direction: Direction) -> Option<ClusterPolicyRule<'static>> {
+fn rule(
+    field: &Field<'_, '_>,
+    kind: Kind,
+    direction: Direction,
+) -> Option<ClusterPolicyRule<'static>> {
     let mut fields = field.fields();
-    let name = fields.get("name").and_then(|field| field.text()).unwrap_or_default();
+    let name = fields
+        .get("name")
+        .and_then(|field| field.text())
+        .unwrap_or_default();
     let action = fields
         .require("action")
         .and_then(|field| field.parse(|text| kind.action(text)));
@@ -188,13 +198,16 @@ fn peer(
         return Some(ClusterPolicyPeer::Nodes(selector(&field)));
     }
     if let Some(field) = networks {
-        return Some(ClusterPolicyPeer::Networks(field.list(|item| cidr(&item)).into()));
+        return Some(ClusterPolicyPeer::Networks(
+            field.list(|item| cidr(&item)).into(),
+        ));
     }
     let field = domain_names?;
     if action.is_some_and(|action| action != Action::Allow) {
         field.refuse(Problem::DomainNamesNeedAllow);
     }
-    let patterns: Vec<_> = field.list(|item| item.parse(|text| DomainPattern::new(text.to_string())));
+    let patterns: Vec<_> =
+        field.list(|item| item.parse(|text| DomainPattern::new(text.to_string())));
     Some(ClusterPolicyPeer::DomainNames(patterns.into()))
 }
 
@@ -203,8 +216,14 @@ fn warn_of_unknown_peer(field: &Field<'_, '_>, fields: &Fields<'_, '_>, action: 
         Some(Action::Allow) | None => "matches nothing",
         Some(Action::Deny | Action::Pass) => "denies everything",
     };
-    let found = if fields.is_empty() { "no field" } else { "no field that is known here" };
-    field.warn(format_args!("the peer has {found}, so its rule fails closed: it {effect}"));
+    let found = if fields.is_empty() {
+        "no field"
+    } else {
+        "no field that is known here"
+    };
+    field.warn(format_args!(
+        "the peer has {found}, so its rule fails closed: it {effect}"
+    ));
 }
 
 /// Reads an AdminNetworkPolicyPort: exactly one of three.
@@ -222,7 +241,10 @@ fn admin_port(field: &Field<'_, '_>) -> Option<Port<'static>> {
             let port = fields.require("port");
             fields.finish();
             let port = port?;
-            Some(Port::Range(protocol?, port_range(&port, port.int()?, None)?))
+            Some(Port::Range(
+                protocol?,
+                port_range(&port, port.int()?, None)?,
+            ))
         }
         (None, Some(range), None) => {
             let mut fields = range.fields();
@@ -265,7 +287,9 @@ fn protocol(field: &Field<'_, '_>) -> Option<Port<'static>> {
     let name = fields.get("destinationNamedPort");
     let is_misspelt = fields.unknown().next().is_some();
     fields.finish();
-    let mut given = transports.into_iter().filter_map(|(protocol, field)| Some((protocol, field?)));
+    let mut given = transports
+        .into_iter()
+        .filter_map(|(protocol, field)| Some((protocol, field?)));
     match (given.next(), given.next(), name) {
         (Some((protocol, field)), None, None) => transport(&field, protocol),
         (None, None, Some(name)) => Some(Port::Named(None, port_name(&name)?.into())),
@@ -281,14 +305,19 @@ fn transport(field: &Field<'_, '_>, protocol: Protocol) -> Option<Port<'static>>
     let mut fields = field.fields();
     let port = fields.get("destinationPort");
     fields.finish();
-    let Some(port) = port else { return Some(Port::Every(protocol)) };
+    let Some(port) = port else {
+        return Some(Port::Every(protocol));
+    };
     let mut fields = port.fields();
     let number = fields.get("number");
     let range = fields.get("range");
     let is_misspelt = fields.unknown().next().is_some();
     fields.finish();
     match (number, range) {
-        (Some(number), None) => Some(Port::Range(protocol, port_range(&number, number.int()?, None)?)),
+        (Some(number), None) => Some(Port::Range(
+            protocol,
+            port_range(&number, number.int()?, None)?,
+        )),
         (None, Some(range)) => {
             let mut fields = range.fields();
             let range = start_to_end(&mut fields);

@@ -59,7 +59,9 @@ impl Display for Path<'_> {
         if let Some(parent) = self.parent {
             Display::fmt(parent, f)?;
         }
-        let is_first = self.parent.is_none_or(|parent| matches!(parent.segment, Segment::Root));
+        let is_first = self
+            .parent
+            .is_none_or(|parent| matches!(parent.segment, Segment::Root));
         match self.segment {
             Segment::Root => Ok(()),
             Segment::Item(index) => write!(f, "[{index}]"),
@@ -82,8 +84,15 @@ pub(super) struct Field<'t, 'p> {
 impl<'t, 'p> Field<'t, 'p> {
     /// The object itself.
     pub(super) fn root(node: Node<'t>, mistakes: &'p Mistakes) -> Self {
-        let path = Path { parent: None, segment: Segment::Root };
-        Field { node, path, mistakes }
+        let path = Path {
+            parent: None,
+            segment: Segment::Root,
+        };
+        Field {
+            node,
+            path,
+            mistakes,
+        }
     }
 
     pub(super) fn mark(&self) -> Mark {
@@ -94,9 +103,19 @@ impl<'t, 'p> Field<'t, 'p> {
         self.mark().line
     }
 
+    /// Whether nothing that was read of the object so far is wrong.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.mistakes.has_errors()
+    }
+
     fn note(&self, mark: Mark, message: String, is_warning: bool) {
         let path = self.path.to_string();
-        self.mistakes.all.borrow_mut().push(Mistake { mark, path, message, is_warning });
+        self.mistakes.all.borrow_mut().push(Mistake {
+            mark,
+            path,
+            message,
+            is_warning,
+        });
     }
 
     /// Notes that the field is wrong.
@@ -116,7 +135,10 @@ impl<'t, 'p> Field<'t, 'p> {
 
     /// Notes that a field of this map is missing.
     pub(super) fn refuse_missing(&self, name: &str) {
-        let path = Path { parent: Some(&self.path), segment: Segment::Field(name) };
+        let path = Path {
+            parent: Some(&self.path),
+            segment: Segment::Field(name),
+        };
         self.mistakes.all.borrow_mut().push(Mistake {
             mark: self.mark(),
             path: path.to_string(),
@@ -150,13 +172,21 @@ impl<'t, 'p> Field<'t, 'p> {
         };
         let text = self.node.text();
         let hint = match self.scalar() {
-            Some(Scalar::Bool(_) | Scalar::Int(_) | Scalar::OtherNumber) if expected == "a string" => {
+            Some(Scalar::Bool(_) | Scalar::Int(_) | Scalar::OtherNumber)
+                if expected == "a string" =>
+            {
                 format!(": write \"{text}\" to make it a string")
             }
             _ => String::new(),
         };
-        let shown = if text.is_empty() { String::new() } else { format!(" ({text})") };
-        self.refuse(format_args!("expected {expected}, found {found}{shown}{hint}"));
+        let shown = if text.is_empty() {
+            String::new()
+        } else {
+            format!(" ({text})")
+        };
+        self.refuse(format_args!(
+            "expected {expected}, found {found}{shown}{hint}"
+        ));
     }
 
     /// A string; notes a mistake and gives `None` if it is none.
@@ -171,9 +201,14 @@ impl<'t, 'p> Field<'t, 'p> {
     }
 
     /// A string that `read` can make something of.
-    pub(super) fn parse<T, E: Display>(&self, read: impl FnOnce(&'t str) -> Result<T, E>) -> Option<T> {
+    pub(super) fn parse<T, E: Display>(
+        &self,
+        read: impl FnOnce(&'t str) -> Result<T, E>,
+    ) -> Option<T> {
         let text = self.text()?;
-        read(text).map_err(|problem| self.refuse_value(problem)).ok()
+        read(text)
+            .map_err(|problem| self.refuse_value(problem))
+            .ok()
     }
 
     /// An integer.
@@ -219,7 +254,10 @@ impl<'t, 'p> Field<'t, 'p> {
         }
         let items = self.node.children().enumerate().map(|(index, node)| Field {
             node,
-            path: Path { parent: Some(&self.path), segment: Segment::Item(index) },
+            path: Path {
+                parent: Some(&self.path),
+                segment: Segment::Item(index),
+            },
             mistakes: self.mistakes,
         });
         items.filter_map(|item| read(item)).collect()
@@ -242,7 +280,10 @@ impl<'t, 'p> Field<'t, 'p> {
     fn child<'c>(&'c self, key: &'c str, node: Node<'t>) -> Field<'t, 'c> {
         Field {
             node,
-            path: Path { parent: Some(&self.path), segment: Segment::Field(key) },
+            path: Path {
+                parent: Some(&self.path),
+                segment: Segment::Field(key),
+            },
             mistakes: self.mistakes,
         }
     }
@@ -256,7 +297,11 @@ impl<'t, 'p> Field<'t, 'p> {
             _ if self.is_null() => {}
             _ => self.expected("a map"),
         }
-        Fields { of: self, entries, known: Vec::new() }
+        Fields {
+            of: self,
+            entries,
+            known: Vec::new(),
+        }
     }
 
     /// Collects the entries of a map, merge keys (`<<`) resolved: what the map
@@ -272,14 +317,24 @@ impl<'t, 'p> Field<'t, 'p> {
             } else if !entries.iter().any(|(other, _)| *other == key.text()) {
                 entries.push((key.text(), value));
             } else if own {
-                self.note(key.mark(), format!("the key {:?} stands twice", key.text()), false);
+                self.note(
+                    key.mark(),
+                    format!("the key {:?} stands twice", key.text()),
+                    false,
+                );
             }
         }
         for source in merged {
             match source.kind() {
                 Kind::Map => self.collect(source, entries, false),
-                Kind::List => source.children().for_each(|map| self.collect(map, entries, false)),
-                _ => self.note(source.mark(), "<< merges maps, and this is none".to_owned(), false),
+                Kind::List => source
+                    .children()
+                    .for_each(|map| self.collect(map, entries, false)),
+                _ => self.note(
+                    source.mark(),
+                    "<< merges maps, and this is none".to_owned(),
+                    false,
+                ),
             }
         }
     }
@@ -307,7 +362,10 @@ impl<'t, 'p> Fields<'t, 'p> {
         let (_, node) = self.entries.iter().find(|(key, _)| *key == name)?;
         let field = Field {
             node: *node,
-            path: Path { parent: Some(&self.of.path), segment: Segment::Field(name) },
+            path: Path {
+                parent: Some(&self.of.path),
+                segment: Segment::Field(name),
+            },
             mistakes: self.of.mistakes,
         };
         (!field.is_null()).then_some(field)
@@ -316,7 +374,9 @@ impl<'t, 'p> Fields<'t, 'p> {
     /// The field of that name; notes a mistake if it is missing or null.
     pub(super) fn require(&mut self, name: &'static str) -> Option<Field<'t, 'p>> {
         let field = self.get(name);
-        if field.is_none() {
+        // What is misspelt is not missing as well.
+        let is_misspelt = || self.unknown().any(|key| nearest(key, &[name]).is_some());
+        if field.is_none() && !is_misspelt() {
             self.of.refuse_missing(name);
         }
         field
@@ -333,7 +393,10 @@ impl<'t, 'p> Fields<'t, 'p> {
 
     /// The names of the fields that were not asked for.
     pub(super) fn unknown(&self) -> impl Iterator<Item = &'t str> {
-        self.entries.iter().map(|(key, _)| *key).filter(|key| !self.known.contains(key))
+        self.entries
+            .iter()
+            .map(|(key, _)| *key)
+            .filter(|key| !self.known.contains(key))
     }
 
     /// Notes every field that was not asked for.
@@ -369,7 +432,11 @@ impl<'t, 'p> Fields<'t, 'p> {
 /// most two letters.
 pub(super) fn nearest<'n>(found: &str, names: &[&'n str]) -> Option<&'n str> {
     let by_distance = names.iter().map(|name| {
-        let distance = if found.eq_ignore_ascii_case(name) { 0 } else { distance(found, name) };
+        let distance = if found.eq_ignore_ascii_case(name) {
+            0
+        } else {
+            distance(found, name)
+        };
         (distance, *name)
     });
     let (distance, name) = by_distance.min_by_key(|(distance, _)| *distance)?;
@@ -386,7 +453,11 @@ fn distance(a: &str, b: &str) -> usize {
         for (j, (to, pair)) in b.iter().zip(row.windows(2)).enumerate() {
             let [diagonal, above] = [0, 1].map(|k| pair.get(k).copied().unwrap_or(usize::MAX - 1));
             let left = next.get(j).copied().unwrap_or(usize::MAX - 1);
-            next.push((diagonal + usize::from(from != *to)).min(left + 1).min(above + 1));
+            next.push(
+                (diagonal + usize::from(from != *to))
+                    .min(left + 1)
+                    .min(above + 1),
+            );
         }
         row = next;
     }

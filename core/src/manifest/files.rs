@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use alloc::vec::Vec;
 
-use super::{Loader, Mark, Origin, Severity};
+use super::{Loader, Mark, Origin};
+use crate::Severity;
 
 /// What is read in a folder.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -42,9 +43,11 @@ impl Loader {
         for entry in entries {
             let path: PathBuf = entry.path();
             let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
-            let is_manifest = path
-                .extension()
-                .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)));
+            let is_manifest = path.extension().is_some_and(|extension| {
+                EXTENSIONS
+                    .iter()
+                    .any(|known| extension.eq_ignore_ascii_case(known))
+            });
             // A link to a folder may lead in a circle; one to a file is as good as
             // the file, and is how Kubernetes mounts a ConfigMap.
             if is_hidden {
@@ -60,11 +63,21 @@ impl Loader {
         let text = match bytes.map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(error)) => {
-                let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or(&[]);
+                let valid = error
+                    .as_bytes()
+                    .get(..error.utf8_error().valid_up_to())
+                    .unwrap_or(&[]);
                 let line = valid.iter().filter(|byte| **byte == b'\n').count() as u32 + 1;
                 let message = "not UTF-8 text".to_string();
                 let mark = Mark { line, column: 0 };
-                self.diagnose(Origin { file }, Severity::Error, mark, String::new(), String::new(), message);
+                self.diagnose(
+                    Origin { file },
+                    Severity::Error,
+                    mark,
+                    String::new(),
+                    String::new(),
+                    message,
+                );
                 return;
             }
             Err(error) => return self.refuse_file(file, &error),
@@ -74,6 +87,13 @@ impl Loader {
 
     fn refuse_file(&mut self, file: &str, error: &io::Error) {
         let message = format!("cannot be read: {error}");
-        self.diagnose(Origin { file }, Severity::Error, Mark::default(), String::new(), String::new(), message);
+        self.diagnose(
+            Origin { file },
+            Severity::Error,
+            Mark::default(),
+            String::new(),
+            String::new(),
+            message,
+        );
     }
 }

@@ -66,7 +66,11 @@ impl<'t> Values<'t> {
     fn mark(&mut self) -> Mark {
         let offset = self.jiter.current_index();
         let passed = self.text.as_bytes().get(self.offset..offset).unwrap_or(&[]);
-        for (at, _) in passed.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+        for (at, _) in passed
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n')
+        {
             self.line += 1;
             self.line_start = self.offset + at + 1;
         }

@@ -41,7 +41,9 @@ impl Meta {
             namespace: DEFAULT_NAMESPACE.to_string(),
             ..Meta::default()
         };
-        let Some(field) = object.require("metadata") else { return meta };
+        let Some(field) = object.require("metadata") else {
+            return meta;
+        };
         let mut fields = field.fields();
         meta.read_fields(&mut fields);
         if meta.name.is_empty() {
@@ -63,10 +65,16 @@ impl Meta {
     }
 
     fn read_fields(&mut self, fields: &mut Fields<'_, '_>) {
-        let text = |field: Option<Field<'_, '_>>| field.and_then(|field| field.text()).map(ToString::to_string);
+        let text = |field: Option<Field<'_, '_>>| {
+            field
+                .and_then(|field| field.text())
+                .map(ToString::to_string)
+        };
         self.admitted = fields.get("uid").is_some();
         let generate_name = text(fields.get("generateName"));
-        self.name = text(fields.get("name")).or(generate_name).unwrap_or_default();
+        self.name = text(fields.get("name"))
+            .or(generate_name)
+            .unwrap_or_default();
         if let Some(namespace) = text(fields.get("namespace")).filter(|name| !name.is_empty()) {
             self.namespace = namespace;
         }
@@ -87,13 +95,16 @@ impl Meta {
                 let mut fields = owner.fields();
                 let kind = text(fields.get("kind")).unwrap_or_default();
                 let name = text(fields.require("name"))?;
-                let controls = fields.get("controller").and_then(|field| field.bool()) == Some(true);
+                let controls =
+                    fields.get("controller").and_then(|field| field.bool()) == Some(true);
                 fields.ignore(&["apiVersion", "uid", "blockOwnerDeletion"]);
                 fields.finish_admitted(self.admitted);
                 Some((controls, Owner { kind, name }))
             });
             let controller = owners.iter().find(|(controls, _)| *controls);
-            self.owner = controller.or(owners.first()).map(|(_, owner)| owner.clone());
+            self.owner = controller
+                .or(owners.first())
+                .map(|(_, owner)| owner.clone());
         }
         fields.ignore(&[
             "annotations",
@@ -115,8 +126,12 @@ fn label(key: &str, value: &str) -> Label<'static> {
 /// Reads a label selector.
 pub(super) fn selector(field: &Field<'_, '_>) -> Selector<'static> {
     let mut fields = field.fields();
-    let match_labels = fields.get("matchLabels").map(|field| field.string_map(label));
-    let match_expressions = fields.get("matchExpressions").map(|field| field.list(|item| requirement(&item)));
+    let match_labels = fields
+        .get("matchLabels")
+        .map(|field| field.string_map(label));
+    let match_expressions = fields
+        .get("matchExpressions")
+        .map(|field| field.list(|item| requirement(&item)));
     fields.finish();
     Selector {
         match_labels: match_labels.unwrap_or_default().into(),
@@ -127,7 +142,9 @@ pub(super) fn selector(field: &Field<'_, '_>) -> Selector<'static> {
 fn requirement(field: &Field<'_, '_>) -> Option<Requirement<'static>> {
     let mut fields = field.fields();
     let key = fields.require("key").and_then(|field| field.text());
-    let operator = fields.require("operator").and_then(|field| field.parse(Operator::from_api));
+    let operator = fields
+        .require("operator")
+        .and_then(|field| field.parse(Operator::from_api));
     let values = fields.get("values");
     fields.finish();
     let listed = values.map_or_else(Default::default, |field| {
@@ -136,7 +153,11 @@ fn requirement(field: &Field<'_, '_>) -> Option<Requirement<'static>> {
     match Requirement::new(key?.to_string(), operator?, listed) {
         Ok(requirement) => Some(requirement),
         // A value that could not be read has been noted already.
-        Err(Problem::OperatorWithoutValues) if values.is_some_and(|field| !field.is_empty_list()) => None,
+        Err(Problem::OperatorWithoutValues)
+            if values.is_some_and(|field| !field.is_empty_list()) =>
+        {
+            None
+        }
         Err(problem) => {
             values.unwrap_or(*field).refuse(problem);
             None
@@ -147,7 +168,9 @@ fn requirement(field: &Field<'_, '_>) -> Option<Requirement<'static>> {
 /// Reads `namespaceSelector` and `podSelector` of the cluster-scoped policies.
 pub(super) fn namespaced_pods(field: &Field<'_, '_>) -> PodSelector<'static> {
     let mut fields = field.fields();
-    let namespaces = fields.get("namespaceSelector").map(|field| selector(&field));
+    let namespaces = fields
+        .get("namespaceSelector")
+        .map(|field| selector(&field));
     let pods = fields.get("podSelector").map(|field| selector(&field));
     fields.finish();
     PodSelector {

@@ -6,7 +6,6 @@
 //! path, and costs only that one.
 
 mod cluster_policy;
-mod diagnostic;
 mod field;
 mod files;
 mod json;
@@ -25,16 +24,14 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-pub use diagnostic::{Diagnostic, Severity};
-
 use field::{Field, Mistake, Mistakes};
 use meta::Meta;
 use tape::{Kind, Mark, Node, Tape};
 use workload::{Controller, Owned};
 use yaml::SyntaxError;
 
-use crate::Cluster;
 use crate::model::{DomainName, Source};
+use crate::{Cluster, Diagnostic, Severity};
 
 /// Reads manifests into a cluster.
 ///
@@ -143,16 +140,44 @@ impl Loader {
     /// that has their name, and no address.
     #[must_use]
     pub fn finish(self) -> Loaded {
-        let Loader { mut cluster, pods, controllers, diagnostics, skipped, objects, files } = self;
+        let Loader {
+            mut cluster,
+            pods,
+            controllers,
+            mut diagnostics,
+            skipped,
+            objects,
+            files,
+        } = self;
         for pod in workload::pods(pods, controllers) {
-            cluster.insert_pod(pod);
+            let name = format!("Pod {}/{}", pod.namespace, pod.name);
+            if cluster.insert_pod(pod).is_some() {
+                diagnostics.push(Diagnostic {
+                    object: name,
+                    message: "is given twice: the last one counts".to_owned(),
+                    ..Diagnostic::warning()
+                });
+            }
         }
-        Loaded { cluster, diagnostics, skipped, objects, files }
+        Loaded {
+            cluster,
+            diagnostics,
+            skipped,
+            objects,
+            files,
+        }
     }
 
     fn refuse_syntax(&mut self, origin: Origin<'_>, error: SyntaxError) {
         let SyntaxError { mark, message } = error;
-        self.diagnose(origin, Severity::Error, mark, String::new(), String::new(), message);
+        self.diagnose(
+            origin,
+            Severity::Error,
+            mark,
+            String::new(),
+            String::new(),
+            message,
+        );
     }
 
     fn diagnose(
@@ -178,13 +203,22 @@ impl Loader {
     fn take_document(&mut self, origin: Origin<'_>, tape: &Tape) {
         let Some(root) = tape.root() else { return };
         match root.kind() {
-            Kind::List => root.children().for_each(|item| self.take_object(origin, item, None)),
+            Kind::List => root
+                .children()
+                .for_each(|item| self.take_object(origin, item, None)),
             Kind::Map => self.take_object(origin, root, None),
             // An empty document, as a stray `---` makes.
             Kind::Plain if scalar::resolve(root.text()) == scalar::Scalar::Null => {}
             Kind::Text | Kind::Plain => {
                 let message = "expected an object, found a string or number".to_owned();
-                self.diagnose(origin, Severity::Error, root.mark(), String::new(), String::new(), message);
+                self.diagnose(
+                    origin,
+                    Severity::Error,
+                    root.mark(),
+                    String::new(),
+                    String::new(),
+                    message,
+                );
             }
         }
     }
@@ -205,9 +239,20 @@ impl Loader {
                 return;
             }
             (api_version, _, None) => {
-                let missing = if api_version.is_none() { "apiVersion" } else { "kind" };
+                let missing = if api_version.is_none() {
+                    "apiVersion"
+                } else {
+                    "kind"
+                };
                 let message = "is required".to_owned();
-                self.diagnose(origin, Severity::Error, node.mark(), String::new(), missing.to_owned(), message);
+                self.diagnose(
+                    origin,
+                    Severity::Error,
+                    node.mark(),
+                    String::new(),
+                    missing.to_owned(),
+                    message,
+                );
                 return;
             }
         };
@@ -215,91 +260,108 @@ impl Loader {
             && let Some((_, items)) = node.pairs().find(|(key, _)| key.text() == "items")
         {
             let of_list = (!item_kind.is_empty()).then_some((api_version, item_kind));
-            items.children().for_each(|item| self.take_object(origin, item, of_list));
+            items
+                .children()
+                .for_each(|item| self.take_object(origin, item, of_list));
             return;
         }
         self.take_kind(origin, node, api_version, kind);
     }
 
     fn take_kind(&mut self, origin: Origin<'_>, node: Node<'_>, api_version: &str, kind: &str) {
-        use cluster_policy::Kind::{Admin, BaselineAdmin, Cluster};
         let mistakes = Mistakes::default();
         let object = Field::root(node, &mistakes);
-        let source = Source {
+        let Some((meta, is_namespaced)) = self.read_object(origin, &object, api_version, kind)
+        else {
+            return self.skip(origin, node, api_version, kind);
+        };
+        self.objects += usize::from(!mistakes.has_errors());
+        for Mistake {
+            mark,
+            path,
+            message,
+            is_warning,
+        } in mistakes.into_vec()
+        {
+            let severity = if is_warning {
+                Severity::Warning
+            } else {
+                Severity::Error
+            };
+            let name = object_name(kind, is_namespaced, &meta);
+            self.diagnose(origin, severity, mark, name, path, message);
+        }
+    }
+
+    /// Reads an object of a kind that matters, and keeps it if nothing is wrong with
+    /// it. Returns its metadata, and whether its kind has namespaces.
+    fn read_object(
+        &mut self,
+        origin: Origin<'_>,
+        object: &Field<'_, '_>,
+        api_version: &str,
+        kind: &str,
+    ) -> Option<(Meta, bool)> {
+        use cluster_policy::Kind::{Admin, BaselineAdmin, Cluster};
+        let source = || Source {
             file: origin.file.to_owned().into(),
-            line: node.mark().line,
+            line: object.line(),
         };
-        let cluster_kind = match (api_version, kind) {
-            ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy") => Some(Admin),
-            ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy") => Some(BaselineAdmin),
-            ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy") => Some(Cluster),
-            _ => None,
-        };
-        let name;
-        let mut replaced = None;
-        if let Some(cluster_kind) = cluster_kind {
-            let (meta, policy) = cluster_policy::cluster_policy(&object, cluster_kind, source);
-            name = object_name(kind, None, &meta);
-            if !mistakes.has_errors()
-                && let Some(policy) = policy
-            {
-                match self.cluster.insert_cluster_policy(policy) {
-                    Ok(old) => replaced = old.map(|old| old.source),
-                    Err(error) => object.refuse(error),
-                }
-            }
-        } else if let Some(controller_kind) = workload::controller_kind(api_version, kind) {
-            let (meta, controller) = workload::controller(&object, controller_kind);
-            name = object_name(kind, Some(&meta.namespace), &meta);
-            if !mistakes.has_errors() {
+        if let Some(kind) = workload::controller_kind(api_version, kind) {
+            let (meta, controller) = workload::controller(object, kind);
+            if object.is_sound() {
                 self.controllers.push(controller);
             }
-        } else {
-            match (api_version, kind) {
-                ("networking.k8s.io/v1", "NetworkPolicy") => {
-                    let (meta, policy) = network_policy::network_policy(&object, source);
-                    name = object_name(kind, Some(&meta.namespace), &meta);
-                    if !mistakes.has_errors() {
-                        replaced = self.cluster.insert_network_policy(policy).map(|old| old.source);
-                    }
+            return Some((meta, true));
+        }
+        let cluster_policy = match (api_version, kind) {
+            ("v1", "Pod") => {
+                let (mut meta, pod) = pod::pod(object);
+                if object.is_sound() {
+                    self.pods.push(Owned {
+                        pod,
+                        owner: meta.owner.take(),
+                    });
                 }
-                ("v1", "Namespace") => {
-                    let (meta, namespace) = objects::namespace(&object);
-                    name = object_name(kind, None, &meta);
-                    if !mistakes.has_errors() {
-                        replaced = self.cluster.insert_namespace(namespace).map(|_| Source::default());
-                    }
+                return Some((meta, true));
+            }
+            ("v1", "Namespace") => {
+                let (meta, namespace) = objects::namespace(object);
+                if object.is_sound() && self.cluster.insert_namespace(namespace).is_some() {
+                    warn_of_duplicate(object, &Source::default());
                 }
-                ("v1", "Node") => {
-                    let (meta, node) = objects::node(&object);
-                    name = object_name(kind, None, &meta);
-                    if !mistakes.has_errors() {
-                        replaced = self.cluster.insert_node(node).map(|_| Source::default());
-                    }
+                return Some((meta, false));
+            }
+            ("v1", "Node") => {
+                let (meta, node) = objects::node(object);
+                if object.is_sound() && self.cluster.insert_node(node).is_some() {
+                    warn_of_duplicate(object, &Source::default());
                 }
-                ("v1", "Pod") => {
-                    let (meta, pod) = pod::pod(&object);
-                    name = object_name(kind, Some(&meta.namespace), &meta);
-                    if !mistakes.has_errors() {
-                        self.pods.push(Owned { pod, owner: meta.owner });
-                    }
+                return Some((meta, false));
+            }
+            ("networking.k8s.io/v1", "NetworkPolicy") => {
+                let (meta, policy) = network_policy::network_policy(object, source());
+                if object.is_sound()
+                    && let Some(other) = self.cluster.insert_network_policy(policy)
+                {
+                    warn_of_duplicate(object, &other.source);
                 }
-                _ => return self.skip(origin, node, api_version, kind),
+                return Some((meta, true));
+            }
+            ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy") => Admin,
+            ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy") => BaselineAdmin,
+            ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy") => Cluster,
+            _ => return None,
+        };
+        let (meta, policy) = cluster_policy::cluster_policy(object, cluster_policy, source());
+        if let Some(policy) = policy.filter(|_| object.is_sound()) {
+            match self.cluster.insert_cluster_policy(policy) {
+                Ok(Some(other)) => warn_of_duplicate(object, &other.source),
+                Ok(None) => {}
+                Err(error) => object.refuse(error),
             }
         }
-        if let Some(other) = replaced {
-            let place = if other.file.is_empty() {
-                String::new()
-            } else {
-                format!(", the other is at {}:{}", &*other.file, other.line)
-            };
-            object.warn(format_args!("is given twice: this one counts{place}"));
-        }
-        self.objects += usize::from(!mistakes.has_errors());
-        for Mistake { mark, path, message, is_warning } in mistakes.into_vec() {
-            let severity = if is_warning { Severity::Warning } else { Severity::Error };
-            self.diagnose(origin, severity, mark, name.clone(), path, message);
-        }
+        Some((meta, false))
     }
 
     /// Passes over an object of a kind that does not matter. One that looks like a
@@ -308,28 +370,65 @@ impl Loader {
         const GROUPS: [(&str, &str); 4] = [
             ("NetworkPolicy", "networking.k8s.io/v1"),
             ("AdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
-            ("BaselineAdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
+            (
+                "BaselineAdminNetworkPolicy",
+                "policy.networking.k8s.io/v1alpha1",
+            ),
             ("ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
         ];
-        *self.skipped.entry(format!("{api_version} {kind}")).or_default() += 1;
-        let Some((_, expected)) = GROUPS.iter().find(|(known, _)| *known == kind) else { return };
+        *self
+            .skipped
+            .entry(format!("{api_version} {kind}"))
+            .or_default() += 1;
+        let Some((_, expected)) = GROUPS.iter().find(|(known, _)| *known == kind) else {
+            return;
+        };
         let group = |version: &str| version.split_once('/').map(|(group, _)| group.to_owned());
         let is_ours = group(api_version) == group(expected)
             || matches!(api_version, "extensions/v1beta1" | "v1");
         let (severity, message) = if is_ours {
-            (Severity::Error, format!("{api_version:?}: not a version that is known here: use {expected}"))
+            (
+                Severity::Error,
+                format!("{api_version:?}: not a version that is known here: use {expected}"),
+            )
         } else {
-            (Severity::Warning, format!("{api_version:?}: a policy of another API, which does not count here"))
+            (
+                Severity::Warning,
+                format!("{api_version:?}: a policy of another API, which does not count here"),
+            )
         };
-        self.diagnose(origin, severity, node.mark(), kind.to_owned(), "apiVersion".to_owned(), message);
+        self.diagnose(
+            origin,
+            severity,
+            node.mark(),
+            kind.to_owned(),
+            "apiVersion".to_owned(),
+            message,
+        );
+    }
+}
+
+fn warn_of_duplicate(object: &Field<'_, '_>, other: &Source<'_>) {
+    if other.file.is_empty() {
+        object.warn("is given twice: this one counts");
+    } else {
+        let Source { file, line } = other;
+        object.warn(format_args!(
+            "is given twice: this one counts, the other is at {file}:{line}"
+        ));
     }
 }
 
 /// Kind, namespace and name, as messages have them.
-fn object_name(kind: &str, namespace: Option<&str>, meta: &Meta) -> String {
-    let name = if meta.name.is_empty() { "(no name)" } else { &meta.name };
-    match namespace {
-        Some(namespace) => format!("{kind} {namespace}/{name}"),
-        None => format!("{kind} {name}"),
+fn object_name(kind: &str, is_namespaced: bool, meta: &Meta) -> String {
+    let name = if meta.name.is_empty() {
+        "(no name)"
+    } else {
+        &meta.name
+    };
+    if is_namespaced {
+        format!("{kind} {}/{name}", meta.namespace)
+    } else {
+        format!("{kind} {name}")
     }
 }

@@ -9,7 +9,10 @@ use crate::model::{
 use crate::{Cidr, Protocol};
 
 /// Reads a NetworkPolicy.
-pub(super) fn network_policy(object: &Field<'_, '_>, source: Source<'static>) -> (Meta, NetworkPolicy<'static>) {
+pub(super) fn network_policy(
+    object: &Field<'_, '_>,
+    source: Source<'static>,
+) -> (Meta, NetworkPolicy<'static>) {
     let mut fields = object.fields();
     let meta = Meta::read(&mut fields);
     let mut policy = NetworkPolicy {
@@ -50,8 +53,12 @@ fn policy_type(text: &str) -> Result<Direction, Problem> {
 
 fn rule(field: &Field<'_, '_>, peers: &'static str) -> NetworkPolicyRule<'static> {
     let mut fields = field.fields();
-    let peers = fields.get(peers).map(|field| field.list(|item| peer(&item)));
-    let ports = fields.get("ports").map(|field| field.list(|item| port(&item)));
+    let peers = fields
+        .get(peers)
+        .map(|field| field.list(|item| peer(&item)));
+    let ports = fields
+        .get("ports")
+        .map(|field| field.list(|item| port(&item)));
     fields.finish();
     NetworkPolicyRule {
         peers: peers.unwrap_or_default().into(),
@@ -116,9 +123,13 @@ pub(super) fn cidr(field: &Field<'_, '_>) -> Option<Cidr> {
     let text = field.text()?;
     let cidr: Cidr = field.parse(str::parse)?;
     let (address, _) = text.split_once('/')?;
-    let has_host_bits = address.parse().is_ok_and(|address| crate::canonical(address) != cidr.network());
+    let has_host_bits = address
+        .parse()
+        .is_ok_and(|address| crate::canonical(address) != cidr.network());
     if has_host_bits {
-        field.warn(format_args!("{text:?}: bits behind the prefix are set; it counts as {cidr}"));
+        field.warn(format_args!(
+            "{text:?}: bits behind the prefix are set; it counts as {cidr}"
+        ));
     }
     Some(cidr)
 }
@@ -159,16 +170,28 @@ fn port(field: &Field<'_, '_>) -> Option<Port<'static>> {
 pub(super) fn port_name(field: &Field<'_, '_>) -> Option<alloc::string::String> {
     field.parse(|text| {
         let is_name = text.bytes().any(|byte| byte.is_ascii_alphabetic());
-        if is_name { Ok(text.into()) } else { Err(Problem::NotAPortName) }
+        if is_name {
+            Ok(text.into())
+        } else {
+            Err(Problem::NotAPortName)
+        }
     })
 }
 
 /// The range from a port to the port that another field states, or to itself.
-pub(super) fn port_range(first_field: &Field<'_, '_>, first: i64, last: Option<&Field<'_, '_>>) -> Option<PortRange> {
-    let first = PortRange::single(first).map_err(|problem| first_field.refuse(problem)).ok();
+pub(super) fn port_range(
+    first_field: &Field<'_, '_>,
+    first: i64,
+    last: Option<&Field<'_, '_>>,
+) -> Option<PortRange> {
+    let first = PortRange::single(first)
+        .map_err(|problem| first_field.refuse(problem))
+        .ok();
     let Some(last_field) = last else { return first };
     let last = last_field.int()?;
-    let last = PortRange::single(last).map_err(|problem| last_field.refuse(problem)).ok()?;
+    let last = PortRange::single(last)
+        .map_err(|problem| last_field.refuse(problem))
+        .ok()?;
     PortRange::new(i64::from(first?.first()), i64::from(last.last()))
         .map_err(|problem| last_field.refuse(problem))
         .ok()

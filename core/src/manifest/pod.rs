@@ -21,8 +21,14 @@ pub(super) struct PodSpec {
 pub(super) fn pod(object: &Field<'_, '_>) -> (Meta, Pod<'static>) {
     let mut fields = object.fields();
     let meta = Meta::read(&mut fields);
-    let spec = fields.require("spec").map(|field| spec(&field, meta.admitted)).unwrap_or_default();
-    let status = fields.get("status").map(|field| status(&field, meta.admitted)).unwrap_or_default();
+    let spec = fields
+        .require("spec")
+        .map(|field| spec(&field, meta.admitted))
+        .unwrap_or_default();
+    let status = fields
+        .get("status")
+        .map(|field| status(&field, meta.admitted))
+        .unwrap_or_default();
     fields.finish_admitted(meta.admitted);
     let pod = Pod {
         addresses: status.addresses.into(),
@@ -52,7 +58,10 @@ pub(super) fn unscheduled(meta: &Meta, spec: PodSpec) -> Pod<'static> {
 pub(super) fn template(field: &Field<'_, '_>, admitted: bool) -> (Meta, PodSpec) {
     let mut fields = field.fields();
     let meta = Meta::read_template(&mut fields);
-    let spec = fields.require("spec").map(|field| spec(&field, admitted)).unwrap_or_default();
+    let spec = fields
+        .require("spec")
+        .map(|field| spec(&field, admitted))
+        .unwrap_or_default();
     fields.finish_admitted(admitted);
     (meta, spec)
 }
@@ -77,8 +86,15 @@ fn spec(field: &Field<'_, '_>, admitted: bool) -> PodSpec {
             Some(())
         });
     }
-    let node_name = fields.get("nodeName").and_then(|field| field.text()).unwrap_or_default().to_string();
-    let host_network = fields.get("hostNetwork").and_then(|field| field.bool()).unwrap_or(false);
+    let node_name = fields
+        .get("nodeName")
+        .and_then(|field| field.text())
+        .unwrap_or_default()
+        .to_string();
+    let host_network = fields
+        .get("hostNetwork")
+        .and_then(|field| field.bool())
+        .unwrap_or(false);
     // The fields of PodSpec in Kubernetes 1.37.
     fields.ignore(&[
         "activeDeadlineSeconds",
@@ -123,7 +139,11 @@ fn spec(field: &Field<'_, '_>, admitted: bool) -> PodSpec {
         "workloadRef",
     ]);
     fields.finish_admitted(admitted);
-    PodSpec { node_name, host_network, ports }
+    PodSpec {
+        node_name,
+        host_network,
+        ports,
+    }
 }
 
 struct Container {
@@ -134,7 +154,9 @@ struct Container {
 fn container_ports(field: &Field<'_, '_>, admitted: bool) -> Container {
     let mut fields = field.fields();
     let restart_policy = fields.get("restartPolicy").and_then(|field| field.text());
-    let ports = fields.get("ports").map(|field| field.list(|port| Some(container_port(&port, admitted))));
+    let ports = fields
+        .get("ports")
+        .map(|field| field.list(|port| Some(container_port(&port, admitted))));
     // The fields of Container in Kubernetes 1.37.
     fields.ignore(&[
         "args",
@@ -198,10 +220,14 @@ struct PodStatus {
 
 fn status(field: &Field<'_, '_>, admitted: bool) -> PodStatus {
     let mut fields = field.fields();
-    let phase = fields.get("phase").and_then(|field| field.parse(Phase::from_api));
+    let phase = fields
+        .get("phase")
+        .and_then(|field| field.parse(Phase::from_api));
     let mut addresses = |one: &'static str, many: &'static str| {
         let first = fields.get(one).and_then(|field| address(&field));
-        let list = fields.get(many).map(|field| field.list(|item| ip(&item, admitted)));
+        let list = fields
+            .get(many)
+            .map(|field| field.list(|item| ip(&item, admitted)));
         (first, list.unwrap_or_default())
     };
     // SEMANTICS: `status.podIPs`, else `status.podIP`.

@@ -129,7 +129,18 @@ mod tests {
         for (text, scalar) in cases {
             assert_eq!(resolve(text), scalar, "{text}");
         }
-        for text in ["10.0.0.0/8", "1.2.3.4", "v1", "-", ".", "1e", "2026-01-01T00:00:00Z", "http", "0x", "fd00::/8"] {
+        for text in [
+            "10.0.0.0/8",
+            "1.2.3.4",
+            "v1",
+            "-",
+            ".",
+            "1e",
+            "2026-01-01T00:00:00Z",
+            "http",
+            "0x",
+            "fd00::/8",
+        ] {
             assert_eq!(resolve(text), Scalar::Text(text), "{text}");
         }
     }

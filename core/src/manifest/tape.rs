@@ -59,13 +59,25 @@ impl Tape {
         let start = self.text.len() as u32;
         self.text.push_str(text);
         let end = self.len() + 1;
-        self.entries.push(Entry { kind, start, len: text.len() as u32, end, mark });
+        self.entries.push(Entry {
+            kind,
+            start,
+            len: text.len() as u32,
+            end,
+            mark,
+        });
     }
 
     /// Opens a list or a map; returns its index for [`Tape::close`].
     pub(super) fn open(&mut self, kind: Kind, mark: Mark) -> u32 {
         let index = self.len();
-        self.entries.push(Entry { kind, start: 0, len: 0, end: 0, mark });
+        self.entries.push(Entry {
+            kind,
+            start: 0,
+            len: 0,
+            end: 0,
+            mark,
+        });
         index
     }
 
@@ -79,23 +91,33 @@ impl Tape {
 
     /// Appends a copy of a node that is closed.
     pub(super) fn repeat(&mut self, node: u32) {
-        let Some(end) = self.entries.get(node as usize).map(|entry| entry.end) else { return };
+        let Some(end) = self.entries.get(node as usize).map(|entry| entry.end) else {
+            return;
+        };
         let shift = self.len() - node;
         for index in node..end {
             if let Some(entry) = self.entries.get(index as usize).copied() {
-                self.entries.push(Entry { end: entry.end + shift, ..entry });
+                self.entries.push(Entry {
+                    end: entry.end + shift,
+                    ..entry
+                });
             }
         }
     }
 
     /// The number of nodes in a node, itself among them.
     pub(super) fn size(&self, node: u32) -> u32 {
-        self.entries.get(node as usize).map_or(0, |entry| entry.end - node)
+        self.entries
+            .get(node as usize)
+            .map_or(0, |entry| entry.end - node)
     }
 
     /// The first node, which holds all others; `None` for an empty document.
     pub(super) fn root(&self) -> Option<Node<'_>> {
-        (!self.entries.is_empty()).then_some(Node { tape: self, index: 0 })
+        (!self.entries.is_empty()).then_some(Node {
+            tape: self,
+            index: 0,
+        })
     }
 }
 
@@ -136,7 +158,11 @@ impl<'t> Node<'t> {
             Kind::List | Kind::Map => self.entry().map_or(0, |entry| entry.end),
             Kind::Text | Kind::Plain => 0,
         };
-        Children { tape: self.tape, next: self.index + 1, end }
+        Children {
+            tape: self.tape,
+            next: self.index + 1,
+            end,
+        }
     }
 
     /// The keys and values of a map.
@@ -144,7 +170,11 @@ impl<'t> Node<'t> {
         let mut children = if self.kind() == Kind::Map {
             self.children()
         } else {
-            Children { tape: self.tape, next: 0, end: 0 }
+            Children {
+                tape: self.tape,
+                next: 0,
+                end: 0,
+            }
         };
         core::iter::from_fn(move || Some((children.next()?, children.next()?)))
     }
@@ -165,7 +195,10 @@ impl<'t> Iterator for Children<'t> {
         if self.next >= self.end {
             return None;
         }
-        let node = Node { tape: self.tape, index: self.next };
+        let node = Node {
+            tape: self.tape,
+            index: self.next,
+        };
         self.next = node.entry()?.end;
         Some(node)
     }

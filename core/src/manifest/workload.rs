@@ -74,14 +74,18 @@ fn spec(field: &Field<'_, '_>, kind: &str, admitted: bool) -> (Meta, PodSpec) {
         let job = fields.require("jobTemplate").map(|field| {
             let mut fields = field.fields();
             fields.ignore(&["metadata"]);
-            let result = fields.require("spec").map(|field| spec(&field, "Job", admitted));
+            let result = fields
+                .require("spec")
+                .map(|field| spec(&field, "Job", admitted));
             fields.finish_admitted(admitted);
             result.unwrap_or_default()
         });
         job.unwrap_or_default()
     } else {
         let field = fields.require("template");
-        field.map(|field| template(&field, admitted)).unwrap_or_default()
+        field
+            .map(|field| template(&field, admitted))
+            .unwrap_or_default()
     };
     // The fields of the controllers' specs in Kubernetes 1.37.
     fields.ignore(match kind {
@@ -106,7 +110,12 @@ fn spec(field: &Field<'_, '_>, kind: &str, admitted: bool) -> (Meta, PodSpec) {
             "updateStrategy",
             "volumeClaimTemplates",
         ],
-        "DaemonSet" => &["minReadySeconds", "revisionHistoryLimit", "selector", "updateStrategy"],
+        "DaemonSet" => &[
+            "minReadySeconds",
+            "revisionHistoryLimit",
+            "selector",
+            "updateStrategy",
+        ],
         "ReplicaSet" => &["minReadySeconds", "replicas", "selector"],
         "ReplicationController" => &["minReadySeconds", "replicas", "selector", "templateRef"],
         "Job" => &[
@@ -168,19 +177,40 @@ pub(super) fn pods(owned: Vec<Owned>, controllers: Vec<Controller>) -> Vec<Pod<'
     let mut pods = Vec::with_capacity(owned.len() + controllers.len());
     for Owned { mut pod, owner } in owned {
         if let Some(owner) = owner {
-            let hash = pod.labels.iter().find(|label| &*label.key == "pod-template-hash");
+            let hash = pod
+                .labels
+                .iter()
+                .find(|label| &*label.key == "pod-template-hash");
             let root = owners.root_of_pod(&pod.namespace, owner, hash.map(|label| &*label.value));
-            with_pods.insert((String::from(&*pod.namespace), root.kind.clone(), root.name.clone()));
-            pod.workload = Some(Workload { kind: root.kind.into(), name: root.name.into() });
+            with_pods.insert((
+                String::from(&*pod.namespace),
+                root.kind.clone(),
+                root.name.clone(),
+            ));
+            pod.workload = Some(Workload {
+                kind: root.kind.into(),
+                name: root.name.into(),
+            });
         }
         names.insert((String::from(&*pod.namespace), String::from(&*pod.name)));
         pods.push(pod);
     }
     // What runs others comes first, so that its own template is the one that counts.
-    let (run, roots): (Vec<_>, Vec<_>) = controllers.into_iter().partition(|controller| controller.owner.is_some());
+    let (run, roots): (Vec<_>, Vec<_>) = controllers
+        .into_iter()
+        .partition(|controller| controller.owner.is_some());
     for controller in roots.into_iter().chain(run) {
-        let Controller { kind, namespace, name, owner, mut pod } = controller;
-        let own = Owner { kind: kind.into(), name };
+        let Controller {
+            kind,
+            namespace,
+            name,
+            owner,
+            mut pod,
+        } = controller;
+        let own = Owner {
+            kind: kind.into(),
+            name,
+        };
         let root = owners.root(&namespace, owner.unwrap_or(own));
         if !with_pods.insert((namespace.clone(), root.kind.clone(), root.name.clone())) {
             continue;
@@ -192,7 +222,10 @@ pub(super) fn pods(owned: Vec<Owned>, controllers: Vec<Controller>) -> Vec<Pod<'
             names.insert((namespace, name.clone()));
         }
         pod.name = name.into();
-        pod.workload = Some(Workload { kind: root.kind.into(), name: root.name.into() });
+        pod.workload = Some(Workload {
+            kind: root.kind.into(),
+            name: root.name.into(),
+        });
         pods.push(pod);
     }
     pods
@@ -206,9 +239,19 @@ struct Owners {
 impl Owners {
     fn new(controllers: &[Controller]) -> Owners {
         let mut of = HashMap::with_hasher(hasher());
-        for Controller { kind, namespace, name, owner, .. } in controllers {
+        for Controller {
+            kind,
+            namespace,
+            name,
+            owner,
+            ..
+        } in controllers
+        {
             if let Some(owner) = owner {
-                of.insert((namespace.clone(), String::from(*kind), name.clone()), owner.clone());
+                of.insert(
+                    (namespace.clone(), String::from(*kind), name.clone()),
+                    owner.clone(),
+                );
             }
         }
         Owners { of }
@@ -216,7 +259,11 @@ impl Owners {
 
     /// What runs a controller, or the controller itself.
     fn root(&self, namespace: &str, owner: Owner) -> Owner {
-        let key = (String::from(namespace), owner.kind.clone(), owner.name.clone());
+        let key = (
+            String::from(namespace),
+            owner.kind.clone(),
+            owner.name.clone(),
+        );
         self.of.get(&key).cloned().unwrap_or(owner)
     }
 
@@ -228,7 +275,10 @@ impl Owners {
             .filter(|_| owner.kind == "ReplicaSet")
             .and_then(|hash| owner.name.strip_suffix(hash)?.strip_suffix('-'));
         match deployment {
-            Some(name) => Owner { kind: "Deployment".into(), name: name.into() },
+            Some(name) => Owner {
+                kind: "Deployment".into(),
+                name: name.into(),
+            },
             None => self.root(namespace, owner),
         }
     }

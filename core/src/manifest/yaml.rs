@@ -103,15 +103,23 @@ impl<'t> Documents<'t> {
                     }
                 }
                 Event::Alias(anchor) => {
-                    let target = self.anchors.iter().rev().find(|(number, _)| *number == anchor);
-                    let target = target.map(|(_, node)| *node).filter(|node| !open.contains(node));
+                    let target = self
+                        .anchors
+                        .iter()
+                        .rev()
+                        .find(|(number, _)| *number == anchor);
+                    let target = target
+                        .map(|(_, node)| *node)
+                        .filter(|node| !open.contains(node));
                     let Some(target) = target else {
                         let message = "an alias inside the node that it stands for".into();
                         return Err(SyntaxError { mark: at, message });
                     };
                     aliased += tape.size(target);
                     if aliased > MAX_ALIASED_NODES {
-                        let message = format!("aliases add more than {MAX_ALIASED_NODES} nodes to the document");
+                        let message = format!(
+                            "aliases add more than {MAX_ALIASED_NODES} nodes to the document"
+                        );
                         return Err(SyntaxError { mark: at, message });
                     }
                     tape.repeat(target);
@@ -130,5 +138,8 @@ impl<'t> Documents<'t> {
 
 /// A mark from a line from 1 and a column from 0.
 fn mark(line: usize, column: usize) -> Mark {
-    Mark { line: line as u32, column: column as u32 + 1 }
+    Mark {
+        line: line as u32,
+        column: column as u32 + 1,
+    }
 }

@@ -179,9 +179,8 @@ impl ClusterPolicyRule<'_> {
         if api == ClusterPolicyApi::BaselineAdminNetworkPolicy && self.action == Action::Pass {
             return Err(Problem::PassInBaselineAdmin);
         }
-        let by_domain = |peer: &ClusterPolicyPeer<'_>| {
-            matches!(peer, ClusterPolicyPeer::DomainNames(_))
-        };
+        let by_domain =
+            |peer: &ClusterPolicyPeer<'_>| matches!(peer, ClusterPolicyPeer::DomainNames(_));
         if self.action != Action::Allow && self.peers.iter().any(by_domain) {
             return Err(Problem::DomainNamesNeedAllow);
         }
@@ -259,7 +258,10 @@ pub(crate) fn domain_matches(pattern: &str, name: &str) -> bool {
         return name.eq_ignore_ascii_case(pattern);
     };
     // `suffix` begins with the dot, so a longer name that ends in it has a label before it.
-    let end = name.len().checked_sub(suffix.len()).and_then(|at| name.split_at_checked(at));
+    let end = name
+        .len()
+        .checked_sub(suffix.len())
+        .and_then(|at| name.split_at_checked(at));
     end.is_some_and(|(label, end)| !label.is_empty() && end.eq_ignore_ascii_case(suffix))
 }
 
@@ -278,7 +280,11 @@ mod tests {
         assert!(!covers("*.example.com", "badexample.com"));
         assert!(!covers("example.com", "a.example.com"));
         for bad in ["", "*", "*.", "a.*.b", "*a.b", "a..b", "-a.b", "a b", "."] {
-            assert_eq!(DomainPattern::new(bad), Err(Problem::NotADomainName), "{bad}");
+            assert_eq!(
+                DomainPattern::new(bad),
+                Err(Problem::NotADomainName),
+                "{bad}"
+            );
         }
     }
 
@@ -286,7 +292,10 @@ mod tests {
     fn priorities() {
         assert_eq!(Priority::new(1000).map(Priority::get), Ok(1000));
         for priority in [-1, 1001, 65_536] {
-            assert_eq!(Priority::new(priority), Err(Problem::PriorityOutOfRange { priority }));
+            assert_eq!(
+                Priority::new(priority),
+                Err(Problem::PriorityOutOfRange { priority })
+            );
         }
     }
 }

@@ -17,11 +17,11 @@ mod problem;
 mod selector;
 mod storage;
 
+pub(crate) use cluster_policy::domain_matches;
 pub use cluster_policy::{
     Action, ClusterPolicy, ClusterPolicyApi, ClusterPolicyPeer, ClusterPolicyRule, DomainPattern,
     Priority, Tier,
 };
-pub(crate) use cluster_policy::domain_matches;
 pub use network_policy::{IpBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyRule};
 pub use objects::{DomainName, NamedPort, Namespace, Node, Phase, Pod, Source, Workload};
 pub use options::{IsolationScope, Options, OwnNode};

@@ -54,11 +54,14 @@ impl<'i> PodRef<'i> {
     pub fn workload(&self) -> Option<(&'i str, &'i str)> {
         let record = self.image.cold.pods.get(self.index);
         let workload = self.image.cold.workloads.checked(record.workload)?;
-        Some((self.image.string(workload.kind), self.image.string(workload.name)))
+        Some((
+            self.image.string(workload.kind),
+            self.image.string(workload.name),
+        ))
     }
 
     /// A number that is the same for two pods only if no policy of the image can
-    /// tell them apart, their addresses aside.
+    /// tell them apart, by the first address that each holds.
     #[must_use]
     pub fn class(&self) -> u32 {
         self.image.cold.pods.get(self.index).place
@@ -132,7 +135,9 @@ impl<'i> Endpoint<'i> {
             (Endpoint::Described(pod), Some(address)) => Some(Party::described(pod, Some(address))),
             (Endpoint::Described(pod), None) if index == 0 => Some(Party::described(pod, None)),
             (_, Some(address)) => Some(Party::at(image, address)),
-            (Endpoint::Pod(pod), None) if index == 0 => Some(Party::without_address(image, pod.index)),
+            (Endpoint::Pod(pod), None) if index == 0 => {
+                Some(Party::without_address(image, pod.index))
+            }
             _ => None,
         }
     }
@@ -165,7 +170,11 @@ impl<'i> Iterator for Pairs<'i> {
             {
                 continue;
             }
-            return Some(Pair { image: self.image, source: from, destination: to });
+            return Some(Pair {
+                image: self.image,
+                source: from,
+                destination: to,
+            });
         }
     }
 }
@@ -179,7 +188,11 @@ pub struct Pair<'i> {
 }
 
 impl<'i> Pair<'i> {
-    pub(crate) fn of_addresses(image: &'i Image<'i>, source: IpAddr, destination: IpAddr) -> Pair<'i> {
+    pub(crate) fn of_addresses(
+        image: &'i Image<'i>,
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Pair<'i> {
         Pair {
             image,
             source: Party::at(image, source),
@@ -232,7 +245,13 @@ impl<'i> Pair<'i> {
 
     /// Egress and ingress.
     pub(crate) fn cases(&self, key: PortKey) -> [Case<'i>; 2] {
-        let case = |direction, subject, peer| Case { image: self.image, direction, subject, peer, key };
+        let case = |direction, subject, peer| Case {
+            image: self.image,
+            direction,
+            subject,
+            peer,
+            key,
+        };
         [
             case(Direction::Egress, self.source, self.destination),
             case(Direction::Ingress, self.destination, self.source),

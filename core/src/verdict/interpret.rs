@@ -66,8 +66,10 @@ impl Decided {
             | Decided::Nothing => true,
             Decided::Isolated => false,
             // A Pass that decides does so in the Baseline tier, behind which is nothing.
-            Decided::Rule(hit) => hit.effect.action == Action::Allow
-                || hit.effect.action == Action::Pass && !hit.effect.fails_closed,
+            Decided::Rule(hit) => {
+                hit.effect.action == Action::Allow
+                    || hit.effect.action == Action::Pass && !hit.effect.fails_closed
+            }
         }
     }
 }
@@ -133,7 +135,12 @@ impl<'i> Case<'i> {
     }
 
     /// The first rule of a tier that matches.
-    fn first_hit(&self, subject: PodParty<'i>, tier: Tier, assumed: &mut Assumed) -> Option<RuleHit> {
+    fn first_hit(
+        &self,
+        subject: PodParty<'i>,
+        tier: Tier,
+        assumed: &mut Assumed,
+    ) -> Option<RuleHit> {
         for policy in self.policies(subject) {
             if self.record(policy).kind().tier() == tier
                 && let Ok(hit) = self.consult(policy, assumed)
@@ -200,14 +207,24 @@ impl<'i> Case<'i> {
         match subject {
             PodParty::Known(pod) => {
                 let place = crate::image::Place(cold.pods.get(pod).place);
-                let gates = cold.class_gates.get(place.class(self.image.shape.class_bits));
+                let gates = cold
+                    .class_gates
+                    .get(place.class(self.image.shape.class_bits));
                 let gate = cold.gates.get(match self.direction {
                     Direction::Egress => gates.egress,
                     Direction::Ingress => gates.ingress,
                 });
-                Policies::Stored { case: *self, at: gate.policies, end: gate.policies + gate.policies_len }
+                Policies::Stored {
+                    case: *self,
+                    at: gate.policies,
+                    end: gate.policies + gate.policies_len,
+                }
             }
-            PodParty::Described(_) => Policies::Searched { case: *self, subject, at: 0 },
+            PodParty::Described(_) => Policies::Searched {
+                case: *self,
+                subject,
+                at: 0,
+            },
         }
     }
 
@@ -223,7 +240,10 @@ impl<'i> Case<'i> {
 
     /// The effect of a rule, by its index in `RULES`.
     pub(crate) fn effect(&self, rule: u32) -> RuleEffect {
-        let denies = RuleEffect { action: Action::Deny, fails_closed: false };
+        let denies = RuleEffect {
+            action: Action::Deny,
+            fails_closed: false,
+        };
         RuleEffect::decode(self.image.cold.rules.get(rule).action).unwrap_or(denies)
     }
 
@@ -231,9 +251,14 @@ impl<'i> Case<'i> {
         let image = self.image;
         let in_scope = match policy.subject_namespaces {
             NONE => subject.namespace(image) == Some(policy.namespace),
-            selector => subject.namespace_labels(image).match_selector(image, selector),
+            selector => subject
+                .namespace_labels(image)
+                .match_selector(image, selector),
         };
-        in_scope && subject.labels(image).match_selector(image, policy.subject_pods)
+        in_scope
+            && subject
+                .labels(image)
+                .match_selector(image, policy.subject_pods)
     }
 
     /// Whether a policy that selects the subject matters in this direction.
@@ -254,8 +279,14 @@ impl<'i> Case<'i> {
         let mut nearest = if len == 0 { Miss::NoRules } else { Miss::Both };
         for (index, rule) in self.image.cold.rules.range(first, len).enumerate() {
             let index = index as u32;
-            let Some(effect) = RuleEffect::decode(rule.action) else { continue };
-            let hit = RuleHit { policy, rule: index, effect };
+            let Some(effect) = RuleEffect::decode(rule.action) else {
+                continue;
+            };
+            let hit = RuleHit {
+                policy,
+                rule: index,
+                effect,
+            };
             if effect.fails_closed {
                 if effect.action == Action::Allow {
                     nearest = nearest.or(Miss::FailsClosed { rule: index });
@@ -275,7 +306,12 @@ impl<'i> Case<'i> {
         Err(nearest)
     }
 
-    fn rule_matches_peer(&self, policy: &PolicyRecord, rule: &RuleRecord, assumed: &mut Assumed) -> bool {
+    fn rule_matches_peer(
+        &self,
+        policy: &PolicyRecord,
+        rule: &RuleRecord,
+        assumed: &mut Assumed,
+    ) -> bool {
         if rule.peers_len == NONE {
             return true;
         }
@@ -283,7 +319,12 @@ impl<'i> Case<'i> {
         peers.any(|peer| self.matches_peer(policy, &peer, assumed))
     }
 
-    fn matches_peer(&self, policy: &PolicyRecord, peer: &PeerRecord, assumed: &mut Assumed) -> bool {
+    fn matches_peer(
+        &self,
+        policy: &PolicyRecord,
+        peer: &PeerRecord,
+        assumed: &mut Assumed,
+    ) -> bool {
         let image = self.image;
         match PeerKind::from_code(peer.kind) {
             Some(PeerKind::Pods) => match self.peer.pod() {
@@ -301,14 +342,18 @@ impl<'i> Case<'i> {
                 None => false,
             },
             Some(PeerKind::IpBlock) => {
-                let reaches_peer = self.peer.pod().is_none() || self.options().ip_block_selects_pods;
+                let reaches_peer =
+                    self.peer.pod().is_none() || self.options().ip_block_selects_pods;
                 reaches_peer
                     && self.has_address(assumed, |address| {
                         let mut excepts = image.cold.excepts.range(peer.b, peer.c);
-                        self.is_in(peer.a, address) && !excepts.any(|cidr| self.is_in(cidr, address))
+                        self.is_in(peer.a, address)
+                            && !excepts.any(|cidr| self.is_in(cidr, address))
                     })
             }
-            Some(PeerKind::Network) => self.has_address(assumed, |address| self.is_in(peer.a, address)),
+            Some(PeerKind::Network) => {
+                self.has_address(assumed, |address| self.is_in(peer.a, address))
+            }
             // SEMANTICS: `nodes` matches unless the address is a pod's.
             Some(PeerKind::Nodes) => {
                 self.peer.pod().is_none()
@@ -328,7 +373,10 @@ impl<'i> Case<'i> {
                     let bits = to_bits(address);
                     let mut domains = image.cold.domains.iter();
                     domains.any(|domain| {
-                        let mut addresses = image.cold.addresses.range(domain.addresses, domain.addresses_len);
+                        let mut addresses = image
+                            .cold
+                            .addresses
+                            .range(domain.addresses, domain.addresses_len);
                         domain_matches(pattern, image.string(domain.name))
                             && addresses.any(|record| record.address == bits)
                     })
@@ -358,18 +406,32 @@ impl<'i> Case<'i> {
             Direction::Egress => self.peer,
             Direction::Ingress => self.subject,
         };
-        let mut ports = self.image.cold.rule_ports.range(rule.ports, rule.ports_len);
-        ports.any(|port| {
+        rule_ports(self.image, rule).any(|port| {
             if port.name == NONE {
                 return (port.first..=port.last).contains(&self.key.0);
             }
-            let Some((protocol, number)) = self.key.parts() else { return false };
+            let Some((protocol, number)) = self.key.parts() else {
+                return false;
+            };
             port.admits(u32::from(protocol.0) << 16 | u32::from(number))
                 && destination
                     .pod()
                     .is_some_and(|pod| pod.names_port(self.image, port.name, self.key))
         })
     }
+}
+
+/// The listed ports of a rule; none where it matches every port.
+pub(crate) fn rule_ports<'i>(
+    image: &Image<'i>,
+    rule: &RuleRecord,
+) -> impl Iterator<Item = RulePortRecord> + use<'i> {
+    let len = if rule.ports_len == NONE {
+        0
+    } else {
+        rule.ports_len
+    };
+    image.cold.rule_ports.range(rule.ports, len)
 }
 
 impl Miss {
@@ -382,7 +444,11 @@ impl Miss {
             Miss::Port { .. } => 3,
             Miss::FailsClosed { .. } => 4,
         };
-        if rank(&other) > rank(&self) { other } else { self }
+        if rank(&other) > rank(&self) {
+            other
+        } else {
+            self
+        }
     }
 }
 
@@ -392,7 +458,11 @@ pub(crate) enum Policies<'i> {
     Stored { case: Case<'i>, at: u32, end: u32 },
     /// All policies from an index on, of which those count that select a pod of
     /// the question.
-    Searched { case: Case<'i>, subject: PodParty<'i>, at: u32 },
+    Searched {
+        case: Case<'i>,
+        subject: PodParty<'i>,
+        at: u32,
+    },
 }
 
 impl Iterator for Policies<'_> {

@@ -1,7 +1,9 @@
 //! Labels and selectors, as the image keeps them. SEMANTICS, "Selectors".
 
 use crate::image::Image;
-use crate::image::tables::{NONE, RequirementRecord, SelectorRecord, UNMENTIONED, operator_from_code};
+use crate::image::tables::{
+    NONE, RequirementRecord, SelectorRecord, UNMENTIONED, operator_from_code,
+};
 use crate::model::{Label, NAMESPACE_NAME_LABEL, Operator};
 
 /// Labels to match a selector against.
@@ -42,7 +44,9 @@ impl<'i> Labels<'i> {
                 let label = labels.iter().rev().find(|label| *label.key == *key);
                 label.map_or(Value::Absent, |label| Value::Text(&label.value))
             }
-            Labels::NameOnly(name) if image.string(key) == NAMESPACE_NAME_LABEL => Value::Text(name),
+            Labels::NameOnly(name) if image.string(key) == NAMESPACE_NAME_LABEL => {
+                Value::Text(name)
+            }
             Labels::NameOnly(_) => Value::Absent,
         }
     }
@@ -56,7 +60,10 @@ impl<'i> Labels<'i> {
         let value = self.value(image, requirement.key);
         let is_present = value != Value::Absent;
         let is_listed = || {
-            let mut values = image.cold.values.range(requirement.values, requirement.values_len);
+            let mut values = image
+                .cold
+                .values
+                .range(requirement.values, requirement.values_len);
             match value {
                 Value::Absent | Value::Unmentioned => false,
                 Value::Number(number) => values.any(|listed| listed == number),
@@ -74,9 +81,18 @@ impl<'i> Labels<'i> {
 }
 
 /// The requirements of a selector of the image.
-pub(crate) fn requirements<'i>(image: &Image<'i>, selector: u32) -> impl Iterator<Item = RequirementRecord> + use<'i> {
-    let SelectorRecord { requirements, requirements_len } = image.cold.selectors.get(selector);
-    image.cold.requirements.range(requirements, requirements_len)
+pub(crate) fn requirements<'i>(
+    image: &Image<'i>,
+    selector: u32,
+) -> impl Iterator<Item = RequirementRecord> + use<'i> {
+    let SelectorRecord {
+        requirements,
+        requirements_len,
+    } = image.cold.selectors.get(selector);
+    image
+        .cold
+        .requirements
+        .range(requirements, requirements_len)
 }
 
 /// Whether a selector of namespaces asks for more than the name.

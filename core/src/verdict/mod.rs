@@ -9,7 +9,13 @@ mod labels;
 mod party;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
+#[cfg(feature = "alloc")]
+pub(crate) use interpret::rule_ports;
 pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
+#[cfg(feature = "alloc")]
+pub(crate) use labels::{Labels, requirements};
+#[cfg(feature = "alloc")]
+pub(crate) use party::nodes_at;
 pub(crate) use party::{Identity, Party};
 
 use core::net::IpAddr;
@@ -41,7 +47,10 @@ pub struct Verdict {
 
 impl Verdict {
     /// What cannot be answered is denied.
-    pub const DENY: Verdict = Verdict { egress: false, ingress: false };
+    pub const DENY: Verdict = Verdict {
+        egress: false,
+        ingress: false,
+    };
 
     pub(crate) const fn new(egress: bool, ingress: bool) -> Verdict {
         Verdict { egress, ingress }
@@ -76,7 +85,13 @@ impl Image<'_> {
     /// where the image leaves a pod to interpretation.
     #[inline]
     #[must_use]
-    pub fn verdict(&self, source: IpAddr, destination: IpAddr, protocol: Protocol, port: u16) -> Verdict {
+    pub fn verdict(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        protocol: Protocol,
+        port: u16,
+    ) -> Verdict {
         let key = PortKey::new(protocol, port);
         let places = (self.place(source), self.place(destination));
         let may_differ = source.is_ipv4() != destination.is_ipv4();
@@ -96,14 +111,24 @@ impl Image<'_> {
     /// The shorter of the two slices says how many.
     pub fn verdicts(&self, connections: &[Connection], verdicts: &mut [Verdict]) {
         for (connection, verdict) in connections.iter().zip(verdicts) {
-            let Connection { source, destination, protocol, port } = *connection;
+            let Connection {
+                source,
+                destination,
+                protocol,
+                port,
+            } = *connection;
             *verdict = self.verdict(source, destination, protocol, port);
         }
     }
 
     /// The verdict from the tables; `None` where they leave it to interpretation.
     #[inline]
-    pub(crate) fn look_up(&self, source: Place, destination: Place, key: PortKey) -> Option<Verdict> {
+    pub(crate) fn look_up(
+        &self,
+        source: Place,
+        destination: Place,
+        key: PortKey,
+    ) -> Option<Verdict> {
         if source.is_special() | destination.is_special() {
             return None;
         }
@@ -112,10 +137,28 @@ impl Image<'_> {
         let host = source.host(bits);
         let same_host = (host != 0) & (host == destination.host(bits));
         let interval = self.port_pages.get(key.0 >> 8).interval(key.0);
-        let ClassRecord { egress_map, egress_rows, .. } = self.classes.get(from);
-        let ClassRecord { ingress_map, ingress_rows, .. } = self.classes.get(to);
-        let egress = self.bit(egress_map, egress_rows, interval, self.peer_class(to, same_host))?;
-        let ingress = self.bit(ingress_map, ingress_rows, interval, self.peer_class(from, same_host))?;
+        let ClassRecord {
+            egress_map,
+            egress_rows,
+            ..
+        } = self.classes.get(from);
+        let ClassRecord {
+            ingress_map,
+            ingress_rows,
+            ..
+        } = self.classes.get(to);
+        let egress = self.bit(
+            egress_map,
+            egress_rows,
+            interval,
+            self.peer_class(to, same_host),
+        )?;
+        let ingress = self.bit(
+            ingress_map,
+            ingress_rows,
+            interval,
+            self.peer_class(from, same_host),
+        )?;
         Some(Verdict::new(egress, ingress))
     }
 

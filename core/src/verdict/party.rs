@@ -44,7 +44,10 @@ impl<'i> Party<'i> {
             Some(pod) => Identity::Pod(PodParty::Known(pod)),
             None => node_at(image, address),
         };
-        Party { address: Some(address), identity }
+        Party {
+            address: Some(address),
+            identity,
+        }
     }
 
     /// A pod of the image, as an endpoint without an address.
@@ -57,7 +60,10 @@ impl<'i> Party<'i> {
         } else {
             Identity::Pod(PodParty::Known(pod))
         };
-        Party { address: None, identity }
+        Party {
+            address: None,
+            identity,
+        }
     }
 
     /// A pod of a question.
@@ -69,7 +75,10 @@ impl<'i> Party<'i> {
         } else {
             Identity::Pod(PodParty::Described(pod))
         };
-        Party { address: address.map(canonical), identity }
+        Party {
+            address: address.map(canonical),
+            identity,
+        }
     }
 
     /// The pod that stands here.
@@ -84,9 +93,7 @@ impl<'i> Party<'i> {
     pub(crate) fn is_same_pod(&self, other: &Party<'i>) -> bool {
         match (self.pod(), other.pod()) {
             (Some(PodParty::Known(a)), Some(PodParty::Known(b))) => a == b,
-            (Some(PodParty::Described(a)), Some(PodParty::Described(b))) => {
-                core::ptr::eq(a, b)
-            }
+            (Some(PodParty::Described(a)), Some(PodParty::Described(b))) => core::ptr::eq(a, b),
             _ => false,
         }
     }
@@ -104,23 +111,35 @@ fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
         None => {
             let claims = image.cold.claims_v6;
             let at = claims.partition_point(|claim| claim.address < bits);
-            claims.checked(at).filter(|claim| claim.address == bits)?.pod
+            claims
+                .checked(at)
+                .filter(|claim| claim.address == bits)?
+                .pod
         }
     };
     (pod & VOID_CLAIM == 0).then_some(pod)
 }
 
 /// The addresses that a pod of the image states, whoever holds them.
-pub(crate) fn stated_addresses<'i>(image: &Image<'i>, pod: u32) -> impl Iterator<Item = IpAddr> + Clone + use<'i> {
-    let PodRecord { claims, claims_len, .. } = image.cold.pods.get(pod);
+pub(crate) fn stated_addresses<'i>(
+    image: &Image<'i>,
+    pod: u32,
+) -> impl Iterator<Item = IpAddr> + Clone + use<'i> {
+    let PodRecord {
+        claims, claims_len, ..
+    } = image.cold.pods.get(pod);
     let (v4, v6) = (image.cold.claims_v4, image.cold.claims_v6);
-    image.cold.pod_claims.range(claims, claims_len).map(move |claim| {
-        if claim & CLAIM_V6 == 0 {
-            IpAddr::V4(v4.get(claim).address.into())
-        } else {
-            from_bits(v6.get(claim & !CLAIM_V6).address)
-        }
-    })
+    image
+        .cold
+        .pod_claims
+        .range(claims, claims_len)
+        .map(move |claim| {
+            if claim & CLAIM_V6 == 0 {
+                IpAddr::V4(v4.get(claim).address.into())
+            } else {
+                from_bits(v6.get(claim & !CLAIM_V6).address)
+            }
+        })
 }
 
 /// What an address that no pod holds is.
@@ -133,7 +152,10 @@ fn node_at<'i>(image: &Image<'i>, address: IpAddr) -> Identity<'i> {
 }
 
 /// The records of a node address.
-fn node_records<'i>(image: &Image<'i>, address: IpAddr) -> impl Iterator<Item = NodeAddressRecord> + use<'i> {
+fn node_records<'i>(
+    image: &Image<'i>,
+    address: IpAddr,
+) -> impl Iterator<Item = NodeAddressRecord> + use<'i> {
     let bits = to_bits(address);
     let records = image.cold.node_addresses;
     let at = records.partition_point(|record| record.address < bits);
@@ -143,7 +165,10 @@ fn node_records<'i>(image: &Image<'i>, address: IpAddr) -> impl Iterator<Item = 
 }
 
 /// The nodes whose objects state an address.
-pub(crate) fn nodes_at<'i>(image: &Image<'i>, address: IpAddr) -> impl Iterator<Item = NodeRecord> + use<'i> {
+pub(crate) fn nodes_at<'i>(
+    image: &Image<'i>,
+    address: IpAddr,
+) -> impl Iterator<Item = NodeRecord> + use<'i> {
     let nodes = image.cold.nodes;
     node_records(image, address)
         .filter(|record| record.node != NONE)
@@ -180,7 +205,10 @@ impl<'i> PodParty<'i> {
         match self.namespace(image) {
             Some(namespace) => {
                 let record = image.cold.namespaces.get(namespace);
-                Labels::Stored { first: record.labels, len: record.labels_len }
+                Labels::Stored {
+                    first: record.labels,
+                    len: record.labels_len,
+                }
             }
             None => Labels::NameOnly(self.namespace_name(image)),
         }
@@ -196,7 +224,10 @@ impl<'i> PodParty<'i> {
         match self {
             PodParty::Known(pod) => {
                 let facts = image.cold.facts.get(image.cold.pods.get(pod).facts);
-                Labels::Stored { first: facts.labels, len: facts.labels_len }
+                Labels::Stored {
+                    first: facts.labels,
+                    len: facts.labels_len,
+                }
             }
             PodParty::Described(pod) => Labels::Given(&pod.labels),
         }
@@ -204,7 +235,9 @@ impl<'i> PodParty<'i> {
 
     /// Whether the pod calls a port by a name (a string of the image).
     pub(crate) fn names_port(self, image: &Image<'i>, name: u32, key: PortKey) -> bool {
-        let Some((protocol, number)) = key.parts() else { return false };
+        let Some((protocol, number)) = key.parts() else {
+            return false;
+        };
         match self {
             PodParty::Known(pod) => {
                 let facts = image.cold.facts.get(image.cold.pods.get(pod).facts);
@@ -213,7 +246,12 @@ impl<'i> PodParty<'i> {
                     .cold
                     .named_ports
                     .range(facts.ports, facts.ports_len)
-                    .any(|port| port == NamedPortRecord { name, protocol_port })
+                    .any(|port| {
+                        port == NamedPortRecord {
+                            name,
+                            protocol_port,
+                        }
+                    })
             }
             PodParty::Described(pod) => {
                 let name = image.string(name);
@@ -243,7 +281,9 @@ impl<'i> PodParty<'i> {
                 let of_node = || {
                     nodes_at(image, address).any(|node| *image.string(node.name) == *pod.node_name)
                 };
-                pod.host_addresses.iter().any(|host| canonical(*host) == address)
+                pod.host_addresses
+                    .iter()
+                    .any(|host| canonical(*host) == address)
                     || (!pod.node_name.is_empty() && of_node())
             }
         }
@@ -280,5 +320,7 @@ pub(crate) fn find_pod(image: &Image<'_>, namespace: &str, name: &str) -> Option
     let pods = image.cold.pods;
     let key = |pod: &PodRecord| (pod.namespace, image.string(pod.name));
     let at = pods.partition_point(|pod| key(&pod) < (namespace, name));
-    pods.checked(at).filter(|pod| key(pod) == (namespace, name)).map(|_| at)
+    pods.checked(at)
+        .filter(|pod| key(pod) == (namespace, name))
+        .map(|_| at)
 }

@@ -144,7 +144,9 @@ fn seconds(time: &str) -> i64 {
         let number = |from: usize, to: usize| time.get(from..to)?.parse::<i64>().ok();
         let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
         let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-        let zone = time.get(19..)?.trim_start_matches(['.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+        let zone = time
+            .get(19..)?
+            .trim_start_matches(['.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
         let offset = match zone.get(..1)? {
             "Z" | "z" => 0,
             sign => {
@@ -155,8 +157,13 @@ fn seconds(time: &str) -> i64 {
             }
         };
         // Years begin in March here, so that the leap day is their last.
-        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-        let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400)
+        let (year, month) = if month > 2 {
+            (year, month - 3)
+        } else {
+            (year - 1, month + 9)
+        };
+        let days = 365 * year + year.div_euclid(4) - year.div_euclid(100)
+            + year.div_euclid(400)
             + (153 * month + 2) / 5
             + day
             - 719_469;
@@ -285,8 +292,14 @@ mod tests {
     fn times() {
         assert_eq!(seconds("1970-01-01T00:00:00Z"), 0);
         assert_eq!(seconds("2000-02-29T12:00:00Z"), 951_825_600);
-        assert_eq!(seconds("2024-05-01T02:00:00+02:00"), seconds("2024-05-01T00:00:00Z"));
-        assert_eq!(seconds("2024-04-30T19:30:00.25-04:30"), seconds("2024-05-01T00:00:00Z"));
+        assert_eq!(
+            seconds("2024-05-01T02:00:00+02:00"),
+            seconds("2024-05-01T00:00:00Z")
+        );
+        assert_eq!(
+            seconds("2024-04-30T19:30:00.25-04:30"),
+            seconds("2024-05-01T00:00:00Z")
+        );
         assert!(seconds("2023-12-31T23:59:59Z") < seconds("2024-01-01T00:00:00Z"));
     }
 }

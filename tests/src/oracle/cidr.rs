@@ -11,9 +11,9 @@ use super::address::parse_address;
 ///
 /// If `cidr` is none.
 pub(super) fn contains(cidr: &str, address: IpAddr) -> bool {
-    let parsed = cidr.split_once('/').and_then(|(base, length)| {
-        Some((parse_address(base)?, base, length.parse::<u32>().ok()?))
-    });
+    let parsed = cidr
+        .split_once('/')
+        .and_then(|(base, length)| Some((parse_address(base)?, base, length.parse::<u32>().ok()?)));
     let Some((base, spelled, length)) = parsed else {
         panic!("{cidr:?} is no CIDR");
     };

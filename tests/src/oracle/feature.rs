@@ -116,19 +116,19 @@ features! {
     BaselineOrderedByName,
     /// Pass skipped an admin rule that would have denied or allowed.
     PassSkipsLaterRule,
-    /// Pass in the admin tier led to a NetworkPolicy that decided.
+    /// Pass in the admin tier led to a `NetworkPolicy` that decided.
     PassLeadsToNetworkPolicy,
     /// Pass in the admin tier led to the baseline tier, which decided.
     PassLeadsToBaseline,
     /// Pass in the admin tier led to no further decision.
     PassLeadsToNothing,
-    /// The NetworkPolicy tier allowed, by a rule.
+    /// The `NetworkPolicy` tier allowed, by a rule.
     NetworkPolicyAllows,
-    /// The NetworkPolicy tier denied.
+    /// The `NetworkPolicy` tier denied.
     NetworkPolicyDenies,
-    /// A NetworkPolicy of the other direction left this direction to the baseline tier.
+    /// A `NetworkPolicy` of the other direction left this direction to the baseline tier.
     OtherDirectionLeavesToBaseline,
-    /// Option: a NetworkPolicy of the other direction was final, and the baseline would have denied.
+    /// Option: a `NetworkPolicy` of the other direction was final, and the baseline would have denied.
     EitherDirectionIsFinal,
     /// Ingress from the own node was allowed, and the rules would have denied.
     OwnNodeIngressAllowed,
@@ -298,7 +298,7 @@ features! {
     DoesNotExistHit,
     /// `DoesNotExist` missed.
     DoesNotExistMiss,
-    /// One requirement matched and another did not: they are ANDed.
+    /// One requirement matched and another did not: all must hold.
     SelectorIsConjunction,
     /// A selector matched by `kubernetes.io/metadata.name` in an object that lacks it.
     NameLabelImplied,
@@ -412,7 +412,7 @@ features! {
     HasWrongNameLabel,
     /// A pod without `metadata.namespace`.
     HasPodWithoutNamespace,
-    /// A NetworkPolicy without `metadata.namespace`.
+    /// A `NetworkPolicy` without `metadata.namespace`.
     HasPolicyWithoutNamespace,
     /// A pod without an address.
     HasPodWithoutAddress,

@@ -1,18 +1,17 @@
-//! SEMANTICS "NetworkPolicy", and step 3 of "Order of decision".
+//! SEMANTICS "`NetworkPolicy`", and step 3 of "Order of decision".
 
 use serde_json::Value;
 
-use super::address::{End, Who};
+use super::address::{End, Who, host_addresses};
+use super::cluster_policy::Action;
 use super::json::{field, list, namespace, needed, port, text};
-use super::ports::{
-    SCTP, TCP, UDP, beside_range, has_ports, in_range, named_port_matches, port_name, protocol_at,
-};
+use super::ports::{beside_range, has_ports, in_range, named_port_matches, port_name, protocol_at};
 use super::{Connection, Direction, Feature, Oracle, Trace, cidr};
 
 /// What step 3 decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NetworkPolicyTier {
-    /// No NetworkPolicy isolates the subject in this direction: the baseline tier is next.
+    /// No `NetworkPolicy` isolates the subject in this direction: the baseline tier is next.
     Silent,
     /// The tier is final.
     Final(bool),
@@ -49,15 +48,12 @@ fn isolates(policy: &Value, direction: Direction, trace: &Trace) -> bool {
         !isolates && !rules.is_empty(),
         Feature::RulesOutsidePolicyTypes,
     );
-    trace.met_if(
-        isolates && rules.is_empty(),
-        Feature::IsolatesWithoutRules,
-    );
+    trace.met_if(isolates && rules.is_empty(), Feature::IsolatesWithoutRules);
     isolates
 }
 
 impl Oracle {
-    /// Step 3: "if any NetworkPolicy isolates the subject **in this direction**, the tier is
+    /// Step 3: "if any `NetworkPolicy` isolates the subject **in this direction**, the tier is
     /// final: allow if some rule of some such policy matches, else deny."
     pub(super) fn network_policy_tier(
         &self,
@@ -81,6 +77,10 @@ impl Oracle {
             // "option: a pod selected in either direction is final in both". NetworkPolicies allow
             // what they do not isolate.
             if !selecting.is_empty() && self.options.either_direction_is_final {
+                let scratch = Trace::default();
+                let baseline = self.baseline_tier(direction, subject, connection, &scratch);
+                let denied = baseline.is_some_and(|decider| decider.action == Action::Deny);
+                trace.met_if(denied, Feature::EitherDirectionIsFinal);
                 return NetworkPolicyTier::Final(true);
             }
             trace.met_if(
@@ -144,7 +144,7 @@ impl Oracle {
         trace.met(feature);
         if exempt {
             let by_name = self.named_node_has(subject, peer.address);
-            let by_host_ip = super::address::host_addresses(subject).contains(&peer.address);
+            let by_host_ip = host_addresses(subject).contains(&peer.address);
             trace.met_if(!by_name, Feature::OwnNodeByHostIpAlone);
             trace.met_if(!by_host_ip, Feature::OwnNodeByNodeNameAlone);
             trace.met_if(peer.who == Who::Pod, Feature::OwnNodeAddressIsAPods);
@@ -339,7 +339,6 @@ fn port_matches(
     trace: &Trace,
 ) -> bool {
     let protocol = protocol_at(entry, &["protocol"]);
-    debug_assert!([TCP, UDP, SCTP].contains(&protocol));
     if let Some(wanted) = port_name(entry, &["port"]) {
         return named_port_matches(wanted, Some(protocol), direction, connection, trace);
     }

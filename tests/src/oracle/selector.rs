@@ -24,7 +24,7 @@ pub(super) fn labels_of(object: &Value) -> Labels {
         .collect()
 }
 
-/// "`matchLabels` and `matchExpressions` are ANDed. […] `{}` matches everything."
+/// "`matchLabels` and `matchExpressions`" must all hold. "`{}` matches everything."
 pub(super) fn selects(selector: &Value, labels: &Labels, trace: &Trace) -> bool {
     let by_label = field(selector, &["matchLabels"])
         .and_then(Value::as_object)
@@ -92,7 +92,12 @@ impl Oracle {
     }
 
     /// Whether a selector of namespaces matches the namespace of a pod.
-    pub(super) fn selects_namespace_of(&self, selector: &Value, pod: &Value, trace: &Trace) -> bool {
+    pub(super) fn selects_namespace_of(
+        &self,
+        selector: &Value,
+        pod: &Value,
+        trace: &Trace,
+    ) -> bool {
         let of = namespace(pod);
         let labels = self.namespace_labels(of);
         let hit = selects(selector, &labels, trace);

@@ -5,7 +5,11 @@ use core::fmt;
 
 /// How bad a [`Diagnostic`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Severity {
     /// The object or document is left out.
     Error,
@@ -42,6 +46,21 @@ pub struct Diagnostic {
     pub path: String,
     /// What is wrong, and how to mend it.
     pub message: String,
+}
+
+impl Diagnostic {
+    /// A warning of nothing yet.
+    pub(crate) fn warning() -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Warning,
+            file: String::new(),
+            line: 0,
+            column: 0,
+            object: String::new(),
+            path: String::new(),
+            message: String::new(),
+        }
+    }
 }
 
 impl fmt::Display for Diagnostic {

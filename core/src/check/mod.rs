@@ -1,0 +1,291 @@
+//! Warnings about a cluster: what is valid, and yet perhaps not meant.
+//!
+//! A warning states a fact about the objects that were given; where they do not
+//! suffice to tell (no pods at all), nothing is said.
+
+mod ambiguity;
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::Diagnostic;
+use crate::image::Image;
+use crate::image::tables::*;
+use crate::model::Direction;
+use crate::verdict::{Labels, rule_ports};
+
+/// Everything that may be worth a second look:
+///
+/// - a policy in a namespace that has neither a Namespace object nor a pod,
+/// - a policy, a pod peer or a node peer that selects nothing that was given,
+/// - a named port that no pod has which could be its destination,
+/// - two policies of one tier and priority that match some connection differently.
+#[must_use]
+pub fn check(image: &Image<'_>) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    let kinds = PodKinds::new(image);
+    for policy in 0..image.cold.policies.len() as u32 {
+        Checked {
+            image,
+            policy,
+            record: image.cold.policies.get(policy),
+        }
+        .check(&kinds, &mut diagnostics);
+    }
+    ambiguity::check(image, &mut diagnostics);
+    diagnostics
+}
+
+/// A policy to check.
+#[derive(Clone, Copy)]
+struct Checked<'i> {
+    image: &'i Image<'i>,
+    policy: u32,
+    record: PolicyRecord,
+}
+
+/// A warning about a policy, at a line of it or at its own.
+fn warning(
+    image: &Image<'_>,
+    record: &PolicyRecord,
+    line: u32,
+    path: String,
+    message: String,
+) -> Diagnostic {
+    let kind = record.kind().api_kind();
+    let name = image.string(record.name);
+    let object = match image.cold.namespaces.checked(record.namespace) {
+        Some(namespace) => format!("{kind} {}/{name}", image.string(namespace.name)),
+        None => format!("{kind} {name}"),
+    };
+    Diagnostic {
+        file: image.string(record.file).to_string(),
+        line: if line == 0 { record.line } else { line },
+        object,
+        path,
+        message,
+        ..Diagnostic::warning()
+    }
+}
+
+impl Checked<'_> {
+    fn check(&self, kinds: &PodKinds, diagnostics: &mut Vec<Diagnostic>) {
+        let Checked { image, record, .. } = self;
+        let mut warn = |line, path: String, message: String| {
+            diagnostics.push(warning(image, record, line, path, message));
+        };
+        if kinds.namespace_is_missing(image, record.namespace) {
+            warn(
+                0,
+                "metadata.namespace".into(),
+                "there is no such namespace, nor a pod in it".into(),
+            );
+        } else if record.selected == 0 && !kinds.all.is_empty() {
+            let field = if record.namespace == NONE {
+                "spec.subject"
+            } else {
+                "spec.podSelector"
+            };
+            warn(
+                0,
+                field.into(),
+                "selects none of the pods that were given".into(),
+            );
+        }
+        for direction in Direction::BOTH {
+            let (first, len) = record.rules(direction);
+            for (index, rule) in image.cold.rules.range(first, len).enumerate() {
+                let path = format!("spec.{direction}[{index}]");
+                self.check_peers(kinds, &rule, direction, &path, &mut warn);
+                self.check_names(kinds, &rule, direction, &path, &mut warn);
+            }
+        }
+    }
+
+    /// Peers that select nothing.
+    fn check_peers(
+        &self,
+        kinds: &PodKinds,
+        rule: &RuleRecord,
+        direction: Direction,
+        path: &str,
+        warn: &mut impl FnMut(u32, String, String),
+    ) {
+        if rule.peers_len == NONE {
+            return;
+        }
+        let list = match direction {
+            Direction::Egress => "to",
+            Direction::Ingress => "from",
+        };
+        for peer in self.image.cold.peers.range(rule.peers, rule.peers_len) {
+            let what = match PeerKind::from_code(peer.kind) {
+                Some(PeerKind::Pods) if !kinds.all.is_empty() => "pods",
+                Some(PeerKind::Nodes) if self.image.cold.nodes.len() != 0 => "nodes",
+                _ => continue,
+            };
+            if peer.selected == 0 {
+                let message = format!("selects none of the {what} that were given");
+                warn(rule.line, format!("{path}.{list}[{}]", peer.index), message);
+            }
+        }
+    }
+
+    /// Named ports that no destination has.
+    fn check_names(
+        &self,
+        kinds: &PodKinds,
+        rule: &RuleRecord,
+        direction: Direction,
+        path: &str,
+        warn: &mut impl FnMut(u32, String, String),
+    ) {
+        for (index, port) in rule_ports(self.image, rule).enumerate() {
+            if port.name == NONE || kinds.all.is_empty() {
+                continue;
+            }
+            let has_name = |kind: &PodKind| {
+                let facts = self.image.cold.facts.get(kind.facts);
+                let mut ports = self
+                    .image
+                    .cold
+                    .named_ports
+                    .range(facts.ports, facts.ports_len);
+                ports.any(|named| named.name == port.name && port.admits(named.protocol_port))
+            };
+            let is_destination = |kind: &PodKind| match direction {
+                Direction::Ingress => kinds.is_selected(self.image, kind, self.policy),
+                Direction::Egress => self.is_peer(rule, kind),
+            };
+            let mut with_name = kinds.all.iter().filter(|kind| has_name(kind));
+            if with_name.any(is_destination) {
+                continue;
+            }
+            let whose = match direction {
+                Direction::Ingress => "no pod that the policy selects",
+                Direction::Egress => "no pod that the rule's peers select",
+            };
+            let name = self.image.string(port.name);
+            let message = format!("{whose} has a port named {name:?}");
+            warn(
+                rule.line,
+                format!("{path}.{}[{index}]", self.ports_field()),
+                message,
+            );
+        }
+    }
+
+    /// What the list of ports is called in the API of the policy.
+    fn ports_field(&self) -> &'static str {
+        use crate::model::ClusterPolicyApi::{
+            ClusterNetworkPolicyAdmin, ClusterNetworkPolicyBaseline,
+        };
+        match self.record.kind() {
+            PolicyKind::Cluster(ClusterNetworkPolicyAdmin | ClusterNetworkPolicyBaseline) => {
+                "protocols"
+            }
+            PolicyKind::Cluster(_) | PolicyKind::Network => "ports",
+        }
+    }
+
+    /// Whether a rule's peers select pods of a kind. A block may hold any pod.
+    fn is_peer(&self, rule: &RuleRecord, kind: &PodKind) -> bool {
+        if rule.peers_len == NONE {
+            return true;
+        }
+        let image = self.image;
+        let mut peers = image.cold.peers.range(rule.peers, rule.peers_len);
+        peers.any(|peer| match PeerKind::from_code(peer.kind) {
+            Some(PeerKind::Pods) => {
+                let in_scope = match peer.a {
+                    NONE => self.record.namespace == kind.namespace,
+                    selector => kind.namespace_labels(image).match_selector(image, selector),
+                };
+                in_scope && kind.labels(image).match_selector(image, peer.b)
+            }
+            Some(PeerKind::IpBlock | PeerKind::Network | PeerKind::Domain) => true,
+            Some(PeerKind::Nodes) | None => false,
+        })
+    }
+}
+
+/// The kinds of pod that can be subjects: pods of one kind answer every selector
+/// alike.
+struct PodKinds {
+    all: Vec<PodKind>,
+    /// The namespaces that have pods of any sort.
+    with_pods: HashSet<u32, ahash::RandomState>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct PodKind {
+    namespace: u32,
+    facts: u32,
+    /// The ingress gate, whose policies select them.
+    ingress: u32,
+}
+
+impl PodKind {
+    fn labels<'i>(&self, image: &Image<'i>) -> Labels<'i> {
+        let facts = image.cold.facts.get(self.facts);
+        Labels::Stored {
+            first: facts.labels,
+            len: facts.labels_len,
+        }
+    }
+
+    fn namespace_labels<'i>(&self, image: &Image<'i>) -> Labels<'i> {
+        let namespace = image.cold.namespaces.get(self.namespace);
+        Labels::Stored {
+            first: namespace.labels,
+            len: namespace.labels_len,
+        }
+    }
+}
+
+impl PodKinds {
+    fn new(image: &Image<'_>) -> PodKinds {
+        let hasher = || ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let mut kinds = HashMap::with_hasher(hasher());
+        let mut with_pods = HashSet::with_hasher(hasher());
+        for pod in image.cold.pods.iter() {
+            with_pods.insert(pod.namespace);
+            if pod.flags & (pod_flags::HOST_NETWORK | pod_flags::ENDED) == 0 {
+                let class = crate::image::Place(pod.place).class(image.shape.class_bits);
+                let ingress = image.cold.class_gates.get(class).ingress;
+                let kind = PodKind {
+                    namespace: pod.namespace,
+                    facts: pod.facts,
+                    ingress,
+                };
+                let order = kinds.len();
+                kinds.entry(kind).or_insert(order);
+            }
+        }
+        let mut all: Vec<_> = kinds.into_iter().collect();
+        all.sort_unstable_by_key(|(_, order)| *order);
+        PodKinds {
+            all: all.into_iter().map(|(kind, _)| kind).collect(),
+            with_pods,
+        }
+    }
+
+    fn namespace_is_missing(&self, image: &Image<'_>, namespace: u32) -> bool {
+        namespace != NONE
+            && image.cold.namespaces.get(namespace).given == 0
+            && !self.with_pods.contains(&namespace)
+    }
+
+    /// Whether a policy with ingress rules selects pods of a kind.
+    fn is_selected(&self, image: &Image<'_>, kind: &PodKind, policy: u32) -> bool {
+        let gate = image.cold.gates.get(kind.ingress);
+        image
+            .cold
+            .gate_policies
+            .range(gate.policies, gate.policies_len)
+            .any(|other| other == policy)
+    }
+}
