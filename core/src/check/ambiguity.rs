@@ -366,8 +366,8 @@ fn meet(image: &Image<'_>, peers: &[PeerRecord], must_be_pod: bool) -> Option<Pe
     let is_pods = |peer: &&PeerRecord| PeerKind::from_code(peer.kind) == Some(PeerKind::Pods);
     let (of_pods, by_address): (Vec<_>, Vec<_>) = peers.iter().partition(is_pods);
     let is_pod = !of_pods.is_empty() || must_be_pod || peers.is_empty();
-    let names_nodes = |peer: &PeerRecord| PeerKind::from_code(peer.kind) == Some(PeerKind::Nodes);
-    if is_pod && by_address.iter().any(|peer| names_nodes(peer)) {
+    let names_nodes = |peer: &&PeerRecord| PeerKind::from_code(peer.kind) == Some(PeerKind::Nodes);
+    if is_pod && by_address.iter().any(names_nodes) {
         return None;
     }
     let pod = if is_pod {

@@ -33,6 +33,7 @@ mod order;
 mod pool;
 mod projection;
 mod regions;
+mod tiers;
 
 use core::fmt;
 

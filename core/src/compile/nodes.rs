@@ -4,7 +4,8 @@
 //! a pod and an address belong together when their host numbers are the same.
 //! That is one comparison, and exact as long as no address is in two sets. Where
 //! sets overlap (a pod that knows `hostIP` only, beside one that knows `hostIPs`)
-//! they get no number, and their pods are left to interpretation.
+//! they get no number, and their pods are left to interpretation. So it is where a
+//! pod holds an address of the set.
 
 use super::arena::{Arena, List, Result};
 use super::claims::Claims;
@@ -137,11 +138,18 @@ fn number_hosts(
     }
     arena.sort_by_key(members, |member| member.address);
 
-    // An address that a pod holds is that pod's, whoever calls it a node.
+    // An address that a pod holds has that pod's host number, if any: a set that it
+    // is in must be interpreted.
+    const OVERLAPS: OwnNode = OwnNode {
+        host: 0,
+        overlaps: 1,
+    };
     let mut kept = 0;
     for index in 0..members.len {
         let member = arena.get(members, index);
-        if !claims.is_held(arena.view(), member.address) {
+        if claims.is_held(arena.view(), member.address) {
+            arena.set(own, member.set, OVERLAPS);
+        } else {
             arena.set(members, kept, member);
             kept += 1;
         }
@@ -150,14 +158,7 @@ fn number_hosts(
         let (a, b) = (arena.get(members, index - 1), arena.get(members, index));
         if a.address == b.address {
             for set in [a.set, b.set] {
-                arena.set(
-                    own,
-                    set,
-                    OwnNode {
-                        host: 0,
-                        overlaps: 1,
-                    },
-                );
+                arena.set(own, set, OVERLAPS);
             }
         }
     }

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt::{self, Display};
 
-use super::scalar::{Scalar, resolve};
+use super::scalar::{Scalar, is_doubtful, resolve};
 use super::tape::{Kind, Mark, Node};
 
 /// A mistake in an object.
@@ -192,7 +192,14 @@ impl<'t, 'p> Field<'t, 'p> {
     /// A string; notes a mistake and gives `None` if it is none.
     pub(super) fn text(&self) -> Option<&'t str> {
         match self.scalar() {
-            Some(Scalar::Text(text)) => Some(text),
+            Some(Scalar::Text(text)) => {
+                if self.node.kind() == Kind::Plain && is_doubtful(text) {
+                    self.warn(format_args!(
+                        "the API server takes {text} for a boolean: write \"{text}\" to make it a string"
+                    ));
+                }
+                Some(text)
+            }
             _ => {
                 self.expected("a string");
                 None
@@ -260,7 +267,7 @@ impl<'t, 'p> Field<'t, 'p> {
             },
             mistakes: self.mistakes,
         });
-        items.filter_map(|item| read(item)).collect()
+        items.filter_map(&mut read).collect()
     }
 
     /// The keys and string values of a map.

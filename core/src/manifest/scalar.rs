@@ -1,5 +1,8 @@
 //! What a scalar without quotes is, as the API server's reader sees it: YAML 1.1,
 //! with its many spellings of booleans and numbers.
+//!
+//! But for `y` and `n`: the API server takes them for booleans, every other reader
+//! for text, and who writes them means text. They are read as text, with a warning.
 
 /// The meaning of a plain scalar.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,14 +27,19 @@ impl Scalar<'_> {
     }
 }
 
+/// Whether a plain scalar is text here, and a boolean to the API server.
+pub(super) fn is_doubtful(text: &str) -> bool {
+    matches!(text, "y" | "Y" | "n" | "N")
+}
+
 /// Reads a plain scalar.
 pub(super) fn resolve(text: &str) -> Scalar<'_> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => {
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => {
             Scalar::Bool(true)
         }
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => {
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
             Scalar::Bool(false)
         }
         _ => number(text).unwrap_or(Scalar::Text(text)),

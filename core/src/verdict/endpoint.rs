@@ -227,8 +227,8 @@ impl<'i> Pair<'i> {
     /// The place of an end that the image knows.
     fn place(&self, party: &Party<'i>) -> Option<Place> {
         match (party.identity, party.address) {
-            (Identity::Pod(PodParty::Described(_)), _) => None,
-            (Identity::Node(_) | Identity::External, None) => None,
+            (Identity::Pod(PodParty::Described(_)), _)
+            | (Identity::Node(_) | Identity::External, None) => None,
             (Identity::Pod(PodParty::Known(pod)), None) => {
                 Some(Place(self.image.cold.pods.get(pod).place))
             }

@@ -180,7 +180,7 @@ impl<'i> Case<'i> {
             Direction::Egress => self.options().own_node_egress,
             Direction::Ingress => self.options().own_node_ingress,
         };
-        if counts == OwnNode::Evaluated || self.peer.pod().is_some() {
+        if counts == OwnNode::Evaluated {
             return false;
         }
         match self.peer.address {

@@ -262,7 +262,7 @@ impl<'i> PodParty<'i> {
         }
     }
 
-    /// Whether an address that is no pod's belongs to the pod's own node.
+    /// Whether an address belongs to the pod's own node, also if a pod holds it.
     ///
     /// SEMANTICS: a pod's own node is its `hostIP`/`hostIPs` and the addresses of
     /// the Node that its `spec.nodeName` names.

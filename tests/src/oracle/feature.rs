@@ -7,9 +7,9 @@ macro_rules! features {
     ($(#[doc = $text:literal] $name:ident,)*) => {
         /// One thing of the specification that a world has, or that took part in a verdict.
         ///
-        /// Those up to [`Feature::NothingDecides`] and those of rules, ports and selectors are
-        /// reported by [`Oracle::trace`](super::Oracle::trace) when they had an effect; the last
-        /// part is read off the manifests.
+        /// Those whose names begin with `Has` are read off the manifests by
+        /// [`Coverage`](crate::worlds::Coverage); the others are reported by
+        /// [`Oracle::trace`](super::Oracle::trace), most of them only when they had an effect.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Feature { $(#[doc = $text] $name,)* }
 

@@ -332,3 +332,181 @@ fn named_ports() {
         assert_eq!(egress("10.0.0.2", 6, 9), always == "Always");
     }
 }
+
+/// `networks`, `nodes` and `domainNames`, each against a pod, a node and an external address.
+#[test]
+fn egress_peers_by_address() {
+    let node = json!({
+        "apiVersion": "v1", "kind": "Node", "metadata": {"name": "n", "labels": {"os": "linux"}},
+        "status": {"addresses": [
+            {"type": "InternalIP", "address": "192.168.0.9"},
+            {"type": "InternalIP", "address": "10.0.0.2"},
+        ]},
+    });
+    let domains = [
+        ("WWW.Example.com.".to_owned(), vec![address("203.0.113.1")]),
+        ("example.com".to_owned(), vec![address("203.0.113.2")]),
+    ];
+    let to = ["10.0.0.2", "192.168.0.9", "203.0.113.1", "203.0.113.2"];
+    let cases = [
+        (
+            json!({"networks": ["10.0.0.0/8", "203.0.113.2/32"]}),
+            [true, false, false, true],
+        ),
+        (json!({"networks": ["0.0.0.0/0"]}), [true, true, true, true]),
+        (json!({"networks": ["::/0"]}), [false, false, false, false]),
+        // 10.0.0.2 is in the Node's status, but a pod's.
+        (json!({"nodes": {}}), [false, true, false, false]),
+        (
+            json!({"nodes": {"matchLabels": {"os": "plan9"}}}),
+            [false, false, false, false],
+        ),
+        (
+            json!({"domainNames": ["*.example.com"]}),
+            [false, false, true, false],
+        ),
+        (
+            json!({"domainNames": ["nowhere.test", "EXAMPLE.com."]}),
+            [false, false, false, true],
+        ),
+        (json!({"namespaces": {}}), [true, false, false, false]),
+    ];
+    for (peer, expected) in cases {
+        let rules = json!({"egress": [
+            {"action": "Accept", "to": [peer]},
+            {"action": "Deny", "to": [{"networks": ["0.0.0.0/0"]}]},
+        ]});
+        let manifests = [
+            pod("x", "x", "10.0.0.1"),
+            pod("y", "y", "10.0.0.2"),
+            node.clone(),
+            cnp("c", "Admin", 1, &rules),
+        ];
+        let oracle = Oracle::new(&manifests, &domains, OracleOptions::default());
+        let said = to.map(|to| ask(&oracle, "10.0.0.1", to, 1, 0).0);
+        assert_eq!(said, expected, "{rules}");
+    }
+}
+
+/// "`ipBlock` matches by address, pods' addresses too (option: not pods)"; "another peer or policy
+/// can allow again what one excepts".
+#[test]
+fn ip_blocks() {
+    let x = pod("x", "x", "10.0.0.1");
+    let y = pod("y", "y", "10.0.0.9");
+    let ended = with(pod("z", "z", "10.0.0.2"), "/status/phase", json!("Failed"));
+    let block = json!({"ipBlock": {"cidr": "10.0.0.0/28", "except": ["10.0.0.8/29"]}});
+    let again = json!({"ipBlock": {"cidr": "10.0.0.9/32"}});
+    for (peers, selects_pods, expected) in [
+        (json!([block]), true, [true, false, false]),
+        (json!([block, again]), true, [true, true, false]),
+        (json!([block, again]), false, [true, false, false]),
+    ] {
+        let policy = network_policy(&json!({
+            "podSelector": {"matchLabels": {"app": "x"}}, "ingress": [{"from": peers}],
+        }));
+        let options = OracleOptions {
+            ip_block_selects_pods: selects_pods,
+            ..OracleOptions::default()
+        };
+        let oracle = Oracle::new(&[x.clone(), y.clone(), ended.clone(), policy], &[], options);
+        let said = ["10.0.0.2", "10.0.0.9", "10.0.0.16"]
+            .map(|from| ask(&oracle, from, "10.0.0.1", 47, 0).1);
+        assert_eq!(said, expected, "{peers} {selects_pods}");
+    }
+}
+
+/// "`policyTypes` missing or empty: Ingress, and Egress if `egress` has at least one rule. Rules in
+/// a direction that is not in `policyTypes` do nothing."
+#[test]
+fn policy_types() {
+    let cases = [
+        // (spec, egress allows, ingress allows)
+        (json!({}), true, false),
+        (json!({"egress": []}), true, false),
+        (
+            json!({"policyTypes": [], "egress": [{"to": [{"podSelector": {}}]}]}),
+            false,
+            false,
+        ),
+        (
+            json!({"policyTypes": null, "ingress": [{}], "egress": [{}]}),
+            true,
+            true,
+        ),
+        (
+            json!({"policyTypes": ["Egress"], "ingress": [{"ports": [{}]}]}),
+            false,
+            true,
+        ),
+        (
+            json!({"policyTypes": ["Ingress"], "ingress": [{"from": null, "ports": []}]}),
+            true,
+            true,
+        ),
+    ];
+    for (spec, egress, ingress) in cases {
+        let oracle = oracle(&[pod("x", "x", "10.0.0.1"), network_policy(&spec)]);
+        assert_eq!(
+            ask(&oracle, "10.0.0.1", "8.8.8.8", 1, 0).0,
+            egress,
+            "{spec}"
+        );
+        assert_eq!(
+            ask(&oracle, "8.8.8.8", "10.0.0.1", 1, 0).1,
+            ingress,
+            "{spec}"
+        );
+    }
+}
+
+/// "`NotIn` and `DoesNotExist` match when the key is absent. `matchLabels: {k: ""}` needs the key
+/// with an empty value." And the name label of namespaces that nobody declared.
+#[test]
+fn selectors() {
+    let expression = |key: &str, operator: &str, values: Value| json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]});
+    let cases = [
+        (
+            json!({"podSelector": expression("no", "NotIn", json!(["x"]))}),
+            true,
+        ),
+        (
+            json!({"podSelector": expression("no", "In", json!(["", "x"]))}),
+            false,
+        ),
+        (
+            json!({"podSelector": expression("no", "DoesNotExist", Value::Null)}),
+            true,
+        ),
+        (
+            json!({"podSelector": expression("app", "Exists", json!([]))}),
+            true,
+        ),
+        (
+            json!({"podSelector": expression("app", "NotIn", json!(["y"]))}),
+            false,
+        ),
+        (json!({"podSelector": {"matchLabels": {"no": ""}}}), false),
+        (
+            json!({"namespaceSelector": {"matchLabels": {super::NAME_LABEL: "default"}}}),
+            true,
+        ),
+        (
+            json!({"namespaceSelector": expression(super::NAME_LABEL, "NotIn", json!(["default"]))}),
+            false,
+        ),
+        (
+            json!({"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "x"}}}),
+            false,
+        ),
+    ];
+    for (peer, expected) in cases {
+        let policy = network_policy(&json!({"ingress": [{"from": [peer]}]}));
+        let oracle = oracle(&[pod("x", "x", "10.0.0.1"), pod("y", "y", "10.0.0.2"), policy]);
+        assert_eq!(
+            ask(&oracle, "10.0.0.2", "10.0.0.1", 6, 80).1,
+            expected,
+            "{peer}"
+        );
+    }
+}

@@ -154,21 +154,24 @@ struct Parts {
     spelling: u8,
 }
 
-/// Pods: no two with one name in one namespace.
+/// Pods, each in the place of its address, so that one goes without moving the others; no two with
+/// one name in one namespace.
 pub(super) fn pods() -> BoxedStrategy<Vec<Value>> {
-    let few = prop::collection::vec(parts(), 1..=3);
-    let many = prop::collection::vec(parts(), 4..=MOST_PODS);
-    prop_oneof![1 => few, 6 => many]
-        .prop_map(|all| {
+    let places = (0..MOST_PODS)
+        .map(|_| prop::option::weighted(0.7, parts()))
+        .collect::<Vec<_>>();
+    places
+        .prop_map(|places| {
             let mut pods: Vec<Value> = Vec::new();
             let mut taken = Vec::new();
-            for (index, parts) in all.into_iter().enumerate() {
+            for (place, parts) in places.into_iter().enumerate() {
+                let Some(parts) = parts else { continue };
                 let mut name = parts.name.to_owned();
                 if taken.contains(&(parts.namespace, name.clone())) {
-                    name = format!("{name}.{index}");
+                    name = format!("{name}.{place}");
                 }
                 taken.push((parts.namespace, name.clone()));
-                pods.push(pod(index, &name, &parts));
+                pods.push(pod(place, &name, &parts));
             }
             pods
         })
@@ -176,7 +179,7 @@ pub(super) fn pods() -> BoxedStrategy<Vec<Value>> {
 }
 
 fn parts() -> impl Strategy<Value = Parts> {
-    let stolen = || prop::option::weighted(0.2, 0..MOST_PODS - 2);
+    let stolen = || prop::option::weighted(0.2, 0..MOST_PODS);
     let addressing = prop_oneof![
         8 => Just(Addressing::V4),
         8 => Just(Addressing::Dual),
@@ -316,18 +319,18 @@ fn init_containers() -> impl Strategy<Value = Field> {
     prop_oneof![3 => Just(None), 1 => Just(Some(Value::Null)), 4 => some]
 }
 
-fn pod(index: usize, name: &str, parts: &Parts) -> Value {
+fn pod(place: usize, name: &str, parts: &Parts) -> Value {
     let host_networked = parts.host_network == Some(json!(true));
     let [stolen_v4, stolen_v6] = parts.stolen;
-    let mut v4 = POD_V4[stolen_v4.unwrap_or(index)].to_owned();
-    let mut v6 = POD_V6[stolen_v6.unwrap_or(index)].to_owned();
+    let mut v4 = POD_V4[stolen_v4.unwrap_or(place)].to_owned();
+    let mut v6 = POD_V6[stolen_v6.unwrap_or(place)].to_owned();
     let node = parts.node.unwrap_or(0) % NODES;
     if host_networked && parts.as_its_node {
         NODE_V4[node].clone_into(&mut v4);
         NODE_V6[node].clone_into(&mut v6);
     }
     let (pod_ip, pod_ips) = addresses(parts.addressing, &v4, &v6);
-    let (host_ip, host_ips) = hosts(parts.hosting, node, index);
+    let (host_ip, host_ips) = hosts(parts.hosting, node, place);
 
     let deleted = parts.deleting.then(|| json!("2024-06-01T00:00:00Z"));
     let metadata = metadata(
@@ -395,7 +398,7 @@ fn spell_out(address: std::net::Ipv6Addr) -> String {
 }
 
 /// `hostIP` and `hostIPs`.
-fn hosts(hosting: Hosting, node: usize, index: usize) -> (Field, Field) {
+fn hosts(hosting: Hosting, node: usize, place: usize) -> (Field, Field) {
     let other = (node + 1) % NODES;
     let list = |all: &[&str]| {
         let entries = all.iter().map(|ip| json!({"ip": ip}));
@@ -409,7 +412,7 @@ fn hosts(hosting: Hosting, node: usize, index: usize) -> (Field, Field) {
         Hosting::HostIpsAlone => (None, list(&[v6])),
         Hosting::DifferentNodes => (Some(v4.into()), list(&[NODE_V4[other], NODE_V6[other]])),
         Hosting::OtherNode => (Some(NODE_V4[other].into()), list(&[NODE_V4[other]])),
-        Hosting::OfAPod => (Some(POD_V4[index.saturating_sub(1)].into()), None),
+        Hosting::OfAPod => (Some(POD_V4[place.saturating_sub(1)].into()), None),
         Hosting::Mapped => (Some(format!("::ffff:{v4}").into()), None),
     }
 }

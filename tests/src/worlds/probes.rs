@@ -6,17 +6,16 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 
-use super::vocabulary::{CIDRS, DOMAINS, EXTERNAL, edges};
+use super::vocabulary::{CIDRS, DOMAINS, EXTERNAL, POD_V4, POD_V6, edges};
 use super::{Probe, cluster};
 use crate::oracle::json::{list, port, text};
 use crate::oracle::{host_addresses, node_addresses, parse_address, pod_addresses};
 
-/// The family that both ends of a probe should have.
-#[derive(Clone, Copy, Debug)]
+/// The family that an end should have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     V4,
     V6,
-    Mixed,
 }
 
 impl Family {
@@ -24,7 +23,6 @@ impl Family {
         match self {
             Family::V4 => address.is_ipv4(),
             Family::V6 => address.is_ipv6(),
-            Family::Mixed => true,
         }
     }
 }
@@ -32,7 +30,10 @@ impl Family {
 /// One end of a probe, before the world is known.
 #[derive(Clone, Debug)]
 enum End {
-    /// A pod, by any of its addresses.
+    /// The pod in a place, or the next one that has an address; so that probes keep to their pods
+    /// while others go.
+    Place(usize),
+    /// Any address in the status of a pod.
     Pod(Index),
     /// Any address of a Node, or a pod's `hostIP`.
     Node(Index),
@@ -58,7 +59,8 @@ enum Service {
 /// A probe that becomes one when the world is known.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    family: Family,
+    /// Of source and destination.
+    families: (Family, Family),
     source: End,
     destination: End,
     /// Whether an IPv4 source or destination is to be spelled as IPv4-mapped IPv6.
@@ -70,7 +72,12 @@ pub(super) struct Plan {
 
 /// Plans for probes: pod to pod as a rule, for only pods are subjects.
 pub(super) fn plan() -> BoxedStrategy<Plan> {
-    let pod = || any::<Index>().prop_map(End::Pod);
+    let pod = || {
+        prop_oneof![
+            6 => (0..cluster::MOST_PODS).prop_map(End::Place),
+            1 => any::<Index>().prop_map(End::Pod),
+        ]
+    };
     let end = || {
         prop_oneof![
             4 => any::<Index>().prop_map(End::Node),
@@ -86,17 +93,18 @@ pub(super) fn plan() -> BoxedStrategy<Plan> {
         4 => (end(), pod()),
         1 => (end(), end()),
     ];
-    let family = prop_oneof![
-        10 => Just(Family::V4),
-        6 => Just(Family::V6),
-        1 => Just(Family::Mixed),
+    let families = prop_oneof![
+        20 => Just((Family::V4, Family::V4)),
+        12 => Just((Family::V6, Family::V6)),
+        1 => Just((Family::V4, Family::V6)),
+        1 => Just((Family::V6, Family::V4)),
     ];
     let mapped = || prop::bool::weighted(0.06);
     let hairpin = prop::bool::weighted(0.05);
-    (family, ends, (mapped(), mapped()), service(), hairpin)
+    (families, ends, (mapped(), mapped()), service(), hairpin)
         .prop_map(
-            |(family, (source, destination), mapped, service, hairpin)| Plan {
-                family,
+            |(families, (source, destination), mapped, service, hairpin)| Plan {
+                families,
                 source,
                 destination,
                 mapped,
@@ -216,6 +224,7 @@ impl Targets<'_> {
     /// An address of a family; not `unlike`, if there is another.
     fn end(&self, end: &End, family: Family, unlike: Option<IpAddr>) -> IpAddr {
         let (pool, pick) = match end {
+            End::Place(place) => return self.place(*place, family, unlike),
             End::Pod(pick) => (&self.pods, pick),
             End::Node(pick) => (&self.nodes, pick),
             End::Edge(pick) => (&self.edges, pick),
@@ -225,7 +234,7 @@ impl Targets<'_> {
                 let short = u32::try_from(bits >> 96).unwrap_or(0);
                 return match family {
                     Family::V6 => Ipv6Addr::from_bits(*bits).into(),
-                    Family::V4 | Family::Mixed => Ipv4Addr::from_bits(short).into(),
+                    Family::V4 => Ipv4Addr::from_bits(short).into(),
                 };
             }
         };
@@ -238,6 +247,23 @@ impl Targets<'_> {
             candidates = fitting(&self.external);
         }
         *pick.get(&candidates)
+    }
+
+    /// The address of a place if a pod has it, or else of the next such place.
+    fn place(&self, place: usize, family: Family, unlike: Option<IpAddr>) -> IpAddr {
+        let all = match family {
+            Family::V4 => POD_V4,
+            Family::V6 => POD_V6,
+        };
+        let addresses: Vec<IpAddr> = all.iter().filter_map(|it| it.parse().ok()).collect();
+        let inhabited = |it: &&IpAddr| self.pods.contains(it) && Some(**it) != unlike;
+        let from_here = addresses.iter().cycle().skip(place).take(addresses.len());
+        from_here
+            .clone()
+            .find(inhabited)
+            .or_else(|| from_here.clone().next())
+            .copied()
+            .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
 
     /// Another address of a pod that has this one, or the same.
@@ -297,11 +323,11 @@ impl Targets<'_> {
 
     /// The probe of a plan.
     pub(super) fn probe(&self, plan: &Plan) -> Probe {
-        let source = self.end(&plan.source, plan.family, None);
+        let source = self.end(&plan.source, plan.families.0, None);
         let destination = if plan.hairpin {
             self.sibling(source)
         } else {
-            self.end(&plan.destination, plan.family, Some(source))
+            self.end(&plan.destination, plan.families.1, Some(source))
         };
         let (protocol, port) = self.service(plan.service, destination);
         Probe {

@@ -75,3 +75,28 @@ fn both_verdicts_and_all_tiers_are_common() {
         );
     }
 }
+
+/// "An IPv4-mapped IPv6 address is the IPv4 address", and objects stand in any order.
+#[test]
+fn order_and_spelling_mean_nothing() {
+    let mapped = |address: IpAddr| match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().into(),
+        IpAddr::V6(address) => address.to_canonical(),
+    };
+    for world in worlds(100) {
+        let oracle = world.oracle();
+        let turned: Vec<Value> = world.manifests.iter().rev().cloned().collect();
+        let turned = Oracle::new(&turned, &world.domains, world.options);
+        for &Probe {
+            source,
+            destination,
+            protocol,
+            port,
+        } in &world.probes
+        {
+            let verdict = oracle.verdict(source, destination, protocol, port);
+            let respelled = turned.verdict(mapped(source), mapped(destination), protocol, port);
+            assert_eq!(verdict, respelled);
+        }
+    }
+}
