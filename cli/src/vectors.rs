@@ -107,7 +107,9 @@ pub fn read(path: &Path) -> Result<Vector> {
     let vector = if is_json {
         serde_json::from_str(&text).map_err(anyhow::Error::from)
     } else {
-        serde_saphyr::from_str(&text).map_err(|error| anyhow!("{error}"))
+        // Elsewhere than in YAML 1.1, `y` and `no` are text.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        serde_saphyr::from_str_with_options(&text, options).map_err(|error| anyhow!("{error}"))
     };
     vector.with_context(|| format!("{} is no vector", path.display()))
 }

@@ -198,6 +198,12 @@ impl Cluster {
         &self.cluster_policies.all
     }
 
+    /// What domain names resolve to.
+    #[must_use]
+    pub fn domain_names(&self) -> &[DomainName<'static>] {
+        &self.domain_names.all
+    }
+
     /// Hands every object to a compiler.
     fn feed(&self, compiler: &mut Compiler<'_>) -> Result<(), CompileError> {
         self.namespaces

@@ -1,4 +1,23 @@
 //! May this connection pass under these Kubernetes network policies, and why?
+//!
+//! netpolicy compiles network policies (NetworkPolicy, ClusterNetworkPolicy,
+//! AdminNetworkPolicy, BaselineAdminNetworkPolicy), with the namespaces, nodes and
+//! pods they are about, into an *image*: one flat byte string that can be saved,
+//! mapped into memory, sent, and asked.
+//!
+//! ```text
+//!  manifest (std)  ─►  model  ─►  compile  ─►  image  ◄─  verdict  ◄─  explain
+//!  YAML, JSON          facts      in lent      bytes      may it?      why?
+//!                                 memory
+//! ```
+//!
+//! - With manifests: [`manifest::Loader`] reads them, [`Cluster::compile`] compiles.
+//! - With objects of one's own: [`Cluster`] takes [`model`] values.
+//! - Without a heap: [`Compiler`] does all of it in memory that the caller lends.
+//!
+//! Then [`Image::verdict`] answers by addresses, [`Image::pairs`] by names and
+//! descriptions, and [`Pair::explain`] tells why. What a verdict means is written in
+//! the repository's SEMANTICS.md; the documentation here names its clauses.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -43,3 +62,8 @@ pub use image::ImageBuf;
 pub use image::{Image, OpenError};
 pub use protocol::Protocol;
 pub use verdict::{Connection, Endpoint, Pair, Pairs, PodRef, Verdict};
+
+/// The README's examples, as tests.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,4 +1,5 @@
 //! What the tests of netpolicy share.
 
 pub mod oracle;
+pub mod samples;
 pub mod worlds;

@@ -14,11 +14,16 @@ fn load(text: &str) -> Loaded {
 /// and these must be the messages.
 #[track_caller]
 fn refused(manifest: &str, messages: &[&str]) {
-    let good = "\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: good}\n";
+    let good =
+        "\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: good}\n";
     let loaded = load(&format!("{manifest}{good}"));
     let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     assert_eq!(found, messages);
-    assert_eq!(loaded.cluster.network_policies().len(), 1, "only the good one counts");
+    assert_eq!(
+        loaded.cluster.network_policies().len(),
+        1,
+        "only the good one counts"
+    );
     assert_eq!(loaded.cluster.cluster_policies().len(), 0);
     assert_eq!(loaded.cluster.pods().len(), 0);
     assert_eq!(loaded.objects, 1);
@@ -328,7 +333,9 @@ fn every_mistake_of_an_object_is_told() {
 
 #[test]
 fn a_document_that_cannot_be_read_costs_only_itself() {
-    let loaded = load("a: [1\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: good}\n---\n{{ if x }}\na: b\n---\n{}");
+    let loaded = load(
+        "a: [1\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: good}\n---\n{{ if x }}\na: b\n---\n{}",
+    );
     let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     assert_eq!(loaded.cluster.namespaces().len(), 1, "{found:?}");
     let expected = [
@@ -342,18 +349,27 @@ fn a_document_that_cannot_be_read_costs_only_itself() {
 fn a_json_value_that_cannot_be_read_is_told_with_its_place() {
     let mut loader = Loader::default();
     loader.read_text("bad.json", "{\"apiVersion\": \"v1\",\n \"kind\": }");
-    let found: Vec<_> = loader.finish().diagnostics.iter().map(ToString::to_string).collect();
+    let found: Vec<_> = loader
+        .finish()
+        .diagnostics
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(found, ["bad.json:2:10: error: expected value"]);
 }
 
 #[test]
 fn a_policy_of_another_project_is_told() {
-    let loaded = load("apiVersion: crd.projectcalico.org/v1\nkind: NetworkPolicy\nmetadata: {name: p}");
+    let loaded =
+        load("apiVersion: crd.projectcalico.org/v1\nkind: NetworkPolicy\nmetadata: {name: p}");
     let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     let expected = "bad.yaml:1:1: warning: NetworkPolicy: apiVersion: \"crd.projectcalico.org/v1\": \
                     a policy of another API, which does not count here";
     assert_eq!(found, [expected]);
-    assert_eq!(loaded.skipped.get("crd.projectcalico.org/v1 NetworkPolicy"), Some(&1));
+    assert_eq!(
+        loaded.skipped.get("crd.projectcalico.org/v1 NetworkPolicy"),
+        Some(&1)
+    );
 }
 
 #[test]
@@ -382,6 +398,9 @@ fn what_an_api_server_has_admitted_may_have_new_fields() {
                 spec: {containers: [], newInVersion2: {}}";
     let loaded = load(text);
     let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
-    assert_eq!(found, ["bad.yaml:4:39: warning: Pod default/p: spec.newInVersion2: unknown field"]);
+    assert_eq!(
+        found,
+        ["bad.yaml:4:39: warning: Pod default/p: spec.newInVersion2: unknown field"]
+    );
     assert_eq!(loaded.cluster.pods().len(), 1);
 }

@@ -66,12 +66,16 @@ fn np_guard() {
         }
         folders += 1;
         let loaded = load(&path);
-        let errors: Vec<_> = loaded.errors().map(|error| (error.object.as_str(), error.path.as_str())).collect();
+        let errors: Vec<_> = loaded
+            .errors()
+            .map(|error| (error.object.as_str(), error.path.as_str()))
+            .collect();
         // One of them misspells a field, as `kubectl apply` would say as well.
         let expected: &[(&str, &str)] = match path.file_name().and_then(|name| name.to_str()) {
-            Some("netpol_named_port_test") => {
-                &[("Deployment helloworld/pod-a", "spec.template.spec.containers[0].ports[1].containerport")]
-            }
+            Some("netpol_named_port_test") => &[(
+                "Deployment helloworld/pod-a",
+                "spec.template.spec.containers[0].ports[1].containerport",
+            )],
             _ => &[],
         };
         assert_eq!(errors, expected, "{}", path.display());

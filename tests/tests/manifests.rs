@@ -15,7 +15,8 @@ fn load(text: &str) -> Loaded {
 
 fn names(loaded: &Loaded) -> Vec<String> {
     let pods = loaded.cluster.pods().iter();
-    pods.map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect()
+    pods.map(|pod| format!("{}/{}", pod.namespace, pod.name))
+        .collect()
 }
 
 const POD: &str = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {}}"#;
@@ -23,20 +24,31 @@ const POD: &str = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p
 #[test]
 fn a_stream_of_documents() {
     let namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ";
-    let loaded = load(&format!("---\n# only a comment\n---\n{namespace}a\n---\n\n---\n{namespace}b\n...\n---\n{namespace}c"));
+    let loaded = load(&format!(
+        "---\n# only a comment\n---\n{namespace}a\n---\n\n---\n{namespace}b\n...\n---\n{namespace}c"
+    ));
     assert_eq!(loaded.cluster.namespaces().len(), 3);
 }
 
 #[test]
 fn windows_line_ends_and_a_byte_order_mark() {
-    let loaded = load("\u{feff}apiVersion: v1\r\nkind: Namespace\r\nmetadata:\r\n  name: a\r\n---\r\napiVersion: v1\r\nkind: Namespace\r\nmetadata: {name: b}\r\n");
-    let names: Vec<_> = loaded.cluster.namespaces().iter().map(|namespace| &*namespace.name).collect();
+    let loaded = load(
+        "\u{feff}apiVersion: v1\r\nkind: Namespace\r\nmetadata:\r\n  name: a\r\n---\r\napiVersion: v1\r\nkind: Namespace\r\nmetadata: {name: b}\r\n",
+    );
+    let names: Vec<_> = loaded
+        .cluster
+        .namespaces()
+        .iter()
+        .map(|namespace| &*namespace.name)
+        .collect();
     assert_eq!(names, ["a", "b"]);
 }
 
 #[test]
 fn kyaml() {
-    let loaded = load("---\n{\n  apiVersion: \"v1\",\n  kind: \"Namespace\",\n  metadata: {\n    name: \"a\", # why not\n  },\n}\n");
+    let loaded = load(
+        "---\n{\n  apiVersion: \"v1\",\n  kind: \"Namespace\",\n  metadata: {\n    name: \"a\", # why not\n  },\n}\n",
+    );
     assert_eq!(loaded.cluster.namespaces().len(), 1);
 }
 
@@ -47,7 +59,9 @@ fn json_alone_in_a_list_in_an_array_and_one_after_another() {
         format!("{POD}\n{other}"),
         format!("[{POD}, {other}]"),
         format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{POD}, {other}]}}"#),
-        format!(r#"{{"apiVersion": "v1", "items": [{POD}, {other}], "kind": "PodList", "metadata": {{}}}}"#),
+        format!(
+            r#"{{"apiVersion": "v1", "items": [{POD}, {other}], "kind": "PodList", "metadata": {{}}}}"#
+        ),
     ] {
         assert_eq!(names(&load(&text)), ["default/p", "default/q"], "{text}");
     }
@@ -58,7 +72,12 @@ fn items_of_a_list_of_one_kind_need_no_kind() {
     let loaded = load(
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicyList\nitems:\n- metadata: {name: a}\n- metadata: {name: b, namespace: web}\n",
     );
-    let names: Vec<_> = loaded.cluster.network_policies().iter().map(|policy| &*policy.namespace).collect();
+    let names: Vec<_> = loaded
+        .cluster
+        .network_policies()
+        .iter()
+        .map(|policy| &*policy.namespace)
+        .collect();
     assert_eq!(names, ["default", "web"]);
 }
 
@@ -94,7 +113,11 @@ fn a_document_that_doubles_itself_ends_in_an_error() {
     loader.read_text("test.yaml", &text);
     let loaded = loader.finish();
     assert_eq!(loaded.errors().count(), 1);
-    assert!(loaded.diagnostics[0].message.contains("aliases"), "{}", loaded.diagnostics[0]);
+    assert!(
+        loaded.diagnostics[0].message.contains("aliases"),
+        "{}",
+        loaded.diagnostics[0]
+    );
     assert_eq!(loaded.cluster.namespaces().len(), 1);
 }
 
@@ -112,7 +135,9 @@ fn deep_nesting_ends_in_an_error() {
 
 #[test]
 fn y_and_n_are_text_with_a_warning() {
-    let loaded = load("apiVersion: v1\nkind: Pod\nmetadata: {name: y, labels: {yes: \"n\", n: n}}\nspec: {}\n");
+    let loaded = load(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: y, labels: {yes: \"n\", n: n}}\nspec: {}\n",
+    );
     assert_eq!(names(&loaded), ["default/y"]);
     let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     let expected = [
@@ -137,7 +162,9 @@ fn null_is_the_same_as_absent() {
 
 #[test]
 fn objects_of_other_kinds_are_skipped_and_counted() {
-    let loaded = load("apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: t}\n---\nreplicaCount: 1\n");
+    let loaded = load(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: t}\n---\nreplicaCount: 1\n",
+    );
     assert_eq!(loaded.skipped.get("v1 Service"), Some(&2));
     assert_eq!(loaded.skipped.get("(no object)"), Some(&1));
     assert_eq!(loaded.objects, 0);
@@ -164,7 +191,11 @@ fn what_a_pod_says() {
          status:\n  phase: Failed\n  podIP: 10.0.0.1\n  podIPs: [{ip: '::ffff:10.0.0.2'}, {ip: 'fd00::2'}]\n  hostIP: 192.168.0.1\n  hostIPs: [{ip: 192.168.0.1}, {ip: 'fd00::1'}]\n",
     );
     let pod = &loaded.cluster.pods()[0];
-    let ports: Vec<_> = pod.ports.iter().map(|port| format!("{} {} {}", port.name, port.protocol, port.number)).collect();
+    let ports: Vec<_> = pod
+        .ports
+        .iter()
+        .map(|port| format!("{} {} {}", port.name, port.protocol, port.number))
+        .collect();
     // Those of init containers that run on count as well.
     assert_eq!(ports, ["d TCP 3", "b UDP 2"]);
     assert_eq!(pod.addresses.len(), 2);
@@ -186,7 +217,9 @@ fn controller(kind: &str, name: &str, owner: &str) -> String {
         "CronJob" => format!("schedule: '* * * * *', jobTemplate: {{spec: {{{template}}}}}"),
         _ => template.to_owned(),
     };
-    format!("---\napiVersion: {api}\nkind: {kind}\nmetadata: {{name: {name}, namespace: web{owner}}}\nspec: {{{spec}}}\n")
+    format!(
+        "---\napiVersion: {api}\nkind: {kind}\nmetadata: {{name: {name}, namespace: web{owner}}}\nspec: {{{spec}}}\n"
+    )
 }
 
 const KINDS: [&str; 7] = [
@@ -215,9 +248,15 @@ fn workloads_stand_in_for_pods() {
 
 #[test]
 fn a_workload_with_pods_does_not_stand_in() {
-    let owner = |kind: &str, name: &str| format!(", ownerReferences: [{{apiVersion: apps/v1, kind: {kind}, name: {name}, controller: true}}]");
+    let owner = |kind: &str, name: &str| {
+        format!(
+            ", ownerReferences: [{{apiVersion: apps/v1, kind: {kind}, name: {name}, controller: true}}]"
+        )
+    };
     let pod = |name: &str, labels: &str, owner: String| {
-        format!("---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: web, labels: {labels}{owner}}}\nspec: {{}}\n")
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: web, labels: {labels}{owner}}}\nspec: {{}}\n"
+        )
     };
     // Through a ReplicaSet that is given.
     let through = [
@@ -229,30 +268,47 @@ fn a_workload_with_pods_does_not_stand_in() {
     // Through one that is not, by the template's hash.
     let without = [
         controller("Deployment", "d", ""),
-        pod("d-1a2b-x", "{pod-template-hash: 1a2b}", owner("ReplicaSet", "d-1a2b")),
+        pod(
+            "d-1a2b-x",
+            "{pod-template-hash: 1a2b}",
+            owner("ReplicaSet", "d-1a2b"),
+        ),
     ];
     let loaded = load(&without.concat());
     assert_eq!(names(&loaded), ["web/d-1a2b-x"]);
     let workload = loaded.cluster.pods()[0].workload.as_ref().unwrap();
     assert_eq!((&*workload.kind, &*workload.name), ("Deployment", "d"));
     // Directly.
-    let directly = [controller("StatefulSet", "s", ""), pod("s-0", "{}", owner("StatefulSet", "s"))];
+    let directly = [
+        controller("StatefulSet", "s", ""),
+        pod("s-0", "{}", owner("StatefulSet", "s")),
+    ];
     assert_eq!(names(&load(&directly.concat())), ["web/s-0"]);
 }
 
 #[test]
 fn what_runs_another_stands_in_for_it() {
     let owner = ", ownerReferences: [{kind: CronJob, name: c, controller: true}]";
-    let both = [controller("Job", "c-1", owner), controller("Job", "c-2", owner), controller("CronJob", "c", "")];
+    let both = [
+        controller("Job", "c-1", owner),
+        controller("Job", "c-2", owner),
+        controller("CronJob", "c", ""),
+    ];
     assert_eq!(names(&load(&both.concat())), ["web/c"]);
     // Also where it was not given itself.
-    let alone = [controller("Job", "c-1", owner), controller("Job", "c-2", owner)];
+    let alone = [
+        controller("Job", "c-1", owner),
+        controller("Job", "c-2", owner),
+    ];
     assert_eq!(names(&load(&alone.concat())), ["web/c"]);
 }
 
 #[test]
 fn workloads_that_share_a_name_are_told_apart() {
-    let both = [controller("Deployment", "w", ""), controller("Job", "w", "")];
+    let both = [
+        controller("Deployment", "w", ""),
+        controller("Job", "w", ""),
+    ];
     assert_eq!(names(&load(&both.concat())), ["web/w", "web/w-job"]);
 }
 
@@ -260,7 +316,8 @@ fn workloads_that_share_a_name_are_told_apart() {
 fn folders_are_read_by_name_and_hidden_files_left_out() {
     let folder = std::env::temp_dir().join(format!("netpolicy-manifests-{}", std::process::id()));
     std::fs::create_dir_all(folder.join("inner")).unwrap();
-    let namespace = |name: &str| format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n");
+    let namespace =
+        |name: &str| format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n");
     for (path, text) in [
         ("b.yaml", namespace("b")),
         ("a.yml", namespace("a")),
@@ -270,16 +327,31 @@ fn folders_are_read_by_name_and_hidden_files_left_out() {
     ] {
         std::fs::write(folder.join(path), text).unwrap();
     }
-    std::fs::write(folder.join("latin1.yaml"), b"apiVersion: v1\nkind: Namespace\nmetadata: {name: \xe9}\n").unwrap();
+    std::fs::write(
+        folder.join("latin1.yaml"),
+        b"apiVersion: v1\nkind: Namespace\nmetadata: {name: \xe9}\n",
+    )
+    .unwrap();
     let mut loader = Loader::default();
     loader.read_path(&folder);
     loader.read_path(folder.join("missing.yaml"));
     let loaded = loader.finish();
-    let namespaces: Vec<_> = loaded.cluster.namespaces().iter().map(|namespace| &*namespace.name).collect();
+    let namespaces: Vec<_> = loaded
+        .cluster
+        .namespaces()
+        .iter()
+        .map(|namespace| &*namespace.name)
+        .collect();
     assert_eq!(namespaces, ["a", "b"]);
     assert_eq!(names(&loaded), ["default/p"]);
     let errors: Vec<_> = loaded.errors().map(ToString::to_string).collect();
-    assert!(errors[0].ends_with("latin1.yaml:3: error: not UTF-8 text"), "{errors:?}");
-    assert!(errors[1].contains("missing.yaml: error: cannot be read: "), "{errors:?}");
+    assert!(
+        errors[0].ends_with("latin1.yaml:3: error: not UTF-8 text"),
+        "{errors:?}"
+    );
+    assert!(
+        errors[1].contains("missing.yaml: error: cannot be read: "),
+        "{errors:?}"
+    );
     std::fs::remove_dir_all(&folder).unwrap();
 }

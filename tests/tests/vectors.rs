@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use netpolicy_cli::vectors::{Results, files, read};
 
 fn shared(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared")
+        .join(path)
 }
 
 /// Runs a folder; returns how many probes passed.
@@ -53,6 +55,11 @@ fn no_folder_is_left_out() {
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     folders.sort();
-    let known = ["admin-network-policy", "cluster-network-policy", "cyclonus", "kubernetes-e2e"];
+    let known = [
+        "admin-network-policy",
+        "cluster-network-policy",
+        "cyclonus",
+        "kubernetes-e2e",
+    ];
     assert_eq!(folders, known, "a new folder of vectors needs a test above");
 }

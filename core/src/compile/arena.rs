@@ -19,7 +19,7 @@ use crate::image::record::Record;
 /// The memory that was lent does not suffice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OutOfMemory {
-    /// The number of bytes that would have gone past this point.
+    /// The number of bytes that would have gone past this point, and some more.
     pub(crate) needed: usize,
 }
 
@@ -160,7 +160,12 @@ impl<'m> Arena<'m> {
     fn reserve(&mut self, bytes: usize) -> Result<()> {
         let used = self.front + (self.memory.len() - self.back) + bytes;
         if self.back - self.front < bytes {
-            return Err(OutOfMemory { needed: used });
+            // What comes behind this point is not known; half as much again lets who
+            // follows the advice get there in a few steps.
+            let more = self.memory.len() + self.memory.len() / 2;
+            return Err(OutOfMemory {
+                needed: used.max(more),
+            });
         }
         self.peak = self.peak.max(used);
         Ok(())

@@ -1,12 +1,16 @@
 //! Sets of classes, as bitmaps: what an atom or a rule's peers match.
 
-use super::arena::{Arena, List};
+use super::arena::{Arena, List, Result};
 use super::atoms::AtomKind;
 use super::classes::{Classes, Known};
+use crate::image::record::Record;
 use crate::image::tables::RuleRecord;
 
 /// A set of classes: a bit each, in words of 32, 16 words to a chunk.
 pub(super) type ClassSet = List<u32>;
+
+/// How many words the sets of atoms may take that are kept to be used again.
+const MAX_KEPT_WORDS: u32 = 16 << 20;
 
 /// Adds the classes from `first` to `end`.
 pub(super) fn add_run(arena: &mut Arena<'_>, set: ClassSet, first: u32, end: u32) {
@@ -21,92 +25,139 @@ pub(super) fn add_run(arena: &mut Arena<'_>, set: ClassSet, first: u32, end: u32
     }
 }
 
-/// Adds the classes that an atom matches.
-pub(super) fn add_atom(
-    arena: &mut Arena<'_>,
-    set: ClassSet,
-    known: Known<'_>,
-    classes: &Classes,
-    atom: u32,
-) {
-    let record = known.atoms.get(arena.view(), atom);
-    match record.kind() {
-        AtomKind::PodsIn | AtomKind::Pods | AtomKind::NamedPort => {
-            let pod_classes = classes.pod_classes_of_atom.get(arena.view(), atom);
-            for index in 0..pod_classes.len {
-                let pod_class = arena.get(pod_classes, index);
-                let members = classes.of_pod_class.get(arena.view(), pod_class);
-                for index in 0..members.len {
-                    let class = arena.get(members, index);
-                    add_run(arena, set, class, class + 1);
+/// What tells the members of atoms.
+pub(super) struct Members<'k> {
+    known: Known<'k>,
+    classes: &'k Classes,
+    /// The words of a class set.
+    words: u32,
+    /// For each atom whose set is kept, where it begins in the arena; else 0.
+    kept: List<u32>,
+    words_left: u32,
+}
+
+impl<'k> Members<'k> {
+    pub(super) fn new(
+        arena: &mut Arena<'_>,
+        known: Known<'k>,
+        classes: &'k Classes,
+        words: u32,
+    ) -> Result<Members<'k>> {
+        Ok(Members {
+            known,
+            classes,
+            words,
+            kept: arena.list(known.atoms.len() as usize)?,
+            words_left: MAX_KEPT_WORDS,
+        })
+    }
+
+    /// Adds the classes that the listed peers of a rule match.
+    pub(super) fn add_peers(
+        &mut self,
+        arena: &mut Arena<'_>,
+        set: ClassSet,
+        rule: &RuleRecord,
+    ) -> Result<()> {
+        for peer in rule.peers..rule.peers + rule.peers_len {
+            let atom = arena.get(self.known.atoms.peers, peer);
+            self.add_atom(arena, set, atom)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the classes that an atom matches. The set of one that matches many is
+    /// kept: adding it once more costs a word for each 32 classes, not a step for
+    /// each class.
+    pub(super) fn add_atom(
+        &mut self,
+        arena: &mut Arena<'_>,
+        set: ClassSet,
+        atom: u32,
+    ) -> Result<()> {
+        let pod_classes = self.classes.pod_classes_of_atom.get(arena.view(), atom);
+        let is_large = pod_classes.len > self.words / 4;
+        if arena.get(self.kept, atom) == 0 && is_large && self.words <= self.words_left {
+            let own: ClassSet = arena.list(self.words as usize)?;
+            self.collect(arena, own, atom);
+            arena.set(self.kept, atom, own.start);
+            self.words_left -= self.words;
+        }
+        match arena.get(self.kept, atom) {
+            0 => self.collect(arena, set, atom),
+            start => {
+                let (view, words) = arena.split(set);
+                let own = view.cells(List::<u32>::new(start, self.words));
+                for (word, own) in words.iter_mut().zip(own) {
+                    *word = (u32::decode(word) | u32::decode(own)).encode();
                 }
             }
         }
-        AtomKind::Nodes | AtomKind::Domain => {
-            let members = classes.classes_of_atom.get(arena.view(), atom);
-            for index in 0..members.len {
-                let class = arena.get(members, index);
-                add_run(arena, set, class, class + 1);
+        Ok(())
+    }
+
+    /// Adds the classes of an atom one by one.
+    pub(super) fn collect(&self, arena: &mut Arena<'_>, set: ClassSet, atom: u32) {
+        let record = self.known.atoms.get(arena.view(), atom);
+        match record.kind() {
+            AtomKind::PodsIn | AtomKind::Pods | AtomKind::NamedPort => {
+                let pod_classes = self.classes.pod_classes_of_atom.get(arena.view(), atom);
+                for index in 0..pod_classes.len {
+                    let pod_class = arena.get(pod_classes, index);
+                    let members = self.classes.of_pod_class.get(arena.view(), pod_class);
+                    add_each(arena, set, members);
+                }
+            }
+            AtomKind::Nodes | AtomKind::Domain => {
+                let members = self.classes.classes_of_atom.get(arena.view(), atom);
+                add_each(arena, set, members);
+            }
+            AtomKind::Network => self.add_regions(arena, set, atom, true),
+            AtomKind::IpBlock => {
+                let selects_pods = self.known.options.ip_block_selects_pods;
+                self.add_regions(arena, set, atom, selects_pods);
             }
         }
-        AtomKind::Network => add_regions(arena, set, known, classes, atom, true),
-        AtomKind::IpBlock => {
-            let selects_pods = known.options.ip_block_selects_pods;
-            add_regions(arena, set, known, classes, atom, selects_pods);
-        }
     }
-}
 
-/// Adds the classes of the regions that a block or network covers.
-fn add_regions(
-    arena: &mut Arena<'_>,
-    set: ClassSet,
-    known: Known<'_>,
-    classes: &Classes,
-    atom: u32,
-    pods: bool,
-) {
-    let record = known.atoms.get(arena.view(), atom);
-    let Classes {
-        all,
-        node_first,
-        node_count,
-        pod_first,
-        ..
-    } = *classes;
-    // Within each kind the classes are sorted by region.
-    let kinds = [
-        (1, node_first),
-        (node_first, node_first + node_count),
-        (node_first + node_count, pod_first),
-        (pod_first, if pods { all.len } else { pod_first }),
-    ];
-    let mut runs = known.regions.runs(arena.view(), record);
-    while let Some((first, end)) = runs.next(arena.view(), known.regions) {
-        for (kind_first, kind_end) in kinds {
-            let kind = all.slice(kind_first, kind_end - kind_first);
-            let point = |region| {
-                kind_first
-                    + arena
+    /// Adds the classes of the regions that a block or network covers.
+    fn add_regions(&self, arena: &mut Arena<'_>, set: ClassSet, atom: u32, pods: bool) {
+        let record = self.known.atoms.get(arena.view(), atom);
+        let Classes {
+            all,
+            node_first,
+            node_count,
+            pod_first,
+            ..
+        } = *self.classes;
+        // Within each kind the classes are sorted by region.
+        let kinds = [
+            (1, node_first),
+            (node_first, node_first + node_count),
+            (node_first + node_count, pod_first),
+            (pod_first, if pods { all.len } else { pod_first }),
+        ];
+        let mut runs = self.known.regions.runs(arena.view(), record);
+        while let Some((first, end)) = runs.next(arena.view(), self.known.regions) {
+            for (kind_first, kind_end) in kinds {
+                let kind = all.slice(kind_first, kind_end - kind_first);
+                let point = |region| {
+                    let before = arena
                         .view()
-                        .partition_point(kind, |key| key.region < region)
-            };
-            let (run_first, run_end) = (point(first), point(end));
-            add_run(arena, set, run_first, run_end);
+                        .partition_point(kind, |key| key.region < region);
+                    kind_first + before
+                };
+                let (run_first, run_end) = (point(first), point(end));
+                add_run(arena, set, run_first, run_end);
+            }
         }
     }
 }
 
-/// Adds the classes that the listed peers of a rule match.
-pub(super) fn add_peers(
-    arena: &mut Arena<'_>,
-    set: ClassSet,
-    known: Known<'_>,
-    classes: &Classes,
-    rule: &RuleRecord,
-) {
-    for peer in rule.peers..rule.peers + rule.peers_len {
-        let atom = arena.get(known.atoms.peers, peer);
-        add_atom(arena, set, known, classes, atom);
+/// Adds listed classes.
+fn add_each(arena: &mut Arena<'_>, set: ClassSet, members: List<u32>) {
+    for index in 0..members.len {
+        let class = arena.get(members, index);
+        add_run(arena, set, class, class + 1);
     }
 }

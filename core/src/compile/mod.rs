@@ -63,7 +63,8 @@ pub enum CompileError {
     /// The working memory does not suffice. Everything that was taken in is lost
     /// with the compiler; begin again with more.
     OutOfMemory {
-        /// The bytes with which it would have gone further, as far as is known.
+        /// The bytes to begin again with: what the step at hand needs, and at least half
+        /// as much again as was lent. What later steps need is not known before.
         needed: usize,
     },
     /// The memory for the image does not suffice.

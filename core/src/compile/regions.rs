@@ -37,7 +37,7 @@ record! {
     }
 }
 
-/// The region of an endpoint without an address.
+/// The region of what no CIDR holds: an endpoint without an address among others.
 pub(super) const NOWHERE: u32 = 0;
 /// All of IPv4, but for the regions inside.
 const WHOLE_V4: u32 = 1;
@@ -180,7 +180,8 @@ impl Regions {
         while region != whole && view.get(self.all, region).last < address {
             region = view.get(self.all, region).parent;
         }
-        region
+        // What no CIDR holds is nowhere, in either family.
+        if region == whole { NOWHERE } else { region }
     }
 
     /// The runs of regions that a block or network covers.

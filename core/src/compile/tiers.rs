@@ -14,7 +14,7 @@ use super::atoms::AtomKind;
 use super::classes::{Classes, Known};
 use super::growing::Growing;
 use super::intervals::key_of;
-use super::members::{ClassSet, add_atom, add_peers, add_run};
+use super::members::{ClassSet, Members, add_run};
 use crate::image::record::{Record, record};
 use crate::image::tables::*;
 use crate::model::{Action, Direction, IsolationScope, OwnNode, Tier};
@@ -137,7 +137,7 @@ pub(super) struct Subject {
 /// What plays the tiers through.
 pub(super) struct Tiers<'k> {
     known: Known<'k>,
-    classes: &'k Classes,
+    members: Members<'k>,
     /// The twins of node classes.
     twins: ClassSet,
     state: State,
@@ -165,7 +165,7 @@ impl<'k> Tiers<'k> {
         add_run(arena, twins, twin_first, classes.pod_first);
         Ok(Tiers {
             known,
-            classes,
+            members: Members::new(arena, known, classes, words)?,
             twins,
             state: State::new(arena, words)?,
             words,
@@ -346,7 +346,7 @@ impl<'k> Tiers<'k> {
     /// The peers of each rule that lists some, one set behind another; the rules
     /// are told where.
     pub(super) fn peer_sets(
-        &self,
+        &mut self,
         arena: &mut Arena<'_>,
         rules: List<GateRule>,
     ) -> Result<List<u32>> {
@@ -362,7 +362,7 @@ impl<'k> Tiers<'k> {
             if rule.peers != NONE {
                 let record = self.known.facts.rules.get(arena.view(), rule.rule);
                 let set = sets.slice(first, self.words);
-                add_peers(arena, set, self.known, self.classes, &record);
+                self.members.add_peers(arena, set, &record)?;
                 rule.peers = first;
                 arena.set(rules, index, rule);
                 first += self.words;
@@ -495,7 +495,7 @@ impl<'k> Tiers<'k> {
                 && let Some(atom) =
                     atoms.find(arena.view(), AtomKind::NamedPort, port.name, protocol_port)
             {
-                add_atom(arena, set, self.known, self.classes, atom);
+                self.members.collect(arena, set, atom);
             }
         }
         if let Peers::Set(peers) = peers {

@@ -5,7 +5,6 @@ use core::net::IpAddr;
 use super::record::Table;
 use super::tables::HostV6Record;
 use super::{Image, trie};
-use crate::address::canonical;
 
 /// Where an address stands: its class and, for pods and nodes, which node.
 ///
@@ -43,10 +42,10 @@ impl Place {
 }
 
 impl Image<'_> {
-    /// The place of an address.
+    /// The place of an address, which is canonical.
     #[inline]
     pub(crate) fn place(&self, address: IpAddr) -> Place {
-        Place(match canonical(address) {
+        Place(match address {
             IpAddr::V4(v4) => trie::lookup(self.trie_v4, self.shape.root_v4, u32::from(v4)),
             IpAddr::V6(v6) => {
                 let key = u128::from(v6);

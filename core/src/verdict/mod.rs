@@ -21,6 +21,7 @@ pub(crate) use party::{Identity, Party};
 use core::net::IpAddr;
 
 use crate::Protocol;
+use crate::address::canonical;
 use crate::image::tables::{ClassRecord, NONE};
 use crate::image::{Image, Place};
 use crate::protocol::PortKey;
@@ -93,10 +94,12 @@ impl Image<'_> {
         port: u16,
     ) -> Verdict {
         let key = PortKey::new(protocol, port);
-        let places = (self.place(source), self.place(destination));
-        let may_differ = source.is_ipv4() != destination.is_ipv4();
-        match self.look_up(places.0, places.1, key) {
-            Some(verdict) if !may_differ => {
+        let (source, destination) = (canonical(source), canonical(destination));
+        // Two addresses of one family that are the same pod's are the same, or their
+        // places are special.
+        let is_one_family = source.is_ipv4() == destination.is_ipv4();
+        match self.look_up(self.place(source), self.place(destination), key) {
+            Some(verdict) if is_one_family => {
                 // SEMANTICS: source and destination are the same pod: allow. What is
                 // no pod is allowed to itself as well.
                 let same = source == destination;

@@ -1,0 +1,578 @@
+//! The command as a user meets it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn netpolicy(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_netpolicy"))
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A file that is there as long as the test runs.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str, text: &str) -> TempFile {
+        let path =
+            std::env::temp_dir().join(format!("netpolicy-cli-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        TempFile(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+const WORDPRESS: &str = "examples/wordpress";
+
+#[test]
+fn wordpress() {
+    let cases = [
+        ("default/wordpress", "default/mysql", "3306", true),
+        ("default/wordpress", "default/mysql", "22", false),
+        ("default/batch", "default/mysql", "3306", false),
+        ("203.0.113.7", "default/mysql", "3306", false),
+        ("203.0.113.7", "default/wordpress", "80", true),
+        ("2001:db8::7", "default/wordpress", "443", true),
+        ("203.0.113.7", "default/wordpress", "22", false),
+        ("172.16.9.9", "default/wordpress", "443", true),
+        ("172.17.0.1", "default/wordpress", "443", false),
+        ("default/batch", "default/wordpress", "443", false),
+        ("default/mysql", "default/wordpress", "9000", true),
+        ("default/wordpress", "203.0.113.7", "443", false),
+        ("default/wordpress", "kube-system/coredns", "53", true),
+        ("default/mysql", "kube-system/coredns", "53", true),
+        ("default/batch", "198.51.100.53", "53", true),
+        ("default/batch", "198.51.100.53", "54", false),
+    ];
+    for (from, to, port, allowed) in cases {
+        let output = netpolicy(&[
+            "verdict", "-f", WORDPRESS, "--from", from, "--to", to, "--port", port,
+        ]);
+        let text = stdout(&output);
+        let word = if allowed { "allow " } else { "deny " };
+        assert!(text.starts_with(word), "{from} -> {to} {port}: {text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert_eq!(output.status.code(), Some(i32::from(!allowed)), "{text}");
+        assert_eq!(stderr(&output), "");
+    }
+}
+
+#[test]
+fn protocols() {
+    let ask = |protocol: &str, port: Option<&str>| {
+        let mut arguments = vec![
+            "verdict",
+            "-f",
+            WORDPRESS,
+            "--from",
+            "default/batch",
+            "--to",
+            "198.51.100.53",
+            "--protocol",
+            protocol,
+        ];
+        arguments.extend(port.into_iter().flat_map(|port| ["--port", port]));
+        netpolicy(&arguments)
+    };
+    assert_eq!(ask("udp", Some("53")).status.code(), Some(0));
+    assert_eq!(ask("sctp", Some("53")).status.code(), Some(1));
+    assert_eq!(ask("icmp", None).status.code(), Some(1));
+    assert_eq!(ask("47", None).status.code(), Some(1));
+    let output = ask("tcp", None);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stderr(&output),
+        "error: TCP needs a port: say which with --port\n"
+    );
+    let output = ask("icmp", Some("8"));
+    assert_eq!(
+        stderr(&output),
+        "error: ICMP has no ports: leave out --port\n"
+    );
+    assert_eq!(ask("quic", Some("1")).status.code(), Some(2));
+}
+
+#[test]
+fn explain_shows_the_chain_with_files_and_lines() {
+    let output = netpolicy(&[
+        "verdict",
+        "-f",
+        WORDPRESS,
+        "--from",
+        "default/batch",
+        "--to",
+        "default/mysql",
+        "--port",
+        "3306",
+        "--explain",
+    ]);
+    let text = stdout(&output);
+    let expected = "\
+deny default/batch (10.244.1.12) -> default/mysql (10.244.1.11) TCP 3306: \
+egress denied: default/batch (10.244.1.12) is isolated by NetworkPolicy default/default-deny (it has no rules), \
+NetworkPolicy default/dns (egress[0] matches the peer but not the port); \
+ingress denied: default/mysql (10.244.1.11) is isolated by NetworkPolicy default/database (ingress[0] matches the port but not the peer), \
+NetworkPolicy default/default-deny (it has no rules)
+  egress of default/batch (10.244.1.12)
+    NetworkPolicy tier
+      NetworkPolicy default/default-deny (examples/wordpress/policies.yaml:2): no match; it has no rules
+      NetworkPolicy default/dns (examples/wordpress/policies.yaml:12): no match; egress[0] matches the peer but not the port
+    denied: default/batch (10.244.1.12) is isolated by NetworkPolicy default/default-deny (it has no rules), \
+NetworkPolicy default/dns (egress[0] matches the peer but not the port)
+  ingress of default/mysql (10.244.1.11)
+    NetworkPolicy tier
+      NetworkPolicy default/database (examples/wordpress/policies.yaml:69): no match; ingress[0] matches the port but not the peer
+      NetworkPolicy default/default-deny (examples/wordpress/policies.yaml:2): no match; it has no rules
+    denied: default/mysql (10.244.1.11) is isolated by NetworkPolicy default/database (ingress[0] matches the port but not the peer), \
+NetworkPolicy default/default-deny (it has no rules)
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn many_questions_at_once() {
+    let output = netpolicy(&[
+        "verdict",
+        "-f",
+        WORDPRESS,
+        "--from",
+        "default/wordpress",
+        "--from",
+        "default/batch",
+        "--to",
+        "default/mysql",
+        "--port",
+        "3306",
+        "--port",
+        "22",
+        "--exit-zero",
+    ]);
+    let words: Vec<_> = stdout(&output)
+        .lines()
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(words, ["allow", "deny", "deny", "deny"]);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn json() {
+    let output = netpolicy(&[
+        "verdict",
+        "-f",
+        WORDPRESS,
+        "--from",
+        "203.0.113.7",
+        "--to",
+        "default/mysql",
+        "--port",
+        "3306",
+        "-o",
+        "json",
+    ]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["verdict"], "deny");
+    let explanation = &value["explanations"][0];
+    assert_eq!(explanation["port"], 3306);
+    assert_eq!(explanation["egress"]["reason"], "notAPod");
+    let ingress = &explanation["ingress"];
+    assert_eq!(ingress["verdict"], "deny");
+    assert_eq!(ingress["tier"], "NetworkPolicy");
+    assert_eq!(ingress["reason"], "isolated");
+    let miss = &ingress["policies"][0];
+    assert_eq!(miss["policy"]["name"], "database");
+    assert_eq!(miss["policy"]["line"], 69);
+    assert_eq!(miss["miss"]["kind"], "peer");
+    assert_eq!(miss["miss"]["rule"]["index"], 0);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn an_image_answers_like_its_manifests() {
+    let image = TempFile::new("cluster.npi", "");
+    let output = netpolicy(&[
+        "compile",
+        "-f",
+        WORDPRESS,
+        "--out",
+        image.path(),
+        "-o",
+        "json",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["pods"], &report["policies"], &report["errors"]),
+        (&4.into(), &5.into(), &0.into())
+    );
+    assert_eq!(
+        report["imageBytes"],
+        std::fs::metadata(&image.0).unwrap().len()
+    );
+    let question = [
+        "--from",
+        "default/wordpress",
+        "--to",
+        "default/mysql",
+        "--port",
+        "3306",
+        "--explain",
+    ];
+    let ask = |source: &[&str]| stdout(&netpolicy(&[&["verdict"], source, &question].concat()));
+    assert_eq!(ask(&["--image", image.path()]), ask(&["-f", WORDPRESS]));
+
+    let mut bytes = std::fs::read(&image.0).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&image.0, bytes).unwrap();
+    let output = netpolicy(&[&["verdict", "--image", image.path()], &question[..6]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("the image is damaged"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn standard_input_as_kubectl_fills_it() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-netpolicy"))
+        .args([
+            "verdict",
+            "-f",
+            "-",
+            "--from",
+            "10.0.0.9",
+            "--to",
+            "default/web",
+            "--port",
+            "80",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "default", "uid": "u"}, "spec": {"containers": []},
+         "status": {"podIP": "10.0.0.1", "phase": "Running"}},
+        {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "deny"}, "spec": {"podSelector": {}}}]}"#;
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(list.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let expected = "deny 10.0.0.9 (external) -> default/web (10.0.0.1) TCP 80: ingress denied: \
+                    default/web (10.0.0.1) is isolated by NetworkPolicy default/deny (it has no rules)\n";
+    assert_eq!(stdout(&output), expected);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn workloads_and_described_pods_are_endpoints() {
+    let manifests = TempFile::new(
+        "workloads.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\n\
+         spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, ports: [{name: http, containerPort: 80}]}]}}}\n---\n\
+         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: shop}\n\
+         spec: {podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: client}}}], ports: [{port: http}]}]}\n",
+    );
+    let ask = |from: &str, to: &str, port: &str| {
+        let output = netpolicy(&[
+            "verdict",
+            "-f",
+            manifests.path(),
+            "--from",
+            from,
+            "--to",
+            to,
+            "--port",
+            port,
+        ]);
+        (
+            output.status.code().unwrap(),
+            stdout(&output),
+            stderr(&output),
+        )
+    };
+    assert_eq!(ask("shop:app=client", "shop/web", "80").0, 0);
+    assert_eq!(ask("shop:app=other", "shop/web", "80").0, 1);
+    assert_eq!(ask("shop:app=client", "shop:app=x,@http=8080", "8080").0, 0);
+    assert_eq!(
+        ask("shop:app=client", "shop:app=x,@http=8080/UDP", "8080").0,
+        1
+    );
+    let (status, _, error) = ask("shop/nobody", "shop/web", "80");
+    assert_eq!(status, 2);
+    assert_eq!(
+        error,
+        "error: no pod or workload shop/nobody; namespace shop has shop/web, among others\n"
+    );
+    let (_, _, error) = ask("shop/web", "web", "80");
+    assert!(
+        error.contains("\"web\" is no endpoint: write an address, namespace/name"),
+        "{error}"
+    );
+}
+
+#[test]
+fn pods_of_one_workload_that_differ_are_told_apart() {
+    let pod = |name: &str, version: &str, address: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop, labels: {{version: {version}}}, \
+             ownerReferences: [{{kind: StatefulSet, name: web}}]}}\nspec: {{containers: []}}\nstatus: {{podIP: {address}, phase: Running}}\n---\n"
+        )
+    };
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: shop}\n\
+                  spec: {podSelector: {matchLabels: {version: v2}}}\n";
+    let manifests = TempFile::new(
+        "canary.yaml",
+        &[
+            pod("web-0", "v1", "10.0.0.1"),
+            pod("web-1", "v2", "10.0.0.2"),
+            policy.into(),
+        ]
+        .concat(),
+    );
+    let output = netpolicy(&[
+        "verdict",
+        "-f",
+        manifests.path(),
+        "--from",
+        "192.0.2.1",
+        "--to",
+        "shop/web",
+        "--port",
+        "80",
+    ]);
+    let text = stdout(&output);
+    let lines: Vec<_> = text.lines().collect();
+    assert!(
+        lines[0].starts_with("deny 192.0.2.1 (external) -> shop/web-1"),
+        "{text}"
+    );
+    assert!(
+        lines[1]
+            .starts_with("  other pairs of addresses: allow 192.0.2.1 (external) -> shop/web-0"),
+        "{text}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn check_prints_errors_and_warnings() {
+    let manifests = TempFile::new(
+        "check.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: nowhere}\n---\n\
+         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: b}\nspec: {ingress: [{form: []}]}\n---\n\
+         apiVersion: v1\nkind: Service\nmetadata: {name: s}\n",
+    );
+    let output = netpolicy(&["check", "-f", manifests.path()]);
+    let path = manifests.path();
+    let expected = format!(
+        "{path}:8:25: error: NetworkPolicy default/b: spec.ingress[0].form: unknown field: did you mean from?\n\
+         {path}:1: warning: NetworkPolicy nowhere/a: metadata.namespace: there is no such namespace, nor a pod in it\n\
+         1 objects, 1 errors, 1 warnings; 1 objects of other kinds skipped\n\
+         no pods or workloads were given, so what selectors select was not checked\n"
+    );
+    assert_eq!(stdout(&output), expected);
+    assert_eq!(output.status.code(), Some(1));
+
+    let output = netpolicy(&["check", "-f", manifests.path(), "-o", "json"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&value["errors"], &value["warnings"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(value["diagnostics"][0]["path"], "spec.ingress[0].form");
+    assert_eq!(value["diagnostics"][0]["severity"], "error");
+
+    let output = netpolicy(&["check", "-f", WORDPRESS, "--strict"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn errors_are_told_and_the_rest_is_in_force() {
+    let manifests = TempFile::new(
+        "partly.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {}\nstatus: {podIP: 10.0.0.1}\n---\n\
+         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: bad}\nspec: {podSelector: {}, ingres: []}\n---\n\
+         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: good}\nspec: {podSelector: {}}\n",
+    );
+    let output = netpolicy(&[
+        "verdict",
+        "-f",
+        manifests.path(),
+        "--from",
+        "192.0.2.1",
+        "--to",
+        "default/web",
+        "--port",
+        "80",
+    ]);
+    assert!(
+        stdout(&output).contains("is isolated by NetworkPolicy default/good (it has no rules)"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(
+        stderr(&output).contains("spec.ingres: unknown field: did you mean ingress?"),
+        "{}",
+        stderr(&output)
+    );
+    let image = TempFile::new("partly.npi", "");
+    let output = netpolicy(&["compile", "-f", manifests.path(), "--out", image.path()]);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "an image that lacks something is told by the exit status"
+    );
+    assert!(std::fs::metadata(&image.0).unwrap().len() > 1_000);
+}
+
+#[test]
+fn vectors_pass_and_fail() {
+    let vector = |expect: &str| {
+        format!(
+            r#"{{"name": "one", "source": "here", "manifests": [
+            {{"apiVersion": "v1", "kind": "Pod", "metadata": {{"name": "a", "namespace": "x"}}, "status": {{"podIPs": [{{"ip": "10.0.0.1"}}, {{"ip": "fd00::1"}}]}}, "spec": {{}}}},
+            {{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {{"name": "p", "namespace": "x"}}, "spec": {{"podSelector": {{}}}}}}],
+            "probes": [["10.9.9.9", "x/a", "TCP", 80, "deny"], ["x/a", "10.9.9.9", 47, null, "{expect}"], ["x/a", "x/a", "ICMPv6", null, "allow"]]}}"#
+        )
+    };
+    let good = TempFile::new("good.json", &vector("allow"));
+    let output = netpolicy(&["vectors", good.path()]);
+    assert_eq!(
+        (stdout(&output).as_str(), output.status.code()),
+        ("3 passed, 0 failed\n", Some(0))
+    );
+
+    let bad = TempFile::new("bad.json", &vector("deny"));
+    let output = netpolicy(&["vectors", good.path(), bad.path()]);
+    let text = stdout(&output);
+    assert!(text.ends_with("\n5 passed, 1 failed\n"), "{text}");
+    assert!(
+        text.contains(
+            "bad.json: one: x/a -> 10.9.9.9 47, expected Deny\n  allow x/a (10.0.0.1) -> 10.9.9.9"
+        ),
+        "{text}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+
+    let yaml = TempFile::new(
+        "good.yaml",
+        "name: y\nsource: here\nmanifests:\n- {apiVersion: v1, kind: Pod, metadata: {name: y, namespace: n}, spec: {}, status: {podIP: 10.0.0.1}}\nprobes:\n- [n/y, 10.9.9.9, TCP, 80, allow]\n",
+    );
+    let output = netpolicy(&["vectors", yaml.path()]);
+    assert_eq!(
+        stdout(&output),
+        "1 passed, 0 failed\n",
+        "{}",
+        stderr(&output)
+    );
+
+    let output = netpolicy(&["vectors", "Cargo.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("Cargo.toml is no vector"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn options_reach_the_verdict() {
+    let manifests = TempFile::new(
+        "options.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {}\nstatus: {podIP: 10.0.0.1, hostIP: 192.168.0.1}\n---\n\
+         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n\
+         spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}\n---\n\
+         apiVersion: v1\nkind: Pod\nmetadata: {name: other, namespace: elsewhere}\nspec: {}\nstatus: {podIP: 10.0.0.2}\n",
+    );
+    let ask = |from: &str, to: &str, options: &[&str]| {
+        let question = [
+            "verdict",
+            "-f",
+            manifests.path(),
+            "--from",
+            from,
+            "--to",
+            to,
+            "--port",
+            "80",
+        ];
+        netpolicy(&[&question, options].concat())
+            .status
+            .code()
+            .unwrap()
+    };
+    assert_eq!(ask("192.168.0.1", "default/web", &[]), 0);
+    assert_eq!(
+        ask(
+            "192.168.0.1",
+            "default/web",
+            &["--own-node-ingress", "evaluate"]
+        ),
+        1
+    );
+    assert_eq!(ask("default/web", "192.168.0.1", &[]), 1);
+    assert_eq!(
+        ask(
+            "default/web",
+            "192.168.0.1",
+            &["--own-node-egress", "allow"]
+        ),
+        0
+    );
+    assert_eq!(ask("elsewhere/other", "default/web", &[]), 0);
+    assert_eq!(
+        ask(
+            "elsewhere/other",
+            "default/web",
+            &["--ip-block-selects-pods", "no"]
+        ),
+        1
+    );
+    assert_eq!(
+        ask("elsewhere/other", "default/web", &["--table-budget", "0"]),
+        0
+    );
+}
+
+#[test]
+fn help_and_misuse() {
+    for arguments in [&["--help"][..], &["--version"], &["verdict", "--help"]] {
+        let output = netpolicy(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(!stdout(&output).is_empty());
+    }
+    for arguments in [&[][..], &["verdict"], &["nonsense"], &["check"]] {
+        let output = netpolicy(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!stderr(&output).is_empty());
+    }
+}

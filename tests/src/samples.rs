@@ -1,0 +1,68 @@
+//! Clusters with something of everything, for tests that need one image, not many.
+
+use netpolicy::manifest::Loader;
+use netpolicy::model::{DomainName, Options};
+use netpolicy::{Cluster, ImageBuf};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use crate::worlds::{World, world};
+
+/// Some random worlds, the same in every run.
+#[must_use]
+pub fn worlds(count: usize) -> Vec<World> {
+    let mut runner = TestRunner::deterministic();
+    (0..count)
+        .map(|_| {
+            world()
+                .new_tree(&mut runner)
+                .expect("a world can be made")
+                .current()
+        })
+        .collect()
+}
+
+/// The objects of a world.
+#[must_use]
+pub fn cluster(world: &World) -> Cluster {
+    let mut loader = Loader::default();
+    let manifests = serde_json::Value::from(world.manifests.clone());
+    loader.read_text("world.json", &manifests.to_string());
+    for (name, addresses) in &world.domains {
+        loader.domain_name(DomainName {
+            name: name.clone().into(),
+            addresses: addresses.clone().into(),
+        });
+    }
+    loader.finish().cluster
+}
+
+/// The objects of several worlds in one cluster: later ones replace earlier ones of
+/// the same name.
+#[must_use]
+pub fn merged(worlds: &[World]) -> Cluster {
+    let all = World {
+        manifests: worlds
+            .iter()
+            .flat_map(|world| world.manifests.clone())
+            .collect(),
+        domains: worlds
+            .iter()
+            .flat_map(|world| world.domains.clone())
+            .collect(),
+        ..worlds.first().expect("at least one world").clone()
+    };
+    cluster(&all)
+}
+
+/// An image in which no section is empty.
+///
+/// # Panics
+/// If it cannot be compiled.
+#[must_use]
+pub fn image() -> ImageBuf {
+    let (image, _) = merged(&worlds(6))
+        .compile(&Options::default())
+        .expect("a valid cluster compiles");
+    image
+}

@@ -1,0 +1,236 @@
+//! Images: round trips, and bytes that nobody vouches for.
+
+use std::net::IpAddr;
+
+use netpolicy::{Connection, Endpoint, Image, ImageBuf, OpenError, Protocol};
+use netpolicy_tests::samples;
+
+/// Addresses of every sort, and ports.
+fn questions(image: &Image<'_>) -> Vec<Connection> {
+    let mut addresses: Vec<IpAddr> = image.pods().flat_map(|pod| pod.addresses()).collect();
+    addresses.extend(
+        [
+            "203.0.113.7",
+            "0.0.0.0",
+            "255.255.255.255",
+            "2001:db8::7",
+            "::",
+            "fd00::1",
+        ]
+        .map(|text| text.parse::<IpAddr>().unwrap()),
+    );
+    let ports = [
+        (Protocol::TCP, 80),
+        (Protocol::UDP, 53),
+        (Protocol::SCTP, 65_535),
+        (Protocol::ICMP, 0),
+    ];
+    let mut questions = Vec::new();
+    for (index, source) in addresses.iter().enumerate() {
+        for (other, destination) in addresses.iter().enumerate() {
+            let (protocol, port) = ports[(index + other) % ports.len()];
+            questions.push(Connection {
+                source: *source,
+                destination: *destination,
+                protocol,
+                port,
+            });
+        }
+    }
+    questions
+}
+
+fn answers(image: &Image<'_>, questions: &[Connection]) -> Vec<(bool, bool)> {
+    let ask = |question: &Connection| {
+        let Connection {
+            source,
+            destination,
+            protocol,
+            port,
+        } = *question;
+        let verdict = image.verdict(source, destination, protocol, port);
+        (verdict.egress(), verdict.ingress())
+    };
+    questions.iter().map(ask).collect()
+}
+
+/// Asks an image everything that can be asked; what matters is that it ends.
+fn exercise(image: &Image<'_>, questions: &[Connection]) {
+    answers(image, questions);
+    for question in questions.iter().step_by(questions.len() / 20 + 1) {
+        let explanation = image.explain(question);
+        assert!(!format!("{explanation:#}").is_empty());
+    }
+    let pods: Vec<_> = image.pods().take(30).collect();
+    for pod in &pods {
+        let _ = (pod.to_string(), pod.workload(), pod.addresses().count());
+        let _ = image.pod(pod.namespace(), pod.name());
+        let _ = image.verdict_between(
+            Endpoint::Pod(*pod),
+            Endpoint::Pod(pods[0]),
+            Protocol::TCP,
+            80,
+        );
+    }
+    for policy in image.policies() {
+        let _ = (policy.to_string(), policy.source(), policy.selected_pods());
+    }
+    let _ = netpolicy::check::check(image);
+}
+
+#[test]
+fn an_image_survives_a_file() {
+    let compiled = samples::image();
+    let questions = questions(&compiled.image());
+    let path = std::env::temp_dir().join(format!("netpolicy-image-{}.npi", std::process::id()));
+    std::fs::write(&path, compiled.as_bytes()).unwrap();
+    let read = ImageBuf::open(std::fs::read(&path).unwrap()).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    read.image().verify_checksum().unwrap();
+    assert_eq!(read.as_bytes(), compiled.as_bytes());
+    assert_eq!(
+        answers(&read.image(), &questions),
+        answers(&compiled.image(), &questions)
+    );
+    assert_eq!(read.image().options(), compiled.image().options());
+}
+
+#[test]
+fn the_same_objects_make_the_same_bytes() {
+    assert_eq!(samples::image().as_bytes(), samples::image().as_bytes());
+}
+
+#[test]
+fn any_alignment_will_do() {
+    let image = samples::image();
+    let questions = questions(&image.image());
+    let expected = answers(&image.image(), &questions);
+    for offset in 0..16 {
+        let mut bytes = vec![0xee; offset];
+        bytes.extend_from_slice(image.as_bytes());
+        let moved = Image::open(&bytes[offset..]).unwrap();
+        assert_eq!(answers(&moved, &questions), expected, "at offset {offset}");
+    }
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let image = samples::image();
+    let bytes = image.as_bytes();
+    for len in 0..bytes.len() {
+        let error = Image::open(&bytes[..len]).expect_err("a truncated image is opened");
+        assert!(
+            matches!(error, OpenError::Truncated { .. }),
+            "{len}: {error}"
+        );
+    }
+    let mut longer = bytes.to_vec();
+    longer.push(0);
+    assert!(matches!(
+        Image::open(&longer),
+        Err(OpenError::Truncated { .. })
+    ));
+}
+
+/// A sequence of numbers that look random.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 as usize
+    }
+}
+
+#[test]
+fn flipped_bits_are_refused_or_answer() {
+    let image = samples::image();
+    let questions: Vec<_> = questions(&image.image()).into_iter().step_by(17).collect();
+    let mut random = Random(0x5eed);
+    let (mut refused, mut answered) = (0, 0);
+    let header = 64 + 8 * 40;
+    for round in 0..20_000 {
+        let mut bytes = image.as_bytes().to_vec();
+        for _ in 0..=random.next() % 3 {
+            // The header and the section table are few bytes that matter much.
+            let range = if round % 4 == 0 { header } else { bytes.len() };
+            let at = random.next() % range;
+            bytes[at] ^= 1 << (random.next() % 8);
+        }
+        match Image::open(&bytes) {
+            Err(_) => refused += 1,
+            Ok(damaged) => {
+                answered += 1;
+                assert!(bytes == image.as_bytes() || damaged.verify_checksum().is_err());
+                exercise(&damaged, &questions);
+            }
+        }
+    }
+    println!("{refused} refused, {answered} answered");
+    assert!(
+        refused > 1_000 && answered > 1_000,
+        "{refused} refused, {answered} answered"
+    );
+}
+
+#[test]
+fn overwritten_words_are_refused_or_answer() {
+    let image = samples::image();
+    let questions: Vec<_> = questions(&image.image()).into_iter().step_by(31).collect();
+    let mut random = Random(0xfeed);
+    let words = [
+        0,
+        1,
+        u32::MAX,
+        u32::MAX - 1,
+        1 << 31,
+        1 << 30,
+        0x00ff_ffff,
+        0xffff,
+    ];
+    for _ in 0..20_000 {
+        let mut bytes = image.as_bytes().to_vec();
+        for _ in 0..=random.next() % 4 {
+            let at = random.next() % (bytes.len() / 4) * 4;
+            let word = match random.next() % 12 {
+                index if index < words.len() => words[index],
+                _ => random.next() as u32 % 5_000,
+            };
+            bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        }
+        if let Ok(damaged) = Image::open(&bytes) {
+            exercise(&damaged, &questions);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_image() {
+    assert!(matches!(
+        Image::open(b""),
+        Err(OpenError::Truncated { len: 0, .. })
+    ));
+    let text = [b'x'; 1_000];
+    assert_eq!(Image::open(&text).unwrap_err(), OpenError::NotAnImage);
+    let image = samples::image();
+    let mut newer = image.as_bytes().to_vec();
+    newer[8] = 2;
+    assert_eq!(
+        Image::open(&newer).unwrap_err(),
+        OpenError::Version { major: 2, minor: 0 }
+    );
+    assert_eq!(
+        OpenError::Version { major: 2, minor: 0 }.to_string(),
+        "the image has format version 2.0, this reader takes 1.x: compile it again"
+    );
+    // A newer minor version is read: it may only have more sections.
+    let mut newer = image.as_bytes().to_vec();
+    newer[10] = 7;
+    let opened = Image::open(&newer).unwrap();
+    assert!(matches!(
+        opened.verify_checksum(),
+        Err(OpenError::Checksum { .. })
+    ));
+}

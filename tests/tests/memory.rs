@@ -1,0 +1,168 @@
+//! Memory that the caller lends: any amount ends in an image or in an error that
+//! says how much would do, and nothing is ever allocated behind its back.
+
+use netpolicy::model::{ClusterPolicy, DomainName, NetworkPolicy, Options};
+use netpolicy::{Cluster, CompileError, Compiler, Connection, Endpoint, Image, Protocol, Verdict};
+use netpolicy_tests::samples;
+
+/// Compiles a cluster in lent memory, and writes the image.
+fn compile<'o>(
+    cluster: &Cluster,
+    memory: &mut [u8],
+    out: &'o mut [u8],
+) -> Result<&'o [u8], CompileError> {
+    let mut compiler = Compiler::new(memory, Options::default())?;
+    cluster
+        .namespaces()
+        .iter()
+        .try_for_each(|object| compiler.namespace(object))?;
+    cluster
+        .nodes()
+        .iter()
+        .try_for_each(|object| compiler.node(object))?;
+    cluster
+        .pods()
+        .iter()
+        .try_for_each(|object| compiler.pod(object))?;
+    cluster
+        .network_policies()
+        .iter()
+        .try_for_each(|object: &NetworkPolicy<'_>| compiler.network_policy(object))?;
+    cluster
+        .cluster_policies()
+        .iter()
+        .try_for_each(|object: &ClusterPolicy<'_>| compiler.cluster_policy(object))?;
+    cluster
+        .domain_names()
+        .iter()
+        .try_for_each(|object: &DomainName<'_>| compiler.domain_name(object))?;
+    compiler.compile()?.write(out)
+}
+
+#[test]
+fn following_the_error_leads_to_an_image() {
+    let cluster = samples::merged(&samples::worlds(4));
+    let expected = cluster.compile(&Options::default()).unwrap().0;
+    let mut out = vec![0; expected.as_bytes().len()];
+    let (mut size, mut steps) = (0, 0);
+    let image = loop {
+        // What was there before must not matter.
+        let mut memory = vec![0xa5; size];
+        match compile(&cluster, &mut memory, &mut out) {
+            Ok(image) => break image,
+            Err(CompileError::OutOfMemory { needed }) => {
+                assert!(needed > size, "{needed} would do, and {size} did not");
+                size = needed;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        steps += 1;
+        assert!(steps < 40, "no end in sight at {size} bytes");
+    };
+    assert_eq!(
+        image,
+        expected.as_bytes(),
+        "the memory that was lent shows in the image"
+    );
+}
+
+#[test]
+fn every_amount_of_memory_ends_well() {
+    let cluster = samples::cluster(&samples::worlds(1)[0]);
+    let mut out = vec![0; 1 << 20];
+    let mut succeeded = 0;
+    for size in (0..200_000).step_by(997) {
+        let mut memory = vec![0x5a; size];
+        match compile(&cluster, &mut memory, &mut out) {
+            Ok(bytes) => {
+                Image::open(bytes).unwrap();
+                succeeded += 1;
+            }
+            Err(CompileError::OutOfMemory { needed }) => assert!(needed > size),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(succeeded > 0, "no amount sufficed");
+}
+
+#[test]
+fn room_for_the_image_is_told_exactly() {
+    let cluster = samples::cluster(&samples::worlds(1)[0]);
+    let mut memory = vec![0; 4 << 20];
+    let Err(CompileError::OutputTooSmall { needed, available }) =
+        compile(&cluster, &mut memory, &mut [0; 100])
+    else {
+        panic!("an image of 100 bytes")
+    };
+    assert_eq!(available, 100);
+    let mut out = vec![0; needed];
+    assert_eq!(
+        compile(&cluster, &mut memory, &mut out).unwrap().len(),
+        needed
+    );
+    let error = compile(&cluster, &mut memory, &mut vec![0; needed - 1]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the image has {needed} bytes, and there is room for {}",
+            needed - 1
+        )
+    );
+}
+
+#[test]
+fn nothing_is_allocated() {
+    let cluster = samples::merged(&samples::worlds(4));
+    let mut memory = vec![0; 16 << 20];
+    let mut out = vec![0; 4 << 20];
+    let mut allowed = 0;
+    let counted = allocation_counter::measure(|| {
+        let bytes = compile(&cluster, &mut memory, &mut out).unwrap();
+        let image = Image::open(bytes).unwrap();
+        image.verify_checksum().unwrap();
+        for source in image.pods() {
+            for destination in image.pods() {
+                let ends = (Endpoint::Pod(source), Endpoint::Pod(destination));
+                for pair in image.pairs(ends.0, ends.1) {
+                    let verdict = pair.verdict(Protocol::TCP, 80);
+                    let explanation = pair.explain(Protocol::TCP, 80);
+                    assert_eq!(explanation.verdict(), verdict);
+                    let mut counter = Counter(0);
+                    core::fmt::write(&mut counter, format_args!("{explanation:#}")).unwrap();
+                    assert!(counter.0 > 20);
+                    allowed += usize::from(verdict.is_allowed());
+                    if let Some(connection) = pair.connection(Protocol::UDP, 53) {
+                        let Connection {
+                            source,
+                            destination,
+                            protocol,
+                            port,
+                        } = connection;
+                        let mut verdicts = [Verdict::DENY; 4];
+                        image.verdicts(&[connection; 4], &mut verdicts);
+                        assert_eq!(
+                            verdicts,
+                            [image.verdict(source, destination, protocol, port); 4]
+                        );
+                    }
+                }
+            }
+        }
+    });
+    assert!(allowed > 0);
+    assert_eq!(
+        (counted.count_total, counted.bytes_total),
+        (0, 0),
+        "allocations over compile, verdict and explanation"
+    );
+}
+
+/// Counts what is written.
+struct Counter(usize);
+
+impl core::fmt::Write for Counter {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! `cargo xtask test`.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use crate::bare;
+use crate::run::{cargo, root, run};
+
+/// Install what tests need, and run them: all, or the parts that are named
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Formatting and lints
+    Lint,
+    /// The core: its own tests, with each set of features, and where there is
+    /// nothing but `core`
+    Core,
+    /// The command
+    Cli,
+    /// Vectors, oracle, properties, corpora, damaged images
+    Suites,
+    /// The documentation, and the README's first command
+    Docs,
+}
+
+/// Runs the parts that are named, or all.
+pub(crate) fn test(arguments: &Arguments) -> Result<()> {
+    let parts = match arguments.parts.as_slice() {
+        [] => Part::value_variants(),
+        parts => parts,
+    };
+    for part in parts {
+        match part {
+            Part::Lint => lint()?,
+            Part::Core => core()?,
+            Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
+            Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
+            Part::Docs => docs()?,
+        }
+    }
+    eprintln!("\nall passed");
+    Ok(())
+}
+
+fn lint() -> Result<()> {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    let warnings_are_errors = ["--", "--deny", "warnings"];
+    for what in [
+        &["--workspace", "--all-targets", "--all-features"][..],
+        &["--package", "netpolicy", "--no-default-features"],
+    ] {
+        run(cargo(&["clippy"]).args(what).args(warnings_are_errors))?;
+    }
+    Ok(())
+}
+
+fn core() -> Result<()> {
+    for features in ["", "alloc", "std", "std,serde"] {
+        run(&mut cargo(&[
+            "test",
+            "--package",
+            "netpolicy",
+            "--no-default-features",
+            "--features",
+            features,
+        ]))?;
+    }
+    bare::prove()
+}
+
+fn docs() -> Result<()> {
+    let mut doc = cargo(&["doc", "--workspace", "--lib", "--no-deps", "--all-features"]);
+    run(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    run(&mut shell(&first_command()?))
+}
+
+/// The first command of the README, which shows the main job.
+fn first_command() -> Result<String> {
+    let readme =
+        std::fs::read_to_string(root().join("README.md")).context("cannot read README.md")?;
+    let mut blocks = readme.split("```sh\n").skip(1);
+    let block = blocks.next().and_then(|rest| rest.split("```").next());
+    match block.map(str::trim) {
+        Some(command) if command.starts_with("cargo run --release -p netpolicy-cli -- ") => {
+            Ok(command.to_owned())
+        }
+        _ => bail!("the README's first block of commands does not show the main job"),
+    }
+}
+
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", command]).current_dir(root());
+    shell
+}
