@@ -178,20 +178,14 @@ impl Atoms {
     }
 
     fn atom(&mut self, arena: &mut Arena<'_>, kind: AtomKind, a: u32, b: u32) -> Result<u32> {
-        let mark = arena.mark();
-        let cell = arena.scratch(1)?;
-        arena.set(
-            cell,
-            0,
+        self.pool.intern_record(
+            arena,
             AtomRecord {
                 kind: kind as u32,
                 a,
                 b,
             },
-        );
-        let id = self.pool.intern_list(arena, cell)?;
-        arena.release(mark);
-        Ok(id)
+        )
     }
 
     /// The number of atoms.
@@ -201,18 +195,18 @@ impl Atoms {
 
     /// An atom.
     pub(super) fn get(&self, view: View<'_>, id: u32) -> AtomRecord {
-        view.get(self.pool.list(view, id), 0)
+        self.pool.record(view, id)
     }
 
     /// The number of an atom that may be there.
     pub(super) fn find(&self, view: View<'_>, kind: AtomKind, a: u32, b: u32) -> Option<u32> {
-        use crate::image::record::Record;
-        let cell = AtomRecord {
-            kind: kind as u32,
-            a,
-            b,
-        }
-        .encode();
-        self.pool.find(view, cell.as_flattened())
+        self.pool.find_record(
+            view,
+            AtomRecord {
+                kind: kind as u32,
+                a,
+                b,
+            },
+        )
     }
 }

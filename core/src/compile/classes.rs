@@ -129,7 +129,7 @@ impl Classes {
         let lists = &known.matching.lists;
         let pod_classes_of_atom = Groups::build(arena, known.atoms.len(), |view, emit| {
             for pod_class in 0..pod_classes.len() {
-                let record: PodClassRecord = view.get(pod_classes.list(view, pod_class), 0);
+                let record: PodClassRecord = pod_classes.record(view, pod_class);
                 for atom in view.iter(lists.list::<u32>(view, record.peers)) {
                     emit(atom, pod_class);
                 }
@@ -180,7 +180,7 @@ impl Classes {
 
     /// A pod class.
     pub(super) fn pod_class(&self, view: View<'_>, pod_class: u32) -> PodClassRecord {
-        view.get(self.pod_classes.list(view, pod_class), 0)
+        self.pod_classes.record(view, pod_class)
     }
 }
 
@@ -188,8 +188,6 @@ impl Classes {
 fn pod_classes(arena: &mut Arena<'_>, matching: &Matching) -> Result<(Pool, List<u32>)> {
     let mut pool = Pool::new();
     let of_kind = arena.list(matching.kind_count() as usize)?;
-    let mark = arena.mark();
-    let cell = arena.scratch(1)?;
     for kind in 0..of_kind.len {
         let PodKindRecord { ports, .. } = matching.kind(arena.view(), kind);
         let record = PodClassRecord {
@@ -197,11 +195,9 @@ fn pod_classes(arena: &mut Arena<'_>, matching: &Matching) -> Result<(Pool, List
             peers: arena.get(matching.peers, kind),
             ports,
         };
-        arena.set(cell, 0, record);
-        let pod_class = pool.intern_list(arena, cell)?;
+        let pod_class = pool.intern_record(arena, record)?;
         arena.set(of_kind, kind, pod_class);
     }
-    arena.release(mark);
     Ok((pool, of_kind))
 }
 
@@ -249,21 +245,15 @@ impl<'k> Keys<'k> {
         pod_class: u32,
         extra: u32,
     ) -> Result<u32> {
-        let mark = arena.mark();
-        let cell = arena.scratch(1)?;
-        arena.set(
-            cell,
-            0,
+        self.pool.intern_record(
+            arena,
             ClassKey {
                 kind: kind as u32,
                 region,
                 pod_class,
                 extra,
             },
-        );
-        let key = self.pool.intern_list(arena, cell)?;
-        arena.release(mark);
-        Ok(key)
+        )
     }
 
     /// The key of each region's external addresses.
@@ -495,7 +485,7 @@ struct Numbers {
 
 impl Numbers {
     fn new(arena: &mut Arena<'_>, keys: &Pool) -> Result<Numbers> {
-        let key = |view: View<'_>, id| view.get(keys.list::<ClassKey>(view, id), 0);
+        let key = |view: View<'_>, id| keys.record(view, id);
         let of_key: List<u32> = arena.list(keys.len() as usize)?;
         let count = |arena: &Arena<'_>, kind: ClassKind| {
             let of_kind = |id: &u32| key(arena.view(), *id).kind == kind as u32;

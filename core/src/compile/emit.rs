@@ -440,7 +440,7 @@ fn walk_pods(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut
         }
     }
     for id in 0..numbering.facts.len() {
-        let key: FactsKey = view.get(numbering.facts.list(view, id), 0);
+        let key: FactsKey = numbering.facts.record(view, id);
         let (labels, labels_len) = range(view, numbering.labels, key.labels);
         let (ports, ports_len) = range(view, numbering.ports, key.ports);
         sink.put(
@@ -454,7 +454,7 @@ fn walk_pods(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut
         );
     }
     for id in 0..numbering.workloads.len() {
-        let record: WorkloadRecord = view.get(numbering.workloads.list(view, id), 0);
+        let record: WorkloadRecord = numbering.workloads.record(view, id);
         let (kind, name) = (sink.string(record.kind), sink.string(record.name));
         sink.put(Section::Workloads, WorkloadRecord { kind, name });
     }
@@ -587,7 +587,7 @@ fn walk_policies(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
 fn walk_selectors(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: &mut impl Sink) {
     let facts = parts.known.facts;
     for id in 0..facts.cidrs.len() {
-        let cidr: CidrRecord = view.get(facts.cidrs.list(view, id), 0);
+        let cidr: CidrRecord = facts.cidrs.record(view, id);
         sink.put(Section::Cidrs, cidr);
     }
     facts

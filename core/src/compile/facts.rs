@@ -530,12 +530,8 @@ impl Facts {
     }
 
     fn cidr(&mut self, arena: &mut Arena<'_>, cidr: Cidr) -> Result<u32> {
-        let mark = arena.mark();
-        let cell = arena.scratch(1)?;
-        arena.set(cell, 0, CidrRecord::encode_cidr(cidr));
-        let id = self.cidrs.intern_list(arena, cell)?;
-        arena.release(mark);
-        Ok(id)
+        self.cidrs
+            .intern_record(arena, CidrRecord::encode_cidr(cidr))
     }
 
     fn addresses(&mut self, arena: &mut Arena<'_>, addresses: &[IpAddr]) -> Result<(u32, u32)> {

@@ -12,7 +12,7 @@ use super::growing::Growing;
 use super::order::Order;
 use super::pool::Pool;
 use super::projection::{Projection, has_bit, set_bit};
-use crate::image::record::{Record as _, record};
+use crate::image::record::record;
 use crate::image::tables::{LabelRecord, NONE, UNMENTIONED, operator_from_code};
 use crate::model::Operator;
 
@@ -105,7 +105,7 @@ impl Matching {
 
     /// A kind of pod.
     pub(super) fn kind(&self, view: View<'_>, kind: u32) -> PodKindRecord {
-        view.get(self.kinds.list(view, kind), 0)
+        self.kinds.record(view, kind)
     }
 
     /// Interns the atoms that were found, or those of them that are in a set.
@@ -141,8 +141,6 @@ fn pod_kinds(
 ) -> Result<(Pool, List<u32>)> {
     let mut kinds = Pool::new();
     let kind_of_pod = arena.list(order.pods.len as usize)?;
-    let mark = arena.mark();
-    let cell = arena.scratch(1)?;
     for pod in 0..order.pods.len {
         let fact = facts.pods.get(arena.view(), arena.get(order.pods, pod));
         let kind = if fact.is_subject() {
@@ -151,14 +149,12 @@ fn pod_kinds(
                 labels: arena.get(projection.of_label_set, fact.labels),
                 ports: arena.get(projection.of_port_set, fact.ports),
             };
-            arena.set(cell, 0, record);
-            kinds.intern_list(arena, cell)?
+            kinds.intern_record(arena, record)?
         } else {
             NONE
         };
         arena.set(kind_of_pod, pod, kind);
     }
-    arena.release(mark);
     Ok((kinds, kind_of_pod))
 }
 
@@ -192,7 +188,7 @@ impl Endpoints<'_> {
     }
 
     fn kind(&self, view: View<'_>, kind: u32) -> PodKindRecord {
-        view.get(self.kinds.list(view, kind), 0)
+        self.kinds.record(view, kind)
     }
 
     /// The labels of an endpoint in a space, sorted by key.
@@ -397,7 +393,7 @@ impl Index {
     fn new(arena: &mut Arena<'_>, endpoints: &Endpoints<'_>, atoms: &Atoms) -> Result<Index> {
         let (buckets, counts) = count_buckets(arena, endpoints)?;
         let filed = Groups::build(arena, buckets.len(), |view, emit| {
-            let find = |bucket: Bucket| buckets.find(view, bucket.encode().as_flattened());
+            let find = |bucket: Bucket| buckets.find_record(view, bucket);
             for atom in 0..atoms.len() {
                 let kind = atoms.get(view, atom).kind();
                 if !is_about_labels(kind) {
@@ -444,7 +440,7 @@ impl Index {
         for index in 0..own.len() {
             let view = arena.view();
             let bucket = own.get(view, index);
-            let Some(id) = self.buckets.find(view, bucket.encode().as_flattened()) else {
+            let Some(id) = self.buckets.find_record(view, bucket) else {
                 continue;
             };
             let filed = self.filed.get(view, id);
@@ -467,14 +463,11 @@ fn count_buckets(arena: &mut Arena<'_>, endpoints: &Endpoints<'_>) -> Result<(Po
     let mut buckets = Pool::new();
     let mut counts: Growing<u32> = Growing::new();
     let mut own: Growing<Bucket> = Growing::new();
-    let mark = arena.mark();
-    let cell = arena.scratch(1)?;
     for endpoint in endpoints.all() {
         endpoints.buckets(arena, endpoint, &mut own)?;
         for index in 0..own.len() {
             let bucket = own.get(arena.view(), index);
-            arena.set(cell, 0, bucket);
-            let id = buckets.intern_list(arena, cell)?;
+            let id = buckets.intern_record(arena, bucket)?;
             if id == counts.len() {
                 counts.push(arena, 0)?;
             }
@@ -482,6 +475,5 @@ fn count_buckets(arena: &mut Arena<'_>, endpoints: &Endpoints<'_>) -> Result<(Po
             counts.set(arena, id, count + 1);
         }
     }
-    arena.release(mark);
     Ok((buckets, counts))
 }

@@ -44,28 +44,22 @@ impl Numbering {
         let mut workloads = Pool::new();
         let facts_of_pod = arena.list(pods.len as usize)?;
         let workload_of_pod = arena.list(pods.len as usize)?;
-        let mark = arena.mark();
-        let facts_cell = arena.scratch(1)?;
-        let workload_cell = arena.scratch(1)?;
         for pod in 0..pods.len {
             let fact = known.facts.pods.get(arena.view(), arena.get(pods, pod));
             let key = FactsKey {
                 labels: arena.get(known.projection.of_label_set, fact.labels),
                 ports: arena.get(known.projection.of_port_set, fact.ports),
             };
-            arena.set(facts_cell, 0, key);
-            let number = facts.intern_list(arena, facts_cell)?;
+            let number = facts.intern_record(arena, key)?;
             arena.set(facts_of_pod, pod, number);
             let (kind, name) = (fact.workload_kind, fact.workload_name);
             let number = if (kind, name) == (0, 0) {
                 NONE
             } else {
-                arena.set(workload_cell, 0, WorkloadRecord { kind, name });
-                workloads.intern_list(arena, workload_cell)?
+                workloads.intern_record(arena, WorkloadRecord { kind, name })?
             };
             arena.set(workload_of_pod, pod, number);
         }
-        arena.release(mark);
         let (selected_subjects, selected_peers) = count_selected(arena, known)?;
         Ok(Numbering {
             facts,

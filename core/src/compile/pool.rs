@@ -102,6 +102,25 @@ impl Pool {
         }
     }
 
+    /// The number of the string that a record is.
+    pub(crate) fn intern_record<R: Record>(
+        &mut self,
+        arena: &mut Arena<'_>,
+        record: R,
+    ) -> Result<u32> {
+        self.intern(arena, R::bytes(&record.encode()))
+    }
+
+    /// The number of a record that may be there.
+    pub(crate) fn find_record<R: Record>(&self, view: View<'_>, record: R) -> Option<u32> {
+        self.find(view, R::bytes(&record.encode()))
+    }
+
+    /// The string of a number that is one record.
+    pub(crate) fn record<R: Record>(&self, view: View<'_>, id: u32) -> R {
+        view.get(self.list(view, id), 0)
+    }
+
     /// The number of the string that a list in the arena spells; stores a copy if
     /// it is new.
     pub(crate) fn intern_list<R: Record>(

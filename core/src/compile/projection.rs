@@ -103,14 +103,10 @@ impl Asked {
             let requirement: List<u32> = facts.requirements.list(arena.view(), id);
             let key = arena.get(requirement, 0);
             set_bit(arena, keys, key);
-            let mark = arena.mark();
-            let pair = arena.scratch(1)?;
             for index in 2..requirement.len {
                 let value = arena.get(requirement, index);
-                arena.set(pair, 0, LabelRecord { key, value });
-                pairs.intern_list(arena, pair)?;
+                pairs.intern_record(arena, LabelRecord { key, value })?;
             }
-            arena.release(mark);
         }
         for index in 0..facts.rule_ports.len() {
             let name = facts.rule_ports.get(arena.view(), index).name;
@@ -130,10 +126,7 @@ impl Asked {
     }
 
     fn pair(&self, view: View<'_>, label: LabelRecord) -> bool {
-        use crate::image::record::Record;
-        self.pairs
-            .find(view, label.encode().as_flattened())
-            .is_some()
+        self.pairs.find_record(view, label).is_some()
     }
 
     fn port_name(&self, view: View<'_>, name: u32) -> bool {

@@ -16,6 +16,8 @@ pub(crate) trait Record: Copy + 'static {
 
     fn decode(cell: &Self::Cell) -> Self;
     fn encode(self) -> Self::Cell;
+    /// The bytes of a cell.
+    fn bytes(cell: &Self::Cell) -> &[u8];
     /// `bytes` as cells; a rest shorter than a cell is left out.
     fn cells(bytes: &[u8]) -> &[Self::Cell];
     fn cells_mut(bytes: &mut [u8]) -> &mut [Self::Cell];
@@ -118,6 +120,11 @@ macro_rules! record {
                 }
 
                 #[inline]
+                fn bytes(cell: &Self::Cell) -> &[u8] {
+                    cell.as_flattened()
+                }
+
+                #[inline]
                 fn cells(bytes: &[u8]) -> &[Self::Cell] {
                     bytes.as_chunks::<4>().0.as_chunks().0
                 }
@@ -145,6 +152,11 @@ impl Record for u32 {
     #[inline]
     fn encode(self) -> [u8; 4] {
         self.to_le_bytes()
+    }
+
+    #[inline]
+    fn bytes(cell: &[u8; 4]) -> &[u8] {
+        cell
     }
 
     #[inline]
