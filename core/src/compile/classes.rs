@@ -485,7 +485,7 @@ struct Numbers {
 
 impl Numbers {
     fn new(arena: &mut Arena<'_>, keys: &Pool) -> Result<Numbers> {
-        let key = |view: View<'_>, id| keys.record(view, id);
+        let key = |view: View<'_>, id| keys.record::<ClassKey>(view, id);
         let of_key: List<u32> = arena.list(keys.len() as usize)?;
         let count = |arena: &Arena<'_>, kind: ClassKind| {
             let of_kind = |id: &u32| key(arena.view(), *id).kind == kind as u32;
