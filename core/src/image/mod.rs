@@ -31,7 +31,7 @@ pub use owned::ImageBuf;
 
 pub(crate) use addresses::{HostTableV6, Place, SPECIAL};
 pub(crate) use decision::{CHUNK_WORDS, Decision};
-pub(crate) use layout::{Layout, Section, Shape, option_bits, seal};
+pub(crate) use layout::{Layout, Section, Shape, option_bits, scope_bit, seal};
 pub(crate) use trie::{
     NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
 };
@@ -196,6 +196,13 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn options(&self) -> Options {
         options_of(self.options)
+    }
+
+    /// Whether the image judges the pods of some nodes only
+    /// ([`Compiler::scope_to_node`](crate::Compiler::scope_to_node)).
+    #[must_use]
+    pub fn is_scoped(&self) -> bool {
+        self.options & scope_bit(true) != 0
     }
 
     /// The number of pods that the image knows by name.
