@@ -236,8 +236,17 @@ record! {
 
 record! {
     /// The policies that decide for one kind of subject in one direction, in
-    /// their order: a range in `GATE_POLICIES`.
+    /// their order: a range in `GatePolicies`; or, with `policies` [`NONE`], those
+    /// that are found among all.
     pub(crate) struct GateRecord { policies, policies_len }
+}
+
+impl GateRecord {
+    /// A gate whose policies must be searched for.
+    pub(crate) const SEARCHED: GateRecord = GateRecord {
+        policies: NONE,
+        policies_len: 0,
+    };
 }
 
 record! {

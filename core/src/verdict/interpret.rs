@@ -210,6 +210,11 @@ impl<'i> Case<'i> {
     /// their order.
     pub(crate) fn policies(&self, subject: PodParty<'i>) -> Policies<'i> {
         let cold = &self.image.cold;
+        let searched = Policies::Searched {
+            case: *self,
+            subject,
+            at: 0,
+        };
         match subject {
             PodParty::Known(pod) => {
                 let place = crate::image::Place(cold.pods.get(pod).place);
@@ -220,17 +225,16 @@ impl<'i> Case<'i> {
                     Direction::Egress => gates.egress,
                     Direction::Ingress => gates.ingress,
                 });
+                if gate == GateRecord::SEARCHED {
+                    return searched;
+                }
                 Policies::Stored {
                     case: *self,
                     at: gate.policies,
                     end: gate.policies + gate.policies_len,
                 }
             }
-            PodParty::Described(_) => Policies::Searched {
-                case: *self,
-                subject,
-                at: 0,
-            },
+            PodParty::Described(_) => searched,
         }
     }
 
