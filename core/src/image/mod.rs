@@ -198,6 +198,21 @@ impl<'a> Image<'a> {
         options_of(self.options)
     }
 
+    /// The bytes of the tables that a verdict by addresses reads; the rest of the
+    /// image is for names and explanations.
+    #[must_use]
+    pub fn verdict_bytes(&self) -> usize {
+        self.trie_v4.size()
+            + self.hosts_v6.size()
+            + self.runs_v6.size()
+            + self.port_pages.size()
+            + self.classes.size()
+            + self.port_maps.size()
+            + self.rows.size()
+            + self.row_chunks.size()
+            + self.chunk_words.size()
+    }
+
     /// The number of pods that the image knows by name.
     #[must_use]
     pub fn pod_count(&self) -> usize {
