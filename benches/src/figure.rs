@@ -41,6 +41,14 @@ impl Figure {
         }
     }
 
+    /// The number beside a rival's, under a name of its own.
+    #[must_use]
+    pub fn versus(&self, rival: &str, rival_value: f64) -> Figure {
+        let mut figure = self.clone();
+        figure.name += &format!("/beside/{rival}");
+        figure.beside(rival, rival_value)
+    }
+
     /// The number beside a rival's.
     #[must_use]
     pub fn beside(self, rival: &str, rival_value: f64) -> Figure {

@@ -5,10 +5,15 @@
 //! as many loads as a verdict makes and nothing else. What was measured is a
 //! [`figure::Figure`].
 
+pub mod addresses;
+pub mod cold;
 pub mod compiling;
 pub mod contestant;
 pub mod figure;
 pub mod floor;
+pub mod record;
+pub mod rivals;
+pub mod suite;
 pub mod timing;
 pub mod traffic;
 pub mod verdicts;

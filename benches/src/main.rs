@@ -1,43 +1,116 @@
-//! Measures, and prints what was measured.
+//! Measures, prints what was measured, and keeps it.
 
-use std::time::Duration;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 
-use anyhow::Result;
-use clap::Parser;
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
 use netpolicy_benches::figure::{Figures, Format};
-use netpolicy_benches::timing::Budget;
-use netpolicy_benches::traffic::Mix;
-use netpolicy_benches::world::{Spec, World};
-use netpolicy_benches::{compiling, verdicts};
+use netpolicy_benches::record::{Header, Record};
+use netpolicy_benches::suite::{self, Suite};
+use netpolicy_benches::world::{Spec, World, manifests};
 
 /// How fast netpolicy is, beside its rivals and beside the floor
 #[derive(Parser)]
 struct Arguments {
-    /// A world: headline, crowded/POLICIES or PODS/POLICIES/ADDRESSES/FAMILIES, such
-    /// as 100k/10k/dense/both
-    #[arg(long = "world", default_value = "headline")]
-    worlds: Vec<Spec>,
-    /// The time for one figure, in milliseconds
-    #[arg(long, default_value_t = 500)]
-    milliseconds: u64,
-    /// text or json
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Measure everything, and keep a record
+    Run(Run),
+    /// Measure one world
+    World(OneWorld),
+    /// Measure little, to compare builds for different processors
+    Build(Output),
+    /// Write a world's manifests, as one List in JSON
+    Manifests {
+        /// headline, crowded/POLICIES or PODS/POLICIES/ADDRESSES/FAMILIES, such as
+        /// 100k/10k/dense/both
+        world: Spec,
+        /// Where to
+        out: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+struct Output {
+    /// text, or json: one object a line
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
 
+#[derive(clap::Args)]
+struct Run {
+    #[command(flatten)]
+    output: Output,
+    /// Less of everything: under five minutes on two cores that do nothing else
+    #[arg(long)]
+    quick: bool,
+    /// Next to nothing, to see that all works
+    #[arg(long, conflicts_with = "quick")]
+    smoke: bool,
+    /// The folder of records; without it, none is kept
+    #[arg(long)]
+    record: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct OneWorld {
+    #[command(flatten)]
+    output: Output,
+    /// headline, crowded/POLICIES or PODS/POLICIES/ADDRESSES/FAMILIES, such as
+    /// 100k/10k/dense/both
+    world: Spec,
+    /// Less time for each figure
+    #[arg(long)]
+    quick: bool,
+}
+
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let budget = Budget {
-        time: Duration::from_millis(arguments.milliseconds),
-        rounds: 3,
-    };
-    let mut figures = Figures::new(arguments.output);
-    for spec in arguments.worlds {
-        let world = World::new(spec);
-        let (image, _) = compiling::measure(&spec.to_string(), &world.cluster, 3, &mut figures)?;
-        for mix in Mix::ALL {
-            verdicts::measure(&world, &image.image(), mix, budget, &mut figures)?;
+    match Arguments::parse().task {
+        Task::Run(arguments) => run(&arguments),
+        Task::World(arguments) => {
+            let suite = if arguments.quick {
+                Suite::QUICK
+            } else {
+                Suite::ALL
+            };
+            suite.world(arguments.world, &mut Figures::new(arguments.output.output))
         }
+        Task::Build(output) => suite::build(&mut Figures::new(output.output)),
+        Task::Manifests { world, out } => {
+            let file =
+                File::create(&out).with_context(|| format!("cannot write {}", out.display()))?;
+            let mut file = BufWriter::new(file);
+            manifests::write(&World::new(world).cluster, &mut file)?;
+            file.flush().context("cannot write the manifests")
+        }
+    }
+}
+
+fn run(arguments: &Run) -> Result<()> {
+    let (suite, headline, option) = match arguments {
+        Run { smoke: true, .. } => (Suite::SMOKE, "1k/100/dense/both".parse()?, " --smoke"),
+        Run { quick: true, .. } => (Suite::QUICK, Spec::HEADLINE, " --quick"),
+        _ => (Suite::ALL, Spec::HEADLINE, ""),
+    };
+    let header = Header::now(format!("cargo xtask bench{option}"));
+    let mut figures = Figures::new(arguments.output.output);
+    suite.world(headline, &mut figures)?;
+    if !arguments.smoke {
+        suite.scaling(&mut figures)?;
+    }
+    suite.adversaries(&mut figures)?;
+    if let Some(folder) = &arguments.record {
+        let record = Record {
+            header,
+            figures: figures.all().to_vec(),
+        };
+        eprintln!("kept as {}", record.save(folder)?.display());
     }
     Ok(())
 }

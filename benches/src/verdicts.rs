@@ -28,7 +28,7 @@ pub fn measure(
     figures: &mut Figures,
 ) -> Result<()> {
     let connections = draw(world, mix, CONNECTIONS);
-    let name = |what: &str| format!("{}/{mix}/{what}", world.spec);
+    let name = |what: &str| format!("{}/{mix}/{what}", world.name);
     let allowed = back_to_back(&connections, |connection| image.allows(connection));
     let share = 100.0 * allowed as f64 / connections.len() as f64;
     figures.add(Figure::new(name("allowed"), share, "%"))?;

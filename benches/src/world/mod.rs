@@ -2,12 +2,15 @@
 
 mod addresses;
 mod admin_policies;
+mod adversarial;
 mod blocks;
+pub mod manifests;
 mod network_policies;
 mod spec;
 mod workloads;
 
 pub use addresses::{AddressPlan, Families};
+pub use adversarial::Adversary;
 pub use spec::{AddressPattern, Spec};
 
 use std::net::IpAddr;
@@ -30,8 +33,8 @@ pub(crate) fn rng(purpose: u64) -> Rng {
 
 /// A cluster, and what traffic needs to know of it.
 pub struct World {
-    /// What it was made from.
-    pub spec: Spec,
+    /// What figures call it.
+    pub name: String,
     /// Its objects.
     pub cluster: Cluster,
     /// For each node, its addresses, one for each family.
@@ -57,7 +60,7 @@ impl World {
             nodes: (0..spec.nodes).map(|node| plan.of_node(node)).collect(),
             pod_nodes: places.pod_nodes,
             external: blocks.samples(),
-            spec,
+            name: spec.to_string(),
             cluster,
         }
     }

@@ -198,7 +198,8 @@ fn rule(
     }
 }
 
-fn ingress(
+/// A policy for ingress with one rule.
+pub(super) fn ingress(
     pod_selector: Selector<'static>,
     peers: Vec<NetworkPolicyPeer<'static>>,
     ports: Vec<Port<'static>>,
