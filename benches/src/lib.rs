@@ -6,11 +6,13 @@
 //! [`figure::Figure`].
 
 pub mod addresses;
+pub mod builds;
 pub mod cold;
 pub mod compiling;
 pub mod contestant;
 pub mod figure;
 pub mod floor;
+pub mod kube;
 pub mod record;
 pub mod rivals;
 pub mod suite;

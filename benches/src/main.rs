@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use netpolicy_benches::builds::{self, Build};
 use netpolicy_benches::figure::{Figures, Format};
+use netpolicy_benches::kube::Kube;
 use netpolicy_benches::record::{Header, Record};
 use netpolicy_benches::suite::{self, Suite};
 use netpolicy_benches::world::{Spec, World, manifests};
@@ -53,6 +55,15 @@ struct Run {
     /// Next to nothing, to see that all works
     #[arg(long, conflicts_with = "quick")]
     smoke: bool,
+    /// The program of rivals/, built
+    #[arg(long)]
+    kube_network_policies: Option<PathBuf>,
+    /// This program, built for a processor: PROCESSOR=PROGRAM
+    #[arg(long = "build")]
+    builds: Vec<Build>,
+    /// What is left out and why, for the record
+    #[arg(long)]
+    left_out: Vec<String>,
     /// The folder of records; without it, none is kept
     #[arg(long)]
     record: Option<PathBuf>,
@@ -98,13 +109,20 @@ fn run(arguments: &Run) -> Result<()> {
         Run { quick: true, .. } => (Suite::QUICK, Spec::HEADLINE, " --quick"),
         _ => (Suite::ALL, Spec::HEADLINE, ""),
     };
-    let header = Header::now(format!("cargo xtask bench{option}"));
+    let header = Header {
+        left_out: arguments.left_out.clone(),
+        ..Header::now(format!("cargo xtask bench{option}"))
+    };
     let mut figures = Figures::new(arguments.output.output);
     suite.world(headline, &mut figures)?;
     if !arguments.smoke {
         suite.scaling(&mut figures)?;
     }
+    if let Some(program) = &arguments.kube_network_policies {
+        suite.kube(&Kube::new(program.clone()), &mut figures)?;
+    }
     suite.adversaries(&mut figures)?;
+    builds::measure(&arguments.builds, &mut figures)?;
     if let Some(folder) = &arguments.record {
         let record = Record {
             header,

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use netpolicy::model::Options;
 
 use crate::figure::{Figure, Figures};
+use crate::kube::Kube;
 use crate::rivals::Rivals;
 use crate::timing::Budget;
 use crate::traffic::Mix;
@@ -148,6 +149,24 @@ impl Suite {
             let world = adversary.world(self.adversaries_one_in);
             let (image, _) = compiling::measure(&world.name, &world.cluster, 1, figures)?;
             verdicts::measure(&world, &image.image(), Mix::External, self.budget, figures)?;
+        }
+        Ok(())
+    }
+}
+
+impl Suite {
+    /// Beside kube-network-policies: with more and more policies in one namespace, and
+    /// with policies of every kind.
+    ///
+    /// # Errors
+    /// Where the two disagree, or figures cannot be written.
+    pub fn kube(&self, kube: &Kube, figures: &mut Figures) -> Result<()> {
+        let crowded = [0, 10, 100, 1_000].map(Spec::crowded);
+        let varied = Spec::new(1_000, 100, AddressPattern::Dense, Families::Both);
+        for spec in crowded.into_iter().chain([varied]) {
+            let world = World::new(spec);
+            let (image, _) = world.cluster.compile(&Options::default())?;
+            kube.measure(&world, &image, self.budget, figures)?;
         }
         Ok(())
     }
