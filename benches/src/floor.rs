@@ -7,22 +7,19 @@
 //! ```
 //!
 //! The chain of the source and that of the destination run side by side, and one load
-//! tells the interval of the port. Here are as many loads, from places that are as
-//! many and as popular as those of the traffic, in a buffer of the size of the
-//! image's tables; nothing is worked out between them.
+//! tells the interval of the port. Here are as many loads, in a buffer of the size of
+//! the image's tables; nothing is worked out between them.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::hint::black_box;
+use std::net::IpAddr;
 
-use netpolicy::Connection;
+use netpolicy::{Connection, Image};
 
 /// The loads of one chain, behind that of the connection.
 pub const DEPENDENT: usize = 8;
 /// The loads of a verdict: two chains, and the port.
 pub const INDEPENDENT: usize = 2 * DEPENDENT + 1;
-/// How many loads of a chain are told by one address; the others by both and the port.
-const BY_ADDRESS: usize = 5;
-
 /// A buffer, and where in it each connection's loads lie.
 pub struct Floor {
     buffer: Vec<u32>,
@@ -31,47 +28,35 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// The floor of some traffic over `bytes` bytes.
+    /// The floor of some traffic over an image: loads in a buffer of the size of its
+    /// tables, at places that are shared as those of the tables are. Addresses side by
+    /// side share a cache line of the trie, addresses of one class share what is behind
+    /// the trie, and the same questions share everything.
     #[must_use]
-    pub fn new(connections: &[Connection], bytes: usize) -> Floor {
-        let words = (bytes / 4).max(1);
-        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
-        let place = |what: &dyn Fn(&mut ahash::AHasher)| {
-            let mut state = hasher.build_hasher();
-            what(&mut state);
-            (std::hash::Hasher::finish(&state) % words as u64) as u32
+    pub fn new(connections: &[Connection], image: &Image<'_>) -> Floor {
+        let places = Places {
+            words: (image.verdict_bytes() / 4).max(1) as u64,
+            hasher: ahash::RandomState::with_seeds(1, 2, 3, 4),
+            image,
         };
-        let chain = |connection: &Connection, subject: std::net::IpAddr| {
-            std::array::from_fn(|step| {
-                place(&|state| {
-                    step.hash(state);
-                    if step < BY_ADDRESS {
-                        subject.hash(state);
-                    } else {
-                        (subject, connection).hash(state);
-                    }
-                })
-            })
-        };
-        let port = |connection: &Connection| place(&|state| (connection.port >> 8).hash(state));
         let chains: Vec<[u32; DEPENDENT]> = connections
             .iter()
-            .map(|connection| chain(connection, connection.destination))
+            .map(|connection| places.chain(connection.destination, connection.source, connection))
             .collect();
         let all = connections
             .iter()
             .zip(&chains)
-            .map(|(connection, chain_of_destination)| {
-                let mut all = [port(connection); INDEPENDENT];
-                all[..DEPENDENT].copy_from_slice(chain_of_destination);
-                let chain_of_source: [u32; DEPENDENT] = chain(connection, connection.source);
-                all[DEPENDENT..2 * DEPENDENT].copy_from_slice(&chain_of_source);
+            .map(|(connection, chain)| {
+                let other = places.chain(connection.source, connection.destination, connection);
+                let mut all = [places.port(connection); INDEPENDENT];
+                all[..DEPENDENT].copy_from_slice(chain);
+                all[DEPENDENT..2 * DEPENDENT].copy_from_slice(&other);
                 all
             })
             .collect();
         Floor {
             // All zeros, which the compiler cannot know.
-            buffer: black_box(vec![0; words]),
+            buffer: black_box(vec![0; places.words as usize]),
             chains,
             all,
         }
@@ -108,5 +93,45 @@ impl Floor {
     #[inline(always)]
     fn load(&self, place: u32) -> u32 {
         self.buffer.get(place as usize).copied().unwrap_or(0)
+    }
+}
+
+/// Where loads lie.
+struct Places<'i> {
+    words: u64,
+    hasher: ahash::RandomState,
+    image: &'i Image<'i>,
+}
+
+impl Places<'_> {
+    /// A place that is the same for whatever is equal.
+    fn of(&self, what: impl Hash) -> u32 {
+        (self.hasher.hash_one(what) % self.words) as u32
+    }
+
+    /// The loads of one direction, in their order.
+    fn chain(&self, subject: IpAddr, peer: IpAddr, connection: &Connection) -> [u32; DEPENDENT] {
+        let bits = match subject {
+            IpAddr::V4(v4) => u128::from(u32::from(v4)),
+            IpAddr::V6(v6) => u128::from(v6),
+        };
+        let [of_subject, of_peer] = [subject, peer].map(|end| self.image.address_class(end));
+        let port = (connection.protocol, connection.port);
+        // 16 entries of a node are a cache line.
+        let leaf = self.of((2, bits >> 4)) & !15 | (bits & 15) as u32;
+        [
+            self.of((0, bits >> 16)),
+            self.of((1, bits >> 8)),
+            leaf.min(self.words as u32 - 1),
+            self.of((3, of_subject)),
+            self.of((4, of_subject, port)),
+            self.of((5, of_subject, port)),
+            self.of((6, of_subject, port, of_peer >> 9)),
+            self.of((7, of_subject, port, of_peer >> 5)),
+        ]
+    }
+
+    fn port(&self, connection: &Connection) -> u32 {
+        self.of((8, connection.protocol, connection.port >> 8))
     }
 }

@@ -7,12 +7,15 @@
 
 pub mod addresses;
 pub mod builds;
+pub mod charts;
 pub mod cold;
 pub mod compiling;
 pub mod contestant;
 pub mod figure;
 pub mod floor;
+pub mod goals;
 pub mod kube;
+pub mod page;
 pub mod record;
 pub mod rivals;
 pub mod suite;

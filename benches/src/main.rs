@@ -9,9 +9,10 @@ use clap::{Parser, Subcommand};
 use netpolicy_benches::builds::{self, Build};
 use netpolicy_benches::figure::{Figures, Format};
 use netpolicy_benches::kube::Kube;
+use netpolicy_benches::page;
 use netpolicy_benches::record::{Header, Record};
 use netpolicy_benches::suite::{self, Suite};
-use netpolicy_benches::world::{Spec, World, manifests};
+use netpolicy_benches::world::{Adversary, Spec, World, manifests};
 
 /// How fast netpolicy is, beside its rivals and beside the floor
 #[derive(Parser)]
@@ -28,6 +29,13 @@ enum Task {
     World(OneWorld),
     /// Measure little, to compare builds for different processors
     Build(Output),
+    /// Measure one of the clusters that are hard to compile
+    Adversary(OneAdversary),
+    /// Write RESULTS.md and its charts from the latest record
+    Page {
+        /// The folder of this package
+        folder: PathBuf,
+    },
     /// Write a world's manifests, as one List in JSON
     Manifests {
         /// headline, crowded/POLICIES or PODS/POLICIES/ADDRESSES/FAMILIES, such as
@@ -81,6 +89,14 @@ struct OneWorld {
     quick: bool,
 }
 
+#[derive(clap::Args)]
+struct OneAdversary {
+    #[command(flatten)]
+    output: Output,
+    /// Which
+    adversary: Adversary,
+}
+
 fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Run(arguments) => run(&arguments),
@@ -92,6 +108,11 @@ fn main() -> Result<()> {
             };
             suite.world(arguments.world, &mut Figures::new(arguments.output.output))
         }
+        Task::Adversary(arguments) => Suite::ALL.adversary(
+            arguments.adversary,
+            &mut Figures::new(arguments.output.output),
+        ),
+        Task::Page { folder } => page::write(&folder),
         Task::Build(output) => suite::build(&mut Figures::new(output.output)),
         Task::Manifests { world, out } => {
             let file =

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use netpolicy::model::Options;
 
 use crate::figure::{Figure, Figures};
@@ -139,22 +140,22 @@ impl Suite {
     /// # Errors
     /// Where one cannot be compiled, or figures cannot be written.
     pub fn adversaries(&self, figures: &mut Figures) -> Result<()> {
-        for adversary in [
-            Adversary::RandomSelectors,
-            Adversary::PortRanges,
-            Adversary::ScatteredAddresses,
-            Adversary::OverlappingBlocks,
-            Adversary::OneNamespace,
-        ] {
-            let world = adversary.world(self.adversaries_one_in);
-            let (image, _) = compiling::measure(&world.name, &world.cluster, 1, figures)?;
-            verdicts::measure(&world, &image.image(), Mix::External, self.budget, figures)?;
+        for adversary in Adversary::value_variants() {
+            self.adversary(*adversary, figures)?;
         }
         Ok(())
     }
-}
 
-impl Suite {
+    /// One of them.
+    ///
+    /// # Errors
+    /// Where it cannot be compiled, or figures cannot be written.
+    pub fn adversary(&self, adversary: Adversary, figures: &mut Figures) -> Result<()> {
+        let world = adversary.world(self.adversaries_one_in);
+        let (image, _) = compiling::measure(&world.name, &world.cluster, 1, figures)?;
+        verdicts::measure(&world, &image.image(), Mix::External, self.budget, figures)
+    }
+
     /// Beside kube-network-policies: with more and more policies in one namespace, and
     /// with policies of every kind.
     ///

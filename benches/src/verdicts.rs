@@ -33,7 +33,7 @@ pub fn measure(
     let share = 100.0 * allowed as f64 / connections.len() as f64;
     figures.add(Figure::new(name("allowed"), share, "%"))?;
 
-    let floor = Floor::new(&connections, image.verdict_bytes());
+    let floor = Floor::new(&connections, image);
     let works: Vec<Work<'_>> = vec![
         one_after_another(&connections, image),
         Box::new(|| floor.dependent()),
