@@ -71,6 +71,26 @@ pub fn measure(
     Ok((image, report))
 }
 
+/// Compiles a cluster for the pods of its first node, and tells time and size.
+///
+/// # Errors
+/// Where it cannot be compiled, or figures cannot be written.
+pub fn measure_node(name: &str, cluster: &Cluster, figures: &mut Figures) -> Result<()> {
+    let Some(node) = cluster.nodes().first() else {
+        return Ok(());
+    };
+    let begun = processor_time();
+    let (image, _) = cluster.compile_for_nodes(&Options::default(), &[&node.name])?;
+    let time = (processor_time() - begun).as_secs_f64() * 1e3;
+    let name = |what: &str| format!("{name}/node-scope/{what}");
+    let image = image.image();
+    let tables = image.verdict_bytes() as f64 / MIB;
+    let size = image.as_bytes().len() as f64 / MIB;
+    figures.add(Figure::new(name("compile/time"), time, "ms"))?;
+    figures.add(Figure::new(name("image/size"), size, "MiB"))?;
+    figures.add(Figure::new(name("image/verdict-tables"), tables, "MiB"))
+}
+
 /// How much memory this process has in use at most, as Linux counts it.
 struct Resident {
     before: u64,

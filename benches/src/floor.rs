@@ -31,10 +31,12 @@ impl Floor {
     /// The floor of some traffic over an image: loads in a buffer of the size of its
     /// tables, at places that are shared as those of the tables are. Addresses side by
     /// side share a cache line of the trie, addresses of one class share what is behind
-    /// the trie, and the same questions share everything.
+    /// the trie, and the same questions share everything. `classes` is how many the
+    /// compiler told of.
     #[must_use]
-    pub fn new(connections: &[Connection], image: &Image<'_>) -> Floor {
+    pub fn new(connections: &[Connection], image: &Image<'_>, classes: u32) -> Floor {
         let places = Places {
+            class_mask: classes.next_power_of_two() - 1,
             words: (image.verdict_bytes() / 4).max(1) as u64,
             hasher: ahash::RandomState::with_seeds(1, 2, 3, 4),
             image,
@@ -98,6 +100,8 @@ impl Floor {
 
 /// Where loads lie.
 struct Places<'i> {
+    /// The bits of what an address leads to that are its class; the others tell nodes.
+    class_mask: u32,
     words: u64,
     hasher: ahash::RandomState,
     image: &'i Image<'i>,
@@ -115,7 +119,8 @@ impl Places<'_> {
             IpAddr::V4(v4) => u128::from(u32::from(v4)),
             IpAddr::V6(v6) => u128::from(v6),
         };
-        let [of_subject, of_peer] = [subject, peer].map(|end| self.image.address_class(end));
+        let [of_subject, of_peer] =
+            [subject, peer].map(|end| self.image.address_class(end) & self.class_mask);
         let port = (connection.protocol, connection.port);
         // 16 entries of a node are a cache line.
         let leaf = self.of((2, bits >> 4)) & !15 | (bits & 15) as u32;

@@ -11,6 +11,7 @@ pub mod charts;
 pub mod cold;
 pub mod compiling;
 pub mod contestant;
+pub mod criterion;
 pub mod figure;
 pub mod floor;
 pub mod goals;

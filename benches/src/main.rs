@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use netpolicy_benches::builds::{self, Build};
+use netpolicy_benches::criterion;
 use netpolicy_benches::figure::{Figures, Format};
 use netpolicy_benches::kube::Kube;
 use netpolicy_benches::page;
@@ -69,6 +70,9 @@ struct Run {
     /// This program, built for a processor: PROCESSOR=PROGRAM
     #[arg(long = "build")]
     builds: Vec<Build>,
+    /// The folder where criterion keeps its estimates
+    #[arg(long)]
+    criterion: Option<PathBuf>,
     /// What is left out and why, for the record
     #[arg(long)]
     left_out: Vec<String>,
@@ -144,6 +148,9 @@ fn run(arguments: &Run) -> Result<()> {
     }
     suite.adversaries(&mut figures)?;
     builds::measure(&arguments.builds, &mut figures)?;
+    if let Some(folder) = &arguments.criterion {
+        criterion::estimates(folder, &mut figures)?;
+    }
     if let Some(folder) = &arguments.record {
         let record = Record {
             header,

@@ -77,12 +77,13 @@ impl Suite {
     /// Where contestants disagree, or figures cannot be written.
     pub fn world(&self, spec: Spec, figures: &mut Figures) -> Result<()> {
         let world = World::new(spec);
-        let (image, _) =
+        let (image, report) =
             compiling::measure(&world.name, &world.cluster, self.compilations, figures)?;
         let image = image.image();
         for mix in Mix::ALL {
-            verdicts::measure(&world, &image, mix, self.budget, figures)?;
+            verdicts::measure(&world, &image, report.classes, mix, self.budget, figures)?;
         }
+        compiling::measure_node(&world.name, &world.cluster, figures)?;
         cold::measure(&world, &image, self.sweeps, figures)?;
         let rivals = Rivals::new(&world);
         for mix in Mix::ALL {
@@ -95,8 +96,15 @@ impl Suite {
     /// Compiling, and verdicts of one mix, of one world.
     fn point(&self, spec: Spec, figures: &mut Figures) -> Result<()> {
         let world = World::new(spec);
-        let (image, _) = compiling::measure(&world.name, &world.cluster, 1, figures)?;
-        verdicts::measure(&world, &image.image(), Mix::Zipf, self.budget, figures)
+        let (image, report) = compiling::measure(&world.name, &world.cluster, 1, figures)?;
+        verdicts::measure(
+            &world,
+            &image.image(),
+            report.classes,
+            Mix::Zipf,
+            self.budget,
+            figures,
+        )
     }
 
     /// Worlds of all sizes: how figures grow with pods and policies, with the pattern of
@@ -152,8 +160,15 @@ impl Suite {
     /// Where it cannot be compiled, or figures cannot be written.
     pub fn adversary(&self, adversary: Adversary, figures: &mut Figures) -> Result<()> {
         let world = adversary.world(self.adversaries_one_in);
-        let (image, _) = compiling::measure(&world.name, &world.cluster, 1, figures)?;
-        verdicts::measure(&world, &image.image(), Mix::External, self.budget, figures)
+        let (image, report) = compiling::measure(&world.name, &world.cluster, 1, figures)?;
+        verdicts::measure(
+            &world,
+            &image.image(),
+            report.classes,
+            Mix::External,
+            self.budget,
+            figures,
+        )
     }
 
     /// Beside kube-network-policies: with more and more policies in one namespace, and
@@ -179,10 +194,11 @@ impl Suite {
 /// Where figures cannot be written.
 pub fn build(figures: &mut Figures) -> Result<()> {
     let world = World::new(Spec::HEADLINE);
-    let (image, _) = world.cluster.compile(&Options::default())?;
+    let (image, report) = world.cluster.compile(&Options::default())?;
     verdicts::measure(
         &world,
         &image.image(),
+        report.classes,
         Mix::Zipf,
         Suite::ALL.budget,
         figures,

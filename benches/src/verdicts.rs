@@ -16,13 +16,14 @@ use crate::world::World;
 /// level cache beside the tables.
 pub const CONNECTIONS: usize = 1 << 14;
 
-/// Measures one mix on a world.
+/// Measures one mix on a world whose image has that many classes.
 ///
 /// # Errors
 /// Where figures cannot be written.
 pub fn measure(
     world: &World,
     image: &Image<'_>,
+    classes: u32,
     mix: Mix,
     budget: Budget,
     figures: &mut Figures,
@@ -33,7 +34,7 @@ pub fn measure(
     let share = 100.0 * allowed as f64 / connections.len() as f64;
     figures.add(Figure::new(name("allowed"), share, "%"))?;
 
-    let floor = Floor::new(&connections, image);
+    let floor = Floor::new(&connections, image, classes);
     let works: Vec<Work<'_>> = vec![
         one_after_another(&connections, image),
         Box::new(|| floor.dependent()),

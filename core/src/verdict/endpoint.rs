@@ -88,7 +88,7 @@ impl<'i> Image<'i> {
     #[inline]
     #[must_use]
     pub fn address_class(&self, address: IpAddr) -> u32 {
-        self.place(canonical(address)).0
+        self.decision.place(canonical(address)).0
     }
 
     /// All pods, by namespace and name.
@@ -227,7 +227,9 @@ impl<'i> Pair<'i> {
         let key = PortKey::new(protocol, port);
         let looked_up = match (self.place(&self.source), self.place(&self.destination)) {
             _ if self.source.is_same_pod(&self.destination) => None,
-            (Some(source), Some(destination)) => self.image.look_up(source, destination, key),
+            (Some(source), Some(destination)) => {
+                self.image.decision.look_up(source, destination, key)
+            }
             _ => None,
         };
         looked_up.unwrap_or_else(|| self.interpret(key))
@@ -241,7 +243,7 @@ impl<'i> Pair<'i> {
             (Identity::Pod(PodParty::Known(pod)), None) => {
                 Some(Place(self.image.cold.pods.get(pod).place))
             }
-            (_, Some(address)) => Some(self.image.place(address)),
+            (_, Some(address)) => Some(self.image.decision.place(address)),
         }
     }
 
