@@ -1,6 +1,7 @@
 //! Every chore of this repository: `cargo xtask --help`.
 
 mod bare;
+mod bench;
 mod run;
 mod test;
 
@@ -16,11 +17,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    Bench(bench::Arguments),
     Test(test::Arguments),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().chore {
+        Chore::Bench(arguments) => bench::bench(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
     }
 }

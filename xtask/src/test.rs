@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::bare;
+use crate::bench;
 use crate::run::{cargo, root, run};
 
 /// Install what tests need, and run them: all, or the parts that are named
@@ -26,6 +27,8 @@ enum Part {
     Cli,
     /// Vectors, oracle, properties, corpora, damaged images
     Suites,
+    /// The benchmarks: contestants agree, and everything can be measured
+    Benches,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -42,6 +45,7 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Core => core()?,
             Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
+            Part::Benches => bench::test()?,
             Part::Docs => docs()?,
         }
     }

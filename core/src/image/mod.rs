@@ -198,6 +198,13 @@ impl<'a> Image<'a> {
         options_of(self.options)
     }
 
+    /// The bytes of the tables that a verdict by addresses reads; the rest of the
+    /// image is for names and explanations.
+    #[must_use]
+    pub fn verdict_bytes(&self) -> usize {
+        self.decision.size()
+    }
+
     /// Whether the image judges the pods of some nodes only
     /// ([`Compiler::scope_to_node`](crate::Compiler::scope_to_node)).
     #[must_use]

@@ -82,6 +82,15 @@ impl<'i> Image<'i> {
         Some(PodRef { image: self, index })
     }
 
+    /// A number that is the same for two addresses of one family only if no policy of
+    /// the image can tell them apart: they get the same verdicts, but for what a pod
+    /// sends to itself.
+    #[inline]
+    #[must_use]
+    pub fn address_class(&self, address: IpAddr) -> u32 {
+        self.decision.place(canonical(address)).0
+    }
+
     /// All pods, by namespace and name.
     pub fn pods(&'i self) -> impl ExactSizeIterator<Item = PodRef<'i>> {
         (0..self.cold.pods.len() as u32).map(|index| PodRef { image: self, index })
