@@ -41,7 +41,7 @@ pub(crate) fn program() -> Result<PathBuf> {
 pub(crate) fn rival() -> Result<PathBuf> {
     let program = root().join("target/rivals/kube-network-policies");
     let mut build = Command::new("go");
-    build.args(["build", "-o"]).arg(&program).arg(".");
+    build.args(["build", "-mod=mod", "-o"]).arg(&program).arg(".");
     run(build.current_dir(root().join("benches/rivals")))?;
     Ok(program)
 }
@@ -55,9 +55,9 @@ pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
     match rival() {
         Ok(rival) => measure.arg("--kube-network-policies").arg(rival),
         Err(error) => {
-            let text = format!("kube-network-policies, which could not be built: {error:#}");
-            eprintln!("\nLEFT OUT: {text}");
-            measure.arg("--left-out").arg(text)
+            let text = format!("left out: kube-network-policies, which could not be built ({error:#})");
+            eprintln!("\nNOTE: {text}");
+            measure.arg("--note").arg(text)
         }
     };
     if cfg!(target_arch = "x86_64") {

@@ -54,11 +54,11 @@ pub(crate) fn fill(spec: &Spec, places: &Places, blocks: &Blocks, cluster: &mut 
 fn crowded(rng: &mut Rng) -> NetworkPolicy<'static> {
     let app = &APPS[rng.random_range(0..APPS.len())];
     let peer = NetworkPolicyPeer::OwnNamespace(with_label(APP, app.name));
-    ingress(
-        Selector::EVERYTHING,
-        vec![peer],
-        vec![tcp(rng.random_range(1000..30_000))],
-    )
+    let port = match rng.random_range(0..4) {
+        0 => [80, 443, 5432, 8080, 9090][rng.random_range(0..5)],
+        _ => rng.random_range(10_000..30_000),
+    };
+    ingress(Selector::EVERYTHING, vec![peer], vec![tcp(port)])
 }
 
 fn to_blocks(
