@@ -62,6 +62,23 @@ pub enum Reason<'i> {
     NoPolicySelects,
 }
 
+impl Reason<'_> {
+    /// The reason as one word, as data has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Reason::NotAPod => "notAPod",
+            Reason::SamePod => "samePod",
+            Reason::Rule(_) => "rule",
+            Reason::OwnNode => "ownNode",
+            Reason::Isolated => "isolated",
+            Reason::IsolatedElsewhere => "isolatedElsewhere",
+            Reason::NoRuleMatches => "noRuleMatches",
+            Reason::NoPolicySelects => "noPolicySelects",
+        }
+    }
+}
+
 /// What a policy that was consulted had to say.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConsultedPolicy<'i> {
@@ -502,7 +519,8 @@ impl<'i> RuleRef<'i> {
     /// The line it begins on, in the file of its policy; 0 if unknown.
     #[must_use]
     pub fn line(&self) -> u32 {
-        self.record().line
+        // A line of no file leads nowhere.
+        self.policy.source().map_or(0, |_| self.record().line)
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use super::interpret::{Assumed, Case};
-use super::party::{Identity, Party, PodParty, find_pod, stated_addresses};
+use super::party::{Identity, Party, PodParty, find_pod, holder, stated_addresses};
 use super::{Connection, Verdict};
 use crate::Protocol;
 use crate::address::{Family, canonical};
@@ -32,6 +32,12 @@ pub struct PodRef<'i> {
 }
 
 impl<'i> PodRef<'i> {
+    /// Its place among [`Image::pods`].
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
     /// Its namespace.
     #[must_use]
     pub fn namespace(&self) -> &'i str {
@@ -79,6 +85,13 @@ impl<'i> Image<'i> {
     #[must_use]
     pub fn pod(&'i self, namespace: &str, name: &str) -> Option<PodRef<'i>> {
         let index = find_pod(self, namespace, name)?;
+        Some(PodRef { image: self, index })
+    }
+
+    /// The pod that holds an address: of several that state it, the one that counts.
+    #[must_use]
+    pub fn pod_at(&'i self, address: IpAddr) -> Option<PodRef<'i>> {
+        let index = holder(self, canonical(address))?;
         Some(PodRef { image: self, index })
     }
 

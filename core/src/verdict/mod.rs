@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod interpret;
+mod kind;
 mod labels;
 mod party;
 
@@ -12,6 +13,7 @@ pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
 pub(crate) use interpret::rule_ports;
 pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
+pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};
 #[cfg(feature = "alloc")]

@@ -100,7 +100,7 @@ impl<'i> Party<'i> {
 }
 
 /// The pod that holds an address.
-fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
+pub(super) fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
     let bits = to_bits(address);
     let pod = match unmapped(bits) {
         Some(v4) => {
