@@ -29,18 +29,19 @@ impl Image<'_> {
         if source == destination || source.is_ipv4() != destination.is_ipv4() {
             return None;
         }
-        let (from, to) = (self.place(source), self.place(destination));
+        let decision = &self.decision;
+        let (from, to) = (decision.place(source), decision.place(destination));
         if from.is_special() || to.is_special() {
             return None;
         }
         let key = PortKey::new(connection.protocol, connection.port);
-        let bits = self.shape.class_bits;
+        let bits = decision.shape.class_bits;
         let host = from.host(bits);
         let same_host = host != 0 && host == to.host(bits);
         Some(ConnectionKind {
-            source: self.peer_class(from.class(bits), same_host),
-            destination: self.peer_class(to.class(bits), same_host),
-            interval: self.port_pages.get(key.0 >> 8).interval(key.0),
+            source: decision.peer_class(from.class(bits), same_host),
+            destination: decision.peer_class(to.class(bits), same_host),
+            interval: decision.interval(key.0),
         })
     }
 }
