@@ -165,7 +165,7 @@ impl<'i> Places<'i> {
                 .is_some_and(|address| self.own_node_addresses.contains(&address));
         let special = pod.filter(|_| is_special).unwrap_or(NONE);
         let key = PlaceKey {
-            class: place.class(self.image.shape.class_bits),
+            class: place.class(self.image.decision.shape.class_bits),
             family: party.address.map(Family::of),
             own_node,
             special,
@@ -212,7 +212,7 @@ impl<'i> Places<'i> {
                 };
                 if is_its_own {
                     let member = Member::Pod(index, party.address);
-                    self.stand(group, image.place(address), party, member);
+                    self.stand(group, image.decision.place(address), party, member);
                 }
             }
             if !has_address {
@@ -287,7 +287,7 @@ impl<'i> Places<'i> {
     }
 
     fn class_at(&self, address: IpAddr) -> u32 {
-        self.image.place(address).class(self.image.shape.class_bits)
+        self.image.decision.place(address).class(self.image.decision.shape.class_bits)
     }
 
     fn add_nodes(&mut self) {
@@ -300,7 +300,7 @@ impl<'i> Places<'i> {
                 let group = self.group(GroupKey::Nodes, false);
                 let class = self.class_at(address);
                 *self.nodes_of_class.entry(class).or_default() += 1;
-                self.stand(group, image.place(address), party, Member::Node(address));
+                self.stand(group, image.decision.place(address), party, Member::Node(address));
             }
         }
     }
@@ -311,7 +311,7 @@ impl<'i> Places<'i> {
         for range in cut(&edges(image)) {
             if let Some(address) = first_external(image, range) {
                 let party = Party::at(image, address);
-                self.stand(group, image.place(address), party, Member::Range(range));
+                self.stand(group, image.decision.place(address), party, Member::Range(range));
             }
         }
     }
