@@ -32,7 +32,9 @@ pub use owned::ImageBuf;
 pub(crate) use addresses::{HostTableV6, Place, SPECIAL};
 pub(crate) use decision::{CHUNK_WORDS, Decision};
 pub(crate) use layout::{Layout, Section, Shape, option_bits, seal};
-pub(crate) use trie::{NodeKind, TrieEntry, array_len, node_header, popcount_header};
+pub(crate) use trie::{
+    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
+};
 
 use crate::model::Options;
 use decision::RowChunks;

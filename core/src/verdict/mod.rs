@@ -23,7 +23,7 @@ pub(crate) use party::{PodParty, nodes_at, stated_addresses};
 use core::net::IpAddr;
 
 use crate::Protocol;
-use crate::address::canonical;
+use crate::address::AddressBits;
 use crate::image::tables::ClassRecord;
 use crate::image::{Decision, Image, Place};
 use crate::protocol::PortKey;
@@ -96,22 +96,27 @@ impl Image<'_> {
         port: u16,
     ) -> Verdict {
         let key = PortKey::new(protocol, port);
-        let (source, destination) = (canonical(source), canonical(destination));
-        // Two addresses of one family that are the same pod's are the same, or their
-        // places are special.
-        let is_one_family = source.is_ipv4() == destination.is_ipv4();
-        let (from, to) = (
-            self.decision.place(source),
-            self.decision.place(destination),
-        );
-        match self.decision.look_up(from, to, key) {
-            Some(verdict) if is_one_family => {
-                // SEMANTICS: source and destination are the same pod: allow. What is
-                // no pod is allowed to itself as well.
-                let same = source == destination;
-                Verdict::new(verdict.egress | same, verdict.ingress | same)
-            }
-            _ => self.interpret(source, destination, key),
+        let decision = &self.decision;
+        let (from, to, same) = match (AddressBits::of(source), AddressBits::of(destination)) {
+            (AddressBits::V4(source), AddressBits::V4(destination)) => (
+                decision.place_v4(source),
+                decision.place_v4(destination),
+                source == destination,
+            ),
+            (AddressBits::V6(source), AddressBits::V6(destination)) => (
+                decision.place_v6(source),
+                decision.place_v6(destination),
+                source == destination,
+            ),
+            // Whether two families are one pod's, only the rules can tell.
+            _ => return self.interpret(source, destination, key),
+        };
+        // SEMANTICS: source and destination are the same pod: allow. Two addresses of
+        // one family that are the same pod's are the same, or their places are special.
+        // What is no pod is allowed to itself as well.
+        match decision.look_up(from, to, key) {
+            Some(verdict) => Verdict::new(verdict.egress | same, verdict.ingress | same),
+            None => self.interpret(source, destination, key),
         }
     }
 
