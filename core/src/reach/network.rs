@@ -109,14 +109,13 @@ impl<'i> Network<'i> {
             ) else {
                 continue;
             };
-            let is_node = matches!(end.party.identity, Identity::Node(_));
             let (key, egress, ingress) = (*key, *egress, *ingress);
             let identity = (
                 end.group,
                 *block,
                 [egress, ingress],
                 PlaceKey {
-                    class: if is_node { key.class } else { 0 },
+                    class: if key.is_node { key.class } else { 0 },
                     ..key
                 },
             );
@@ -163,16 +162,21 @@ impl<'i> Network<'i> {
     ) -> Option<u32> {
         let (from, to) = self.pair(source, destination, relation)?;
         let (source, destination) = (self.unit(source)?, self.unit(destination)?);
+        let (egress, ingress) = (source.egress, destination.ingress);
         // A place that the tables leave to interpretation is a pod of its own, and
         // both directions are asked of its very pair.
-        let is_special = from.class.is_none() || to.class.is_none();
-        let subject = |party| is_special.then_some(party);
-        let (egress, ingress) = (source.egress, destination.ingress);
-        let egress = self.deciders.ports(sets, egress, subject(from.party), &to);
+        if from.class.is_none() || to.class.is_none() {
+            let (source, destination) = (from.party, to.party);
+            let deciders = &self.deciders;
+            let egress = deciders.ports_by_rules(sets, Direction::Egress, source, &to);
+            let ingress = deciders.ports_by_rules(sets, Direction::Ingress, destination, &from);
+            return Some(sets.combine(Combine::Intersection, egress, ingress));
+        }
+        let egress = self.deciders.ports(sets, egress, &to);
         if egress == PortSets::EMPTY {
             return Some(egress);
         }
-        let ingress = self.deciders.ports(sets, ingress, subject(to.party), &from);
+        let ingress = self.deciders.ports(sets, ingress, &from);
         Some(sets.combine(Combine::Intersection, egress, ingress))
     }
 

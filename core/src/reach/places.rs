@@ -64,7 +64,9 @@ pub(super) struct PlaceKey {
     pub(super) own_node: u32,
     /// The pod, if the tables leave it to interpretation; or [`NONE`].
     pub(super) special: u32,
-    pub(super) is_pod: bool,
+    /// A node address may have the class of the external addresses around it, and yet
+    /// be some pod's own.
+    pub(super) is_node: bool,
 }
 
 /// What stands at a place.
@@ -169,7 +171,7 @@ impl<'i> Places<'i> {
             family: party.address.map(Family::of),
             own_node,
             special,
-            is_pod: pod.is_some(),
+            is_node: matches!(party.identity, Identity::Node(_)),
         };
         let place = self.place(key);
         self.standing.push(Standing {
