@@ -1,6 +1,8 @@
 //! Every chore of this repository: `cargo xtask --help`.
 
 mod bare;
+mod packages;
+mod python;
 mod run;
 mod test;
 
@@ -17,10 +19,12 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Chore {
     Test(test::Arguments),
+    BenchPython(python::bench::Arguments),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Test(arguments) => test::test(&arguments),
+        Chore::BenchPython(arguments) => python::bench::bench(&arguments),
     }
 }

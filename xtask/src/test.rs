@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::bare;
+use crate::{bare, python};
 use crate::run::{cargo, root, run};
 
 /// Install what tests need, and run them: all, or the parts that are named
@@ -26,6 +26,8 @@ enum Part {
     Cli,
     /// Vectors, oracle, properties, corpora, damaged images
     Suites,
+    /// The Python package: its wheel, its types, its tests, Spark
+    Python,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -42,6 +44,7 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Core => core()?,
             Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
+            Part::Python => python::test()?,
             Part::Docs => docs()?,
         }
     }
