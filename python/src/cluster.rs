@@ -37,7 +37,12 @@ enum Source {
 }
 
 impl Cluster {
-    fn read(py: Python<'_>, sources: Vec<Source>, domains: Domains, errors: &str) -> PyResult<Cluster> {
+    fn read(
+        py: Python<'_>,
+        sources: Vec<Source>,
+        domains: Domains,
+        errors: &str,
+    ) -> PyResult<Cluster> {
         let raises = choice("errors", errors, &[("raise", true), ("skip", false)])?;
         let loaded = py.detach(|| {
             let mut loader = Loader::default();
@@ -92,7 +97,7 @@ impl Cluster {
     /// <Cluster 3 pods, 3 policies>
     ///
     /// >>> netpolicy.Cluster.load({"apiVersion": "v1", "kind": "Pod",
-    /// ...                         "metadata": {"name": "web"}})
+    /// ...                         "metadata": {"name": "web"}, "spec": {"containers": []}})
     /// <Cluster 1 pod, 0 policies>
     #[staticmethod]
     #[pyo3(signature = (*sources, domains=None, errors="raise"))]
@@ -159,7 +164,10 @@ impl Cluster {
         ip_block_selects_pods: bool,
         table_budget: usize,
     ) -> PyResult<Py<Image>> {
-        let own_node = [("allow", OwnNode::Allowed), ("evaluate", OwnNode::Evaluated)];
+        let own_node = [
+            ("allow", OwnNode::Allowed),
+            ("evaluate", OwnNode::Evaluated),
+        ];
         let scopes = [
             ("per-direction", IsolationScope::PerDirection),
             ("either-direction", IsolationScope::EitherDirection),
@@ -173,7 +181,10 @@ impl Cluster {
         };
         let compile = || Py::new(py, self.compile_with(py, &options)?);
         if options == Options::default() {
-            return self.image.get_or_try_init(py, compile).map(|image| image.clone_ref(py));
+            return self
+                .image
+                .get_or_try_init(py, compile)
+                .map(|image| image.clone_ref(py));
         }
         compile()
     }

@@ -22,6 +22,7 @@ pub(crate) struct Diagnostic {
     line: Option<u32>,
     /// The column, from 1.
     column: Option<u32>,
+    /// All of it on one line.
     text: String,
 }
 

@@ -14,14 +14,16 @@ pub(crate) fn invalid(message: impl Into<String>) -> PyErr {
 }
 
 /// One of the words of an argument.
-pub(crate) fn choice<T: Copy>(
-    argument: &str,
-    given: &str,
-    choices: &[(&str, T)],
-) -> PyResult<T> {
+pub(crate) fn choice<T: Copy>(argument: &str, given: &str, choices: &[(&str, T)]) -> PyResult<T> {
     if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == given) {
         return Ok(*choice);
     }
-    let words: Vec<_> = choices.iter().map(|(word, _)| format!("{word:?}")).collect();
-    Err(invalid(format!("{argument}={given:?}: use {}", words.join(" or "))))
+    let words: Vec<_> = choices
+        .iter()
+        .map(|(word, _)| format!("{word:?}"))
+        .collect();
+    Err(invalid(format!(
+        "{argument}={given:?}: use {}",
+        words.join(" or ")
+    )))
 }

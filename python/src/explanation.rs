@@ -137,7 +137,9 @@ impl Explanation {
 pub(crate) fn as_data<T: for<'d> Deserialize<'d>>(value: &impl Serialize) -> PyResult<T> {
     serde_json::to_value(value)
         .and_then(serde_json::from_value)
-        .map_err(|error| crate::errors::invalid(format!("an explanation that cannot be read: {error}")))
+        .map_err(|error| {
+            crate::errors::invalid(format!("an explanation that cannot be read: {error}"))
+        })
 }
 
 #[pymethods]
@@ -201,7 +203,12 @@ impl Policy {
 impl Rule {
     /// The policy, and where in it the rule stands.
     fn __str__(&self) -> String {
-        format!("{} {}[{}]", self.policy.__str__(), self.direction, self.index)
+        format!(
+            "{} {}[{}]",
+            self.policy.__str__(),
+            self.direction,
+            self.index
+        )
     }
 
     fn __repr__(&self) -> String {

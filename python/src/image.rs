@@ -44,7 +44,13 @@ impl Image {
     #[staticmethod]
     #[pyo3(signature = (path, *, mmap=false))]
     fn load(py: Python<'_>, path: PathBuf, mmap: bool) -> PyResult<Image> {
-        let open = py.detach(|| if mmap { OpenImage::map(&path) } else { OpenImage::read(&path) })?;
+        let open = py.detach(|| {
+            if mmap {
+                OpenImage::map(&path)
+            } else {
+                OpenImage::read(&path)
+            }
+        })?;
         Ok(Image::new(Arc::new(open)))
     }
 
@@ -89,7 +95,10 @@ impl Image {
         port: Option<i64>,
         protocol: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Verdict> {
-        Verdict::new(&self.open, Question::new(source, destination, port, protocol)?)
+        Verdict::new(
+            &self.open,
+            Question::new(source, destination, port, protocol)?,
+        )
     }
 
     /// Why may a connection pass, or may not? Arguments as for :meth:`verdict`.
@@ -119,8 +128,8 @@ impl Image {
     ///
     /// A table gives a :class:`Verdicts`, a stream (a ``RecordBatchReader``, which may be
     /// larger than memory) gives a :class:`VerdictStream`. Both have a column ``allowed``,
-    /// null in rows that ask nothing that can be answered; those are counted in
-    /// ``bad_rows``. Then
+    /// null in rows that ask nothing that can be answered (no address, protocol or port, or
+    /// ends of two families); those are counted in ``bad_rows``. Then
     ///
     /// - ``reasons=True`` (or ``"denied"``, for the denied rows only) adds ``direction``,
     ///   ``tier``, ``reason``, ``policy`` and ``rule`` of the direction that decides;
@@ -175,15 +184,15 @@ impl Image {
     /// the ports that ``after`` adds to what this image lets through, and those that it
     /// removes. No row is a proof that no verdict differs.
     ///
-    /// >>> import json
     /// >>> policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-    /// ...           "metadata": {"name": "open", "namespace": "default"},
+    /// ...           "metadata": {"name": "office", "namespace": "default"},
     /// ...           "spec": {"podSelector": {"matchLabels": {"tier": "database"}},
-    /// ...                    "ingress": [{"from": [{"podSelector": {}}], "ports": [{"port": 3306}]}]}}
+    /// ...                    "ingress": [{"from": [{"ipBlock": {"cidr": "203.0.113.0/24"}}],
+    /// ...                                 "ports": [{"port": 3306}]}]}}
     /// >>> after = netpolicy.Cluster.load("examples/wordpress", policy).compile()
     /// >>> for row in image.difference(after).to_pyarrow().to_pylist():
     /// ...     print(row["source"], "->", row["destination"], "adds", row["added"])
-    /// default/mysql -> default/mysql adds TCP 3306
+    /// 203.0.113.0/24 -> default/mysql adds TCP 3306
     fn difference(&self, py: Python<'_>, after: &Bound<'_, Image>) -> PyResult<Table> {
         difference(py, self.image(), after.get().image())
     }
@@ -197,16 +206,17 @@ impl Image {
     /// The policies, in the order of decision.
     #[getter]
     fn policies(&self) -> PyResult<Vec<Policy>> {
-        self.image().policies().map(|policy| as_data(&policy)).collect()
+        self.image()
+            .policies()
+            .map(|policy| as_data(&policy))
+            .collect()
     }
 
     fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.open.as_bytes())
     }
 
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> (Bound<'py, PyType>, (Bound<'py, PyBytes>,)) {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (Bound<'py, PyBytes>,)) {
         (slf.get_type(), (slf.get().__bytes__(slf.py()),))
     }
 
@@ -255,6 +265,10 @@ impl Image {
                 flags,
             )
         };
-        if result == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(PyErr::fetch(slf.py()))
+        }
     }
 }

@@ -30,10 +30,15 @@ impl Question {
     ) -> PyResult<Question> {
         let protocol = protocol.map_or(Ok(Protocol::TCP), self::protocol)?;
         let port = match port {
-            Some(number) => u16::try_from(number)
-                .map_err(|_| invalid(format!("port {number} is out of range: ports are 0 to 65535")))?,
+            Some(number) => u16::try_from(number).map_err(|_| {
+                invalid(format!(
+                    "port {number} is out of range: ports are 0 to 65535"
+                ))
+            })?,
             None if protocol.has_ports() => {
-                return Err(invalid(format!("{protocol} needs a port: say which with port=")));
+                return Err(invalid(format!(
+                    "{protocol} needs a port: say which with port="
+                )));
             }
             None => 0,
         };
@@ -59,9 +64,11 @@ pub(crate) fn protocol(value: &Bound<'_, PyAny>) -> PyResult<Protocol> {
     let number: i64 = value
         .extract()
         .map_err(|_| PyTypeError::new_err("a protocol is a name or a number"))?;
-    u8::try_from(number)
-        .map(Protocol)
-        .map_err(|_| invalid(format!("protocol {number} is out of range: protocols are 0 to 255")))
+    u8::try_from(number).map(Protocol).map_err(|_| {
+        invalid(format!(
+            "protocol {number} is out of range: protocols are 0 to 255"
+        ))
+    })
 }
 
 /// An end: text as the command reads it, an `ipaddress` object, or a [`WhatIfPod`].
@@ -110,7 +117,10 @@ impl WhatIfPod {
     ) -> PyResult<WhatIfPod> {
         let mut label_list = Vec::new();
         for (key, value) in labels.into_iter().flatten() {
-            label_list.push(Label::new(key.extract::<String>()?, value.extract::<String>()?));
+            label_list.push(Label::new(
+                key.extract::<String>()?,
+                value.extract::<String>()?,
+            ));
         }
         let mut port_list = Vec::new();
         for (name, port) in ports.into_iter().flatten() {
@@ -146,7 +156,11 @@ impl WhatIfPod {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let namespace = PyString::new(py, &self.pod.namespace);
-        Ok(format!("Pod({}, labels={})", namespace.repr()?, self.labels(py)?.repr()?))
+        Ok(format!(
+            "Pod({}, labels={})",
+            namespace.repr()?,
+            self.labels(py)?.repr()?
+        ))
     }
 }
 

@@ -42,7 +42,10 @@ pub(crate) struct ReachabilityRow {
 #[pymethods]
 impl ReachabilityRow {
     fn __str__(&self) -> String {
-        format!("{} -> {}: {} {}", self.source, self.destination, self.protocol, self.ports)
+        format!(
+            "{} -> {}: {} {}",
+            self.source, self.destination, self.protocol, self.ports
+        )
     }
 
     fn __repr__(&self) -> String {
@@ -162,19 +165,32 @@ fn ranges<'a>(cells: impl Iterator<Item = &'a [(u16, u16)]>) -> ArrayRef {
 }
 
 impl Reachability {
-    pub(crate) fn new<'py>(py: Python<'py>, image: &Image<'_>) -> PyResult<Bound<'py, Reachability>> {
+    pub(crate) fn new<'py>(
+        py: Python<'py>,
+        image: &Image<'_>,
+    ) -> PyResult<Bound<'py, Reachability>> {
         let rows = py.detach(|| rows(image));
-        let column = |cell: fn(&ReachabilityRow) -> &str| text(rows.iter().map(|row| Some(cell(row))));
+        let column =
+            |cell: fn(&ReachabilityRow) -> &str| text(rows.iter().map(|row| Some(cell(row))));
         let columns = [
             ("source", column(|row| &row.source)),
             ("source_kind", column(|row| &row.source_kind)),
-            ("source_part", text(rows.iter().map(|row| row.source_part.as_deref()))),
+            (
+                "source_part",
+                text(rows.iter().map(|row| row.source_part.as_deref())),
+            ),
             ("destination", column(|row| &row.destination)),
             ("destination_kind", column(|row| &row.destination_kind)),
-            ("destination_part", text(rows.iter().map(|row| row.destination_part.as_deref()))),
+            (
+                "destination_part",
+                text(rows.iter().map(|row| row.destination_part.as_deref())),
+            ),
             ("protocol", column(|row| &row.protocol)),
             ("ports", column(|row| &row.ports)),
-            ("port_ranges", ranges(rows.iter().map(|row| row.port_ranges.as_slice()))),
+            (
+                "port_ranges",
+                ranges(rows.iter().map(|row| row.port_ranges.as_slice())),
+            ),
             ("why", column(|row| &row.why)),
         ];
         let batch = RecordBatch::try_from_iter(columns).map_err(arrow_error)?;
@@ -242,7 +258,16 @@ impl Reachability {
 /// What two images answer differently: a table.
 pub(crate) fn difference(py: Python<'_>, before: &Image<'_>, after: &Image<'_>) -> PyResult<Table> {
     let changes = py.detach(|| Difference::between(before, after).changes);
-    let columns = ["source", "source_kind", "source_part", "destination", "destination_kind", "destination_part", "added", "removed"];
+    let columns = [
+        "source",
+        "source_kind",
+        "source_part",
+        "destination",
+        "destination_kind",
+        "destination_part",
+        "added",
+        "removed",
+    ];
     let mut builders: Vec<StringBuilder> = columns.iter().map(|_| StringBuilder::new()).collect();
     for change in &changes {
         let (source, source_kind, source_part) = end(&change.source);
@@ -262,9 +287,14 @@ pub(crate) fn difference(py: Python<'_>, before: &Image<'_>, after: &Image<'_>) 
             builder.append_option(cell);
         }
     }
-    let arrays = builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef);
+    let arrays = builders
+        .iter_mut()
+        .map(|builder| Arc::new(builder.finish()) as ArrayRef);
     let batch = RecordBatch::try_from_iter_with_nullable(
-        columns.into_iter().zip(arrays).map(|(name, array)| (name, array, true)),
+        columns
+            .into_iter()
+            .zip(arrays)
+            .map(|(name, array)| (name, array, true)),
     );
     batch.map(Table::of).map_err(arrow_error)
 }

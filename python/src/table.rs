@@ -37,7 +37,8 @@ pub(crate) fn export<'py>(
     requested_schema: Option<Bound<'py, PyCapsule>>,
 ) -> PyResult<Bound<'py, PyCapsule>> {
     let field = Arc::new(Field::new_struct("", schema.fields().clone(), false));
-    let arrays = batches.map(|batch| batch.map(|batch| Arc::new(StructArray::from(batch)) as Arc<dyn Array>));
+    let arrays = batches
+        .map(|batch| batch.map(|batch| Arc::new(StructArray::from(batch)) as Arc<dyn Array>));
     let reader: Box<dyn ArrayReader + Send> = Box::new(ArrayIterator::new(arrays, field));
     Ok(to_stream_pycapsule(py, reader, requested_schema)?)
 }
@@ -85,6 +86,10 @@ impl Table {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Table {} rows: {}>", self.rows(), self.column_names().join(", "))
+        format!(
+            "<Table {} rows: {}>",
+            self.rows(),
+            self.column_names().join(", ")
+        )
     }
 }

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import netpolicy
 import pytest
-
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "python" / "examples"
-SHARED = ROOT.parent / "shared"
+from paths import ROOT
 
 pytest_plugins = ["pytester"]
-sys.path.insert(0, str(EXAMPLES))
 
 
 @pytest.fixture(scope="session")

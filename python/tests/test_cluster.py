@@ -9,7 +9,7 @@ from typing import Any
 
 import netpolicy
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from kubernetes import client
 from netpolicy import Cluster, ManifestError
 
@@ -17,6 +17,7 @@ POD = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": "web", "namespace": "shop", "labels": {"app": "web"}},
+    "spec": {"containers": []},
     "status": {"phase": "Running", "podIP": "10.0.0.1"},
 }
 DENY_ALL = {
@@ -40,7 +41,7 @@ def test_files_folders_globs_and_text(tmp_path: Path) -> None:
     assert is_denied(Cluster.load(str(tmp_path / "pod.json"), folder))
     assert is_denied(Cluster.load(tmp_path / "pod.json", str(tmp_path / "**" / "*.yaml")))
     assert is_denied(Cluster.load(json.dumps(POD), json.dumps(DENY_ALL)))
-    both = f"{json.dumps(POD, indent=1)}\n---\n{json.dumps(DENY_ALL, indent=1)}"
+    both = f"---\n{json.dumps(POD, indent=1)}\n---\n{json.dumps(DENY_ALL, indent=1)}"
     assert is_denied(Cluster.load(both))
     assert is_denied(Cluster.from_text(both))
     with pytest.raises(FileNotFoundError, match=r"no file matches .*\*\.nothing"):

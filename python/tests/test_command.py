@@ -10,7 +10,7 @@ from pathlib import Path
 
 import netpolicy
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "netpolicy"
 QUESTION = ["--from", "default/batch", "--to", "default/mysql", "--port", "3306"]

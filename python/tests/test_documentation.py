@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import netpolicy
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 

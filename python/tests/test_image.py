@@ -71,13 +71,15 @@ def test_policies_and_pods(image: Image) -> None:
 def test_what_is_no_image(image: Image, tmp_path: Path) -> None:
     data = bytes(image)
     with pytest.raises(ImageError, match="not a netpolicy image"):
+        Image(b"kind: Pod\n" * 20)
+    with pytest.raises(ImageError, match="bytes where its header says"):
         Image(b"")
     with pytest.raises(ImageError, match="bytes where its header says"):
         Image(data[:-1])
     with pytest.raises(ImageError, match="damaged"):
         Image(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
     path = tmp_path / "no.npi"
-    path.write_bytes(b"kind: Pod")
+    path.write_bytes(b"kind: Pod\n" * 20)
     for mmap in (False, True):
         with pytest.raises(ImageError, match=r"no\.npi: not a netpolicy image"):
             Image.load(path, mmap=mmap)

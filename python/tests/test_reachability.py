@@ -101,7 +101,7 @@ def test_notebook(reachability: Reachability, sample: Cluster) -> None:
 def pod(name: str) -> dict[str, object]:
     namespace, _, name = name.partition("/")
     metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": []}}
 
 
 def test_difference(wordpress: Cluster, image: Image) -> None:

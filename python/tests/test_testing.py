@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import netpolicy
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from netpolicy.testing import assert_allowed, assert_denied
 
 QUESTION = ("203.0.113.7", "default/mysql")

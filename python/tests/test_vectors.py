@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from conftest import SHARED
+from paths import SHARED
 from netpolicy import Cluster, Image
 
 COUNTS = {

@@ -9,7 +9,7 @@ import sys
 
 import netpolicy
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from netpolicy import Image, Pod
 
 PEOPLE = "203.0.113.7"

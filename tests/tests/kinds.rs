@@ -55,7 +55,10 @@ fn one_kind_one_verdict_one_reason() {
             }
         }
     }
-    assert!(kinds > 10_000 && repeated > 10_000 && without > 1_000, "{kinds} {repeated} {without}");
+    assert!(
+        kinds > 10_000 && repeated > 10_000 && without > 1_000,
+        "{kinds} {repeated} {without}"
+    );
 }
 
 #[test]

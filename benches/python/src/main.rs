@@ -38,7 +38,10 @@ fn main() -> Result<()> {
         black_box(&image).verdicts(black_box(&connections), black_box(&mut verdicts));
         fastest = fastest.min(start.elapsed().as_secs_f64());
     }
-    let allowed = verdicts.iter().filter(|verdict| verdict.is_allowed()).count();
+    let allowed = verdicts
+        .iter()
+        .filter(|verdict| verdict.is_allowed())
+        .count();
     println!("{fastest} {allowed}");
     Ok(())
 }

@@ -289,7 +289,10 @@ impl<'i> Places<'i> {
     }
 
     fn class_at(&self, address: IpAddr) -> u32 {
-        self.image.decision.place(address).class(self.image.decision.shape.class_bits)
+        self.image
+            .decision
+            .place(address)
+            .class(self.image.decision.shape.class_bits)
     }
 
     fn add_nodes(&mut self) {
@@ -302,7 +305,12 @@ impl<'i> Places<'i> {
                 let group = self.group(GroupKey::Nodes, false);
                 let class = self.class_at(address);
                 *self.nodes_of_class.entry(class).or_default() += 1;
-                self.stand(group, image.decision.place(address), party, Member::Node(address));
+                self.stand(
+                    group,
+                    image.decision.place(address),
+                    party,
+                    Member::Node(address),
+                );
             }
         }
     }
@@ -313,7 +321,12 @@ impl<'i> Places<'i> {
         for range in cut(&edges(image)) {
             if let Some(address) = first_external(image, range) {
                 let party = Party::at(image, address);
-                self.stand(group, image.decision.place(address), party, Member::Range(range));
+                self.stand(
+                    group,
+                    image.decision.place(address),
+                    party,
+                    Member::Range(range),
+                );
             }
         }
     }

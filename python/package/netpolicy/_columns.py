@@ -7,9 +7,11 @@ is converted as a whole, and only arrays of Python objects are looked at one by 
 
 from __future__ import annotations
 
+import math
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from netpolicy._native import fixed_size_binary_array, fixed_width_text_array, text_array
@@ -102,6 +104,9 @@ def _objects(values: Sequence[Any]) -> Any:
             return array("q", values)
         except OverflowError:
             pass
+    elif all(value is None or isinstance(value, Real) for value in values):
+        # As pandas writes numbers beside nulls.
+        return array("d", [math.nan if value is None else float(value) for value in values])
     return text_array([None if value is None else str(value) for value in values])
 
 

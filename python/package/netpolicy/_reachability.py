@@ -91,7 +91,8 @@ def draw_matrix(rows: Sequence[ReachabilityRow], ax: Axes | None, by: str) -> Ax
 
     matrix = Matrix(rows, by)
     if ax is None:
-        size = (2 + 0.35 * len(matrix.destinations), 2 + 0.3 * len(matrix.sources))
+        # Room for the names, and for each row and column.
+        size = (4 + 0.35 * len(matrix.destinations), 4 + 0.3 * len(matrix.sources))
         _, ax = plt.subplots(figsize=size, layout="constrained")
     levels = [
         [matrix.level(source, destination) for destination in matrix.destinations]

@@ -112,7 +112,11 @@ fn dictionary<'a, T: Copy + 'a>(
     }
     let keys = dictionary.normalized_keys();
     if len > keys.len() {
-        return Some(Box::new(Keyed { array, keys, values }));
+        return Some(Box::new(Keyed {
+            array,
+            keys,
+            values,
+        }));
     }
     let mut read = vec![None; len];
     values.read(0, &mut read);

@@ -34,7 +34,12 @@ impl Input {
         table: &Bound<'py, PyAny>,
         asked: &Asked<'_, 'py>,
     ) -> PyResult<Input> {
-        let names = [Some(asked.source.into_pyobject(py)?.into_any()), Some(asked.destination.into_pyobject(py)?.into_any()), asked.protocol.cloned(), asked.port.cloned()];
+        let names = [
+            Some(asked.source.into_pyobject(py)?.into_any()),
+            Some(asked.destination.into_pyobject(py)?.into_any()),
+            asked.protocol.cloned(),
+            asked.port.cloned(),
+        ];
         let names = PyList::new(py, names)?;
         let adapted = py
             .import("netpolicy._columns")?
@@ -70,7 +75,11 @@ impl Input {
     /// Pairs of a name and an array, or `None` for a column that nobody needs.
     fn of_columns(columns: &Bound<'_, PyList>) -> PyResult<Input> {
         let columns: Vec<(String, Option<PyArray>)> = columns.extract()?;
-        let lens = || columns.iter().filter_map(|(_, array)| Some(array.as_ref()?.array().len()));
+        let lens = || {
+            columns
+                .iter()
+                .filter_map(|(_, array)| Some(array.as_ref()?.array().len()))
+        };
         let rows = lens().next().unwrap_or(0);
         if lens().any(|len| len != rows) {
             return Err(invalid("the columns have different numbers of rows"));
@@ -108,10 +117,15 @@ pub(crate) fn fixed_width_text_array(
     let array: StringArray = py.detach(|| {
         // Without a width, every text is empty.
         let cells = data.chunks_exact(width.max(1));
-        cells.map(|cell| {
-            let len = cell.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-            str::from_utf8(&cell[..len]).ok()
-        }).collect()
+        cells
+            .map(|cell| {
+                let len = cell
+                    .iter()
+                    .rposition(|byte| *byte != 0)
+                    .map_or(0, |last| last + 1);
+                str::from_utf8(&cell[..len]).ok()
+            })
+            .collect()
     });
     Ok(PyArray::from_array_ref(Arc::new(array)))
 }

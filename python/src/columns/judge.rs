@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use arrow_array::RecordBatch;
 use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder};
-use netpolicy::{Connection, Image, Protocol, Verdict};
+use netpolicy::{Connection, Family, Image, Protocol, Verdict};
 
 use super::plan::Plan;
-use super::reasons::{Memory, ReasonKeys};
+use super::reasons::{ReasonKeys, Reasons};
 use super::roles::Rows;
 
 /// Rows that are read, judged and written at once: what fits the cache.
@@ -100,7 +100,7 @@ impl Chunk {
     }
 }
 
-/// The connection of a row, if each part of it is there.
+/// The connection of a row, if each part of it is there and fits.
 #[inline]
 fn question(
     source: Option<IpAddr>,
@@ -108,10 +108,14 @@ fn question(
     protocol: Option<Protocol>,
     port: Option<u16>,
 ) -> Option<Connection> {
-    let protocol = protocol?;
+    let (source, destination, protocol) = (source?, destination?, protocol?);
+    // Families do not talk to each other: one question at a time, that is an error.
+    if Family::of(source) != Family::of(destination) {
+        return None;
+    }
     Some(Connection {
-        source: source?,
-        destination: destination?,
+        source,
+        destination,
         protocol,
         port: if protocol.has_ports() { port? } else { 0 },
     })
@@ -123,18 +127,29 @@ pub(super) fn judge(plan: &Plan, batch: &RecordBatch) -> pyo3::PyResult<Judged> 
     let rows = plan.roles.rows(batch)?;
     let mut judged = Judged::with_capacity(batch.num_rows());
     let mut chunk = Chunk::new();
-    let mut memory = Memory::default();
+    let mut memory = plan
+        .reasons
+        .as_ref()
+        .map(Reasons::memory)
+        .unwrap_or_default();
     for first in (0..batch.num_rows()).step_by(CHUNK) {
         let len = CHUNK.min(batch.num_rows() - first);
         chunk.judge(image, &rows, first, len);
         for row in 0..len {
             let known = chunk.known[row];
             judged.known.append(known);
-            judged.allowed.append(known && chunk.verdicts[row].is_allowed());
+            judged
+                .allowed
+                .append(known && chunk.verdicts[row].is_allowed());
         }
         let answered = || {
-            let rows = chunk.connections.iter().zip(&chunk.verdicts).zip(&chunk.known);
-            rows.take(len).map(|((connection, verdict), known)| known.then_some((connection, *verdict)))
+            let rows = chunk
+                .connections
+                .iter()
+                .zip(&chunk.verdicts)
+                .zip(&chunk.known);
+            rows.take(len)
+                .map(|((connection, verdict), known)| known.then_some((connection, *verdict)))
         };
         if let Some(reasons) = &plan.reasons {
             judged.reasons.extend(answered().map(|row| match row {
@@ -152,6 +167,9 @@ pub(super) fn judge(plan: &Plan, batch: &RecordBatch) -> pyo3::PyResult<Judged> 
                 destination.push(row.and_then(|(connection, _)| key(connection.destination)));
             }
         }
+    }
+    if let Some(reasons) = &plan.reasons {
+        reasons.give_back(memory);
     }
     Ok(judged)
 }

@@ -92,7 +92,8 @@ impl Verdicts {
             }));
         }
         let bytes = PyBytes::new(py, &codes);
-        py.import("numpy")?.call_method1("frombuffer", (bytes, "int8"))
+        py.import("numpy")?
+            .call_method1("frombuffer", (bytes, "int8"))
     }
 
     fn __repr__(slf: PyRef<'_, Self>) -> String {
@@ -125,7 +126,9 @@ impl Iterator for Judging {
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
-        let judged = batch.and_then(|batch| self.plan.judge(&[batch])).map(|mut all| all.pop());
+        let judged = batch
+            .and_then(|batch| self.plan.judge(&[batch]))
+            .map(|mut all| all.pop());
         judged.transpose()
     }
 }
@@ -182,13 +185,19 @@ impl VerdictStream {
     #[getter]
     fn column_names(&self) -> Vec<String> {
         let schema: &SchemaRef = &self.plan.schema;
-        schema.fields().iter().map(|field| field.name().clone()).collect()
+        schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect()
     }
 
     /// As a ``pyarrow.RecordBatchReader``.
     fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let pyarrow = slf.py().import("pyarrow")?;
-        pyarrow.getattr("RecordBatchReader")?.call_method1("from_stream", (slf,))
+        pyarrow
+            .getattr("RecordBatchReader")?
+            .call_method1("from_stream", (slf,))
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

@@ -59,7 +59,10 @@ impl Plan {
         let keep = kept(schema, asked.keep)?;
         let reasons = denied_only(asked.reasons)?.map(Reasons::new);
         let workloads = asked.workloads.then(|| Workloads::new(open.image()));
-        let mut fields: Vec<_> = keep.iter().map(|column| schema.fields()[*column].clone()).collect();
+        let mut fields: Vec<_> = keep
+            .iter()
+            .map(|column| schema.fields()[*column].clone())
+            .collect();
         fields.push(Arc::new(Field::new(ALLOWED, DataType::Boolean, true)));
         let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let more = reasons.iter().flat_map(|_| reasons::COLUMNS);
@@ -67,7 +70,10 @@ impl Plan {
             fields.push(Arc::new(Field::new(name, words.clone(), true)));
         }
         for (index, field) in fields.iter().enumerate().skip(keep.len()) {
-            if fields[..index].iter().any(|other| other.name() == field.name()) {
+            if fields[..index]
+                .iter()
+                .any(|other| other.name() == field.name())
+            {
                 return Err(invalid(format!(
                     "the table has a column {:?} already: rename it, or leave it out with keep=[…]",
                     field.name()
@@ -101,12 +107,14 @@ impl Plan {
                 firsts.map(move |first| (index, first..rows.min(first + MORSEL)))
             })
             .collect();
-        let judged: Vec<OnceLock<PyResult<Judged>>> = morsels.iter().map(|_| OnceLock::new()).collect();
+        let judged: Vec<OnceLock<PyResult<Judged>>> =
+            morsels.iter().map(|_| OnceLock::new()).collect();
         let next = AtomicUsize::new(0);
         let work = || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let (Some((batch, rows)), Some(slot)) = (morsels.get(index), judged.get(index)) else {
+                let (Some((batch, rows)), Some(slot)) = (morsels.get(index), judged.get(index))
+                else {
                     return;
                 };
                 let rows = batches[*batch].slice(rows.start, rows.len());
@@ -126,11 +134,14 @@ impl Plan {
             .collect();
         for ((batch, _), judged) in morsels.iter().zip(judged) {
             if let Some(judged) = judged.into_inner() {
-                all[*batch].append(judged.map_err(|error| ArrowError::ExternalError(Box::new(error)))?);
+                all[*batch]
+                    .append(judged.map_err(|error| ArrowError::ExternalError(Box::new(error)))?);
             }
         }
         let pairs = batches.iter().zip(all);
-        pairs.map(|(batch, judged)| self.write(batch, judged)).collect()
+        pairs
+            .map(|(batch, judged)| self.write(batch, judged))
+            .collect()
     }
 
     /// The batch that comes out for a batch.
@@ -140,8 +151,11 @@ impl Plan {
         add(&self.counts.rows, allowed.len());
         add(&self.counts.allowed, allowed.true_count());
         add(&self.counts.bad, allowed.null_count());
-        let mut columns: Vec<ArrayRef> =
-            self.keep.iter().map(|column| Arc::clone(batch.column(*column))).collect();
+        let mut columns: Vec<ArrayRef> = self
+            .keep
+            .iter()
+            .map(|column| Arc::clone(batch.column(*column)))
+            .collect();
         columns.push(Arc::new(allowed));
         if let Some(reasons) = &self.reasons {
             columns.extend(reasons.columns(&judged.reasons)?);

@@ -1,7 +1,8 @@
 //! Reasons as columns of few words.
 //!
 //! An explanation costs far more than a verdict. But connections of one kind are
-//! decided alike ([`Image::kind`]), and there are few kinds: each is explained once.
+//! decided alike ([`Image::kind`]), and there are few kinds: each thread explains each
+//! once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,27 +17,29 @@ use netpolicy::{Connection, ConnectionKind, Image, Verdict};
 /// The names of the columns.
 pub(super) const COLUMNS: [&str; 5] = ["direction", "tier", "reason", "policy", "rule"];
 
-/// The reason of a row: for each column, a key in its dictionary, or none.
+/// The reason of a row: for each column, a key in its dictionary, or [`NOTHING`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ReasonKeys([Option<i32>; COLUMNS.len()]);
+pub(super) struct ReasonKeys([i32; COLUMNS.len()]);
+
+const NOTHING: i32 = -1;
 
 impl ReasonKeys {
-    pub(super) const NONE: ReasonKeys = ReasonKeys([None; COLUMNS.len()]);
+    pub(super) const NONE: ReasonKeys = ReasonKeys([NOTHING; COLUMNS.len()]);
 }
 
-/// What one thread knows already.
-pub(super) type Memory = AHashMap<ConnectionKind, ReasonKeys>;
+/// What one thread knows already, from one morsel to the next.
+#[derive(Default)]
+pub(super) struct Memory(AHashMap<ConnectionKind, ReasonKeys>);
 
-/// All reasons that have been met.
+/// So many kinds are kept: about 50 MB.
+const MOST_KINDS: usize = 1 << 20;
+
+/// The reasons that have been met.
 pub(super) struct Reasons {
     denied_only: bool,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    kinds: AHashMap<ConnectionKind, ReasonKeys>,
-    names: [Names; COLUMNS.len()],
+    names: Mutex<[Names; COLUMNS.len()]>,
+    /// Those that no thread uses.
+    memories: Mutex<Vec<Memory>>,
 }
 
 /// The values of a dictionary.
@@ -58,17 +61,27 @@ impl Names {
     }
 }
 
+/// Locks. A thread that panicked while it held the lock has left whole entries behind.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Reasons {
     pub(super) fn new(denied_only: bool) -> Reasons {
         Reasons {
             denied_only,
-            known: Mutex::default(),
+            names: Mutex::default(),
+            memories: Mutex::default(),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        // A thread that panicked while it held the lock has left whole entries behind.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A memory for a thread, to be given back.
+    pub(super) fn memory(&self) -> Memory {
+        lock(&self.memories).pop().unwrap_or_default()
+    }
+
+    pub(super) fn give_back(&self, memory: Memory) {
+        lock(&self.memories).push(memory);
     }
 
     /// The reason of a connection.
@@ -83,34 +96,20 @@ impl Reasons {
             return ReasonKeys::NONE;
         }
         let Some(kind) = image.kind(connection) else {
-            return self.known().explain(image, connection);
+            return self.explain(image, connection);
         };
-        *memory.entry(kind).or_insert_with(|| {
-            let mut known = self.known();
-            if let Some(keys) = known.kinds.get(&kind) {
-                return *keys;
-            }
-            let keys = known.explain(image, connection);
-            known.kinds.insert(kind, keys);
-            keys
-        })
+        if let Some(keys) = memory.0.get(&kind) {
+            return *keys;
+        }
+        if memory.0.len() == MOST_KINDS {
+            memory.0.clear();
+        }
+        let keys = self.explain(image, connection);
+        memory.0.insert(kind, keys);
+        keys
     }
 
-    /// The columns of some rows.
-    pub(super) fn columns(&self, rows: &[ReasonKeys]) -> Result<Vec<ArrayRef>, ArrowError> {
-        let known = self.known();
-        let columns = known.names.iter().enumerate().map(|(column, names)| {
-            let keys = rows.iter().map(|ReasonKeys(keys)| keys[column]);
-            let names = StringArray::from_iter_values(&names.all);
-            let array = DictionaryArray::<Int32Type>::try_new(keys.collect::<Int32Array>(), Arc::new(names))?;
-            Ok(Arc::new(array) as ArrayRef)
-        });
-        columns.collect()
-    }
-}
-
-impl Known {
-    fn explain(&mut self, image: &Image<'_>, connection: &Connection) -> ReasonKeys {
+    fn explain(&self, image: &Image<'_>, connection: &Connection) -> ReasonKeys {
         let explanation = image.explain(connection);
         let direction = deciding(&explanation);
         let words = [
@@ -121,10 +120,27 @@ impl Known {
             rule(direction),
         ];
         let mut keys = ReasonKeys::NONE;
-        for ((key, names), word) in keys.0.iter_mut().zip(&mut self.names).zip(words) {
-            *key = word.map(|word| names.key(word));
+        let mut names = lock(&self.names);
+        for ((key, names), word) in keys.0.iter_mut().zip(names.iter_mut()).zip(words) {
+            *key = word.map_or(NOTHING, |word| names.key(word));
         }
         keys
+    }
+
+    /// The columns of some rows.
+    pub(super) fn columns(&self, rows: &[ReasonKeys]) -> Result<Vec<ArrayRef>, ArrowError> {
+        let names = lock(&self.names);
+        let columns = names.iter().enumerate().map(|(column, names)| {
+            let keys = rows.iter().map(|ReasonKeys(keys)| {
+                let key = keys[column];
+                (key != NOTHING).then_some(key)
+            });
+            let names = StringArray::from_iter_values(&names.all);
+            let keys = keys.collect::<Int32Array>();
+            let array = DictionaryArray::<Int32Type>::try_new(keys, Arc::new(names))?;
+            Ok(Arc::new(array) as ArrayRef)
+        });
+        columns.collect()
     }
 }
 
@@ -149,7 +165,12 @@ fn policies(direction: &DirectionExplanation<'_>) -> Option<String> {
                 .policies()
                 .map(|consulted| consulted.policy)
                 .filter(|policy| policy.tier() == Tier::NetworkPolicy);
-            Some(isolating.map(|it| policy(&it)).collect::<Vec<_>>().join(", "))
+            Some(
+                isolating
+                    .map(|it| policy(&it))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            )
         }
         _ => None,
     }

@@ -89,14 +89,21 @@ fn open<'a, T: Copy + 'a>(
     let array = batch.column(index);
     cells(array).ok_or_else(|| {
         let name = batch.schema_ref().field(index).name().clone();
-        PyTypeError::new_err(format!("column {name:?} is {}: {expected}", array.data_type()))
+        PyTypeError::new_err(format!(
+            "column {name:?} is {}: {expected}",
+            array.data_type()
+        ))
     })
 }
 
 /// The index of a column that has to be there.
 fn column(argument: &str, schema: &Schema, name: &str) -> PyResult<usize> {
     schema.index_of(name).map_err(|_| {
-        let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let names: Vec<_> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
         PyKeyError::new_err(format!(
             "there is no column {name:?}: say with {argument}= which it is; there are {}",
             names.join(", ")
@@ -127,7 +134,9 @@ fn port_role(schema: &Schema, given: Option<&Bound<'_, PyAny>>) -> PyResult<Role
         return column("port", schema, &name.to_cow()?).map(Role::Column);
     }
     let number: i64 = given.extract()?;
-    u16::try_from(number)
-        .map(Role::Always)
-        .map_err(|_| invalid(format!("port {number} is out of range: ports are 0 to 65535")))
+    u16::try_from(number).map(Role::Always).map_err(|_| {
+        invalid(format!(
+            "port {number} is out of range: ports are 0 to 65535"
+        ))
+    })
 }

@@ -65,21 +65,35 @@ pub(crate) fn pods(image: &Image<'_>) -> PyResult<Table> {
     const COLUMNS: [&str; 5] = ["namespace", "name", "address", "workload_kind", "workload"];
     let mut columns: [StringBuilder; 5] = Default::default();
     for pod in image.pods() {
-        let mut addresses: Vec<_> = pod.addresses().map(|address| Some(address.to_string())).collect();
+        let mut addresses: Vec<_> = pod
+            .addresses()
+            .map(|address| Some(address.to_string()))
+            .collect();
         if addresses.is_empty() {
             addresses.push(None);
         }
         let (kind, name) = pod.workload().unzip();
         for address in &addresses {
-            let row = [Some(pod.namespace()), Some(pod.name()), address.as_deref(), kind, name];
+            let row = [
+                Some(pod.namespace()),
+                Some(pod.name()),
+                address.as_deref(),
+                kind,
+                name,
+            ];
             for (column, cell) in columns.iter_mut().zip(row) {
                 column.append_option(cell);
             }
         }
     }
-    let columns = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
+    let columns = columns
+        .iter_mut()
+        .map(|column| Arc::new(column.finish()) as ArrayRef);
     let batch = RecordBatch::try_from_iter_with_nullable(
-        COLUMNS.into_iter().zip(columns).map(|(name, column)| (name, column, true)),
+        COLUMNS
+            .into_iter()
+            .zip(columns)
+            .map(|(name, column)| (name, column, true)),
     );
     batch.map(Table::of).map_err(arrow_error)
 }

@@ -10,7 +10,7 @@ import duckdb
 import netpolicy
 import netpolicy.spark
 import pytest
-from conftest import EXAMPLES
+from paths import EXAMPLES
 from netpolicy import Image
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F

@@ -73,13 +73,22 @@ impl Environment {
 
     /// Installs packages that are not there yet.
     pub(super) fn install(&self, packages: &[&str]) -> Result<()> {
-        run(self.module("pip").args(["install", "--quiet"]).args(packages))
+        run(self
+            .module("pip")
+            .args(["install", "--quiet"])
+            .args(packages))
     }
 
     /// Installs a wheel, and nothing that it may need, in place of what is there of it.
     pub(super) fn replace(&self, wheel: &Path) -> Result<()> {
         let mut pip = self.module("pip");
-        pip.args(["install", "--quiet", "--no-index", "--no-deps", "--force-reinstall"]);
+        pip.args([
+            "install",
+            "--quiet",
+            "--no-index",
+            "--no-deps",
+            "--force-reinstall",
+        ]);
         run(pip.arg(wheel))
     }
 }

@@ -29,7 +29,12 @@ pub(crate) fn test() -> Result<()> {
     environment.install(&[&format!("{}[test]", wheel.display())])?;
     environment.replace(&wheel)?;
     types(&environment)?;
-    run(&mut cargo(&["build", "--release", "--package", "netpolicy-cli"]))?;
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "netpolicy-cli",
+    ]))?;
     let mut pytest = environment.module("pytest");
     pytest
         .args(["--color=auto", "--ignore=tests/spark"])
@@ -92,7 +97,9 @@ fn clean_install(wheel: &Path) -> Result<()> {
     let clean = Environment::create("python/clean")?;
     clean.replace(wheel)?;
     let mut script = clean.program("python");
-    script.args(["-W", "error", "-c", SCRIPT]).current_dir(root());
+    script
+        .args(["-W", "error", "-c", SCRIPT])
+        .current_dir(root());
     run(&mut script)?;
     let mut command = clean.program("netpolicy");
     command
