@@ -2,7 +2,7 @@
 
 mod check;
 mod compile;
-mod endpoint;
+pub mod endpoint;
 mod input;
 mod output;
 mod progress;
@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 
 /// What a command came to: the codes that a CI job can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub enum Outcome {
     /// Allowed; nothing wrong; everything passed.
     Good,
     /// Denied; errors found; something failed.
@@ -25,13 +25,21 @@ enum Outcome {
     Unanswered,
 }
 
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> ExitCode {
-        ExitCode::from(match outcome {
+impl Outcome {
+    /// The exit status.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
             Outcome::Good => 0,
             Outcome::Bad => 1,
             Outcome::Unanswered => 2,
-        })
+        }
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        ExitCode::from(outcome.code())
     }
 }
 
@@ -55,7 +63,8 @@ enum Command {
 }
 
 /// Runs the command with these arguments, the first of which is its own name.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -66,8 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 Outcome::Unanswered
             } else {
                 Outcome::Good
-            }
-            .into();
+            };
         }
     };
     let result = match arguments.command {
@@ -77,11 +85,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Vectors(arguments) => vectors::run(&arguments),
     };
     match result {
-        Ok(outcome) => outcome.into(),
+        Ok(outcome) => outcome,
         Err(error) => {
             progress::clear();
             eprintln!("error: {error:#}");
-            Outcome::Unanswered.into()
+            Outcome::Unanswered
         }
     }
 }
