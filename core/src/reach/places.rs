@@ -88,9 +88,13 @@ pub(super) struct Standing<'i> {
     pub(super) party: Party<'i>,
 }
 
+/// What node addresses are told apart by: class, and family, which a class need not
+/// tell.
+pub(super) type NodeClass = (u32, Family);
+
 /// The own node of some pods, as far as it matters: how many of its addresses have
 /// each class.
-pub(super) type OwnNode = Vec<(u32, u32)>;
+pub(super) type OwnNode = Vec<(NodeClass, u32)>;
 
 /// Every end of a connection that an image knows.
 pub(super) struct Places<'i> {
@@ -106,7 +110,7 @@ pub(super) struct Places<'i> {
     /// The number of each set in `OWN_NODES`.
     own_node_of_set: HashMap<u32, u32, ahash::RandomState>,
     /// How many node addresses each class has.
-    pub(super) nodes_of_class: HashMap<u32, u32, ahash::RandomState>,
+    pub(super) nodes_of_class: HashMap<NodeClass, u32, ahash::RandomState>,
 }
 
 impl<'i> Places<'i> {
@@ -288,8 +292,9 @@ impl<'i> Places<'i> {
         number
     }
 
-    fn class_at(&self, address: IpAddr) -> u32 {
-        self.image.place(address).class(self.image.shape.class_bits)
+    fn class_at(&self, address: IpAddr) -> NodeClass {
+        let class = self.image.place(address).class(self.image.shape.class_bits);
+        (class, Family::of(address))
     }
 
     fn add_nodes(&mut self) {
