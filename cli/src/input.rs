@@ -138,11 +138,16 @@ impl Manifests {
     /// Reads all manifests, tells what is wrong with them on standard error, and
     /// compiles them.
     pub(crate) fn compile(&self) -> Result<Compiled> {
+        self.compile_with(&self.options())
+    }
+
+    /// The same, with other options.
+    pub(crate) fn compile_with(&self, options: &Options) -> Result<Compiled> {
         let loaded = self.load()?;
         tell(&loaded.diagnostics);
         let errors = loaded.errors().count();
         progress::say(&format!("compiling {} objects", loaded.objects));
-        let (image, report) = loaded.cluster.compile(&self.options())?;
+        let (image, report) = loaded.cluster.compile(options)?;
         progress::clear();
         Ok(Compiled {
             image,

@@ -4,6 +4,7 @@ mod check;
 mod compile;
 mod endpoint;
 mod input;
+mod list;
 mod output;
 mod progress;
 pub mod vectors;
@@ -51,6 +52,7 @@ enum Command {
     Verdict(verdict::Arguments),
     Compile(compile::Arguments),
     Check(check::Arguments),
+    List(list::Arguments),
     Vectors(vectors::Arguments),
 }
 
@@ -74,6 +76,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verdict(arguments) => verdict::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::List(arguments) => list::run(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),
     };
     match result {

@@ -7,11 +7,11 @@ use core::net::IpAddr;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::address_range::Bits;
+use super::address_range::{AddressRange, Bits};
 use crate::address::{from_bits, to_bits};
-use crate::image::tables::{NONE, PodRecord, pod_flags};
+use crate::image::tables::{NONE, PeerKind, PodRecord, pod_flags};
 use crate::image::{Image, Place};
-use crate::model::domain_matches;
+use crate::model::{Direction, domain_matches};
 use crate::verdict::{Identity, Party, stated_addresses};
 use crate::{Family, Protocol};
 
@@ -358,19 +358,15 @@ fn holds(image: &Image<'_>, pod: u32, address: IpAddr) -> bool {
 /// piece.
 fn edges(image: &Image<'_>) -> Vec<u128> {
     let mut edges = Vec::new();
-    for cidr in image.cold.cidrs.iter() {
-        if let Some(cidr) = cidr.decode_cidr() {
-            let range = super::AddressRange::from(cidr);
-            edges.push(to_bits(range.first));
-            edges.extend(to_bits(range.last).checked_add(1));
-        }
+    for cidr in 0..image.cold.cidrs.len() as u32 {
+        edges.extend(ends(image, cidr));
     }
     // Only names that some rule mentions have an effect.
     let patterns: Vec<_> = image
         .cold
         .peers
         .iter()
-        .filter(|peer| peer.kind == crate::image::tables::PeerKind::Domain.code())
+        .filter(|peer| peer.kind == PeerKind::Domain.code())
         .map(|peer| image.string(peer.a))
         .collect();
     for domain in image.cold.domains.iter() {
@@ -388,20 +384,62 @@ fn edges(image: &Image<'_>) -> Vec<u128> {
     edges
 }
 
+/// The address space, cut at every edge of an `ipBlock` or network that some rule of
+/// a direction names. IPv4 first.
+pub(super) fn ranges_of_direction(image: &Image<'_>, direction: Direction) -> Vec<AddressRange> {
+    let mut edges = Vec::new();
+    for policy in image.cold.policies.iter() {
+        let (first, len) = policy.rules(direction);
+        for rule in image.cold.rules.range(first, len) {
+            let len = if rule.peers_len == NONE {
+                0
+            } else {
+                rule.peers_len
+            };
+            for peer in image.cold.peers.range(rule.peers, len) {
+                match PeerKind::from_code(peer.kind) {
+                    Some(PeerKind::IpBlock) => {
+                        let excepts = image.cold.excepts.range(peer.b, peer.c);
+                        edges.extend(excepts.chain([peer.a]).flat_map(|cidr| ends(image, cidr)));
+                    }
+                    Some(PeerKind::Network) => edges.extend(ends(image, peer.a)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    let mut ranges: Vec<_> = cut(&edges).into_iter().map(Bits::addresses).collect();
+    ranges.sort_unstable_by_key(|range| (range.family(), range.first));
+    ranges
+}
+
+/// The first address of a CIDR, and the one behind its last.
+fn ends(image: &Image<'_>, cidr: u32) -> Vec<u128> {
+    let mut ends = Vec::new();
+    if let Some(cidr) = image.cold.cidrs.get(cidr).decode_cidr() {
+        let range = AddressRange::from(cidr);
+        ends.push(to_bits(range.first));
+        ends.extend(to_bits(range.last).checked_add(1));
+    }
+    ends
+}
+
 /// The whole address space, cut at some edges.
 fn cut(edges: &[u128]) -> Vec<Bits> {
     let mut ranges = Vec::new();
     for Bits { first, last } in Bits::EVERY {
         let mut first = first;
-        let inside = edges
-            .iter()
-            .filter(|edge| (first + 1..=last).contains(edge));
-        for edge in inside.copied().collect::<Vec<_>>() {
+        // The edges are sorted.
+        let begin = edges.partition_point(|edge| *edge <= first);
+        let end = edges.partition_point(|edge| *edge <= last);
+        for edge in edges.get(begin..end).unwrap_or(&[]) {
             ranges.push(Bits {
                 first,
                 last: edge - 1,
             });
-            first = edge;
+            first = *edge;
         }
         ranges.push(Bits { first, last });
     }
