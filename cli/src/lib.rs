@@ -1,7 +1,9 @@
 //! The command `netpolicy`, as a function that a binary (or a Python wheel) calls.
 
+mod assertions;
 mod check;
 mod compile;
+mod diff;
 mod endpoint;
 mod input;
 mod list;
@@ -9,6 +11,7 @@ mod output;
 mod progress;
 pub mod vectors;
 mod verdict;
+mod who;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -53,6 +56,9 @@ enum Command {
     Compile(compile::Arguments),
     Check(check::Arguments),
     List(list::Arguments),
+    Diff(diff::Arguments),
+    Test(assertions::Arguments),
+    Who(who::Arguments),
     Vectors(vectors::Arguments),
 }
 
@@ -77,6 +83,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Test(arguments) => assertions::run(&arguments),
+        Command::Who(arguments) => who::run(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),
     };
     match result {

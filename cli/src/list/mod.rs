@@ -2,7 +2,7 @@
 
 mod filter;
 mod graph;
-mod np_guard;
+pub(crate) mod np_guard;
 mod table;
 
 use std::path::PathBuf;

@@ -18,7 +18,7 @@ pub(super) fn lines(image: &Image<'_>, rows: &[Listed<'_>]) -> String {
         let Some(connections) = connections(&row.ports) else {
             continue;
         };
-        if is_within_one_workload(row) {
+        if is_within_one_workload(row.source, row.destination) {
             continue;
         }
         for source in names(row.source, &sources) {
@@ -32,23 +32,24 @@ pub(super) fn lines(image: &Image<'_>, rows: &[Listed<'_>]) -> String {
     lines.concat()
 }
 
-fn is_within_one_workload(row: &Listed<'_>) -> bool {
+/// A workload to itself is nothing to that tool.
+pub(crate) fn is_within_one_workload(source: &Peer, destination: &Peer) -> bool {
     let name = |peer: &Peer| {
         peer.workload()
             .map(|of| (of.namespace.clone(), of.kind.clone(), of.name.clone()))
     };
-    name(row.source).is_some() && name(row.source) == name(row.destination)
+    name(source).is_some() && name(source) == name(destination)
 }
 
 /// IPv4, cut at the blocks of all rules of a direction.
-fn ranges(image: &Image<'_>, direction: Direction) -> Vec<AddressRange> {
+pub(crate) fn ranges(image: &Image<'_>, direction: Direction) -> Vec<AddressRange> {
     let mut ranges = Reachability::ranges_of_direction(image, direction);
     ranges.retain(|range| range.family() == Family::V4);
     ranges
 }
 
 /// How the ends of a row are called there.
-fn names(peer: &Peer, cut: &[AddressRange]) -> Vec<String> {
+pub(crate) fn names(peer: &Peer, cut: &[AddressRange]) -> Vec<String> {
     match peer {
         Peer::Workload(workload) if workload.part.is_empty() => {
             vec![format!(
@@ -75,7 +76,7 @@ fn names(peer: &Peer, cut: &[AddressRange]) -> Vec<String> {
 
 /// `All Connections`, or `SCTP 9003,TCP 8080,9090`; `None` for what it has no word
 /// for.
-fn connections(ports: &PortSet) -> Option<String> {
+pub(crate) fn connections(ports: &PortSet) -> Option<String> {
     let of = PROTOCOLS.map(|protocol| (protocol, ports.of_protocol(protocol)));
     if of
         .iter()

@@ -197,12 +197,13 @@ impl<'i> Places<'i> {
                 continue;
             }
             let host_network = record.flags & pod_flags::HOST_NETWORK != 0;
-            let known = groups.get(&(record.namespace, record.workload)).copied();
-            let group = match known.filter(|_| record.workload != NONE) {
+            let workload = self.workload_of(&record);
+            let known = groups.get(&(record.namespace, workload)).copied();
+            let group = match known.filter(|_| workload != NONE) {
                 Some(group) => group,
                 None => {
                     let group = self.group(self.group_of_pod(&record), host_network);
-                    groups.insert((record.namespace, record.workload), group);
+                    groups.insert((record.namespace, workload), group);
                     group
                 }
             };
@@ -229,10 +230,22 @@ impl<'i> Places<'i> {
         }
     }
 
+    /// The workload of a pod, or [`NONE`]. A node that owns its static pods is none:
+    /// they have nothing in common.
+    fn workload_of(&self, record: &PodRecord) -> u32 {
+        let image = self.image;
+        let workload = image.cold.workloads.checked(record.workload);
+        match workload {
+            Some(workload) if image.string(workload.kind) != "Node" => record.workload,
+            _ => NONE,
+        }
+    }
+
     fn group_of_pod(&self, record: &PodRecord) -> GroupKey {
         let image = self.image;
         let namespace = image.string(image.cold.namespaces.get(record.namespace).name);
-        let (kind, name) = match image.cold.workloads.checked(record.workload) {
+        let workload = self.workload_of(record);
+        let (kind, name) = match image.cold.workloads.checked(workload) {
             Some(workload) => (image.string(workload.kind), image.string(workload.name)),
             None => ("Pod", image.string(record.name)),
         };

@@ -68,6 +68,13 @@ impl<'i> PodRef<'i> {
     }
 }
 
+impl<'i> PodRef<'i> {
+    /// The pod as an end without an address.
+    pub(crate) fn party(&self) -> Party<'i> {
+        Party::without_address(self.image, self.index)
+    }
+}
+
 impl fmt::Display for PodRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace(), self.name())
