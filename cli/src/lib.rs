@@ -6,6 +6,7 @@ mod compile;
 mod diff;
 mod endpoint;
 mod input;
+mod lint;
 mod list;
 mod output;
 mod progress;
@@ -57,6 +58,7 @@ enum Command {
     Check(check::Arguments),
     List(list::Arguments),
     Diff(diff::Arguments),
+    Lint(lint::Arguments),
     Test(assertions::Arguments),
     Who(who::Arguments),
     Vectors(vectors::Arguments),
@@ -84,6 +86,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
         Command::Test(arguments) => assertions::run(&arguments),
         Command::Who(arguments) => who::run(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),

@@ -135,7 +135,7 @@ impl fmt::Display for AddressRange {
 
 /// A range of addresses as the image numbers them: IPv4 as IPv4-mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Bits {
+pub(crate) struct Bits {
     pub(super) first: u128,
     pub(super) last: u128,
 }

@@ -17,7 +17,7 @@ use crate::{Family, Protocol};
 
 /// What is listed as one end.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum GroupKey {
+pub(crate) enum GroupKey {
     Workload {
         namespace: String,
         kind: String,
@@ -30,7 +30,7 @@ pub(super) enum GroupKey {
 impl GroupKey {
     /// What groups are listed by: workloads by namespace, name and kind, then nodes,
     /// then external addresses.
-    pub(super) fn listed(&self) -> (u32, &str, &str, &str) {
+    pub(crate) fn listed(&self) -> (u32, &str, &str, &str) {
         match self {
             GroupKey::Workload {
                 namespace,
@@ -44,34 +44,34 @@ impl GroupKey {
 }
 
 /// A group, and what is known of it as a whole.
-pub(super) struct Group {
-    pub(super) key: GroupKey,
+pub(crate) struct Group {
+    pub(crate) key: GroupKey,
     /// Whether its pods use the network of their nodes, and so are nodes.
-    pub(super) host_network: bool,
+    pub(crate) host_network: bool,
     /// The ports of its pods that some rule calls by name: name, protocol, number.
-    pub(super) named_ports: Vec<(String, Protocol, u16)>,
+    pub(crate) named_ports: Vec<(String, Protocol, u16)>,
     /// How many pods it has.
-    pub(super) pods: u32,
+    pub(crate) pods: u32,
 }
 
 /// A place: ends of connections that answer alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct PlaceKey {
-    pub(super) class: u32,
+pub(crate) struct PlaceKey {
+    pub(crate) class: u32,
     /// `None`: without an address, which goes with both families.
-    pub(super) family: Option<Family>,
+    pub(crate) family: Option<Family>,
     /// A number of [`Places::own_nodes`].
-    pub(super) own_node: u32,
+    pub(crate) own_node: u32,
     /// The pod, if the tables leave it to interpretation; or [`NONE`].
-    pub(super) special: u32,
+    pub(crate) special: u32,
     /// A node address may have the class of the external addresses around it, and yet
     /// be some pod's own.
-    pub(super) is_node: bool,
+    pub(crate) is_node: bool,
 }
 
 /// What stands at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Member {
+pub(crate) enum Member {
     /// A pod, at one of its addresses.
     Pod(u32, Option<IpAddr>),
     /// The addresses of a range that are no pod's and no node's.
@@ -81,41 +81,41 @@ pub(super) enum Member {
 }
 
 /// What stands where, in which group.
-pub(super) struct Standing<'i> {
-    pub(super) group: u32,
-    pub(super) place: u32,
-    pub(super) member: Member,
-    pub(super) party: Party<'i>,
+pub(crate) struct Standing<'i> {
+    pub(crate) group: u32,
+    pub(crate) place: u32,
+    pub(crate) member: Member,
+    pub(crate) party: Party<'i>,
 }
 
 /// What node addresses are told apart by: class, and family, which a class need not
 /// tell.
-pub(super) type NodeClass = (u32, Family);
+pub(crate) type NodeClass = (u32, Family);
 
 /// The own node of some pods, as far as it matters: how many of its addresses have
 /// each class.
-pub(super) type OwnNode = Vec<(NodeClass, u32)>;
+pub(crate) type OwnNode = Vec<(NodeClass, u32)>;
 
 /// Every end of a connection that an image knows.
-pub(super) struct Places<'i> {
+pub(crate) struct Places<'i> {
     image: &'i Image<'i>,
-    pub(super) groups: Vec<Group>,
+    pub(crate) groups: Vec<Group>,
     group_ids: HashMap<GroupKey, u32, ahash::RandomState>,
-    pub(super) keys: Vec<PlaceKey>,
+    pub(crate) keys: Vec<PlaceKey>,
     key_ids: HashMap<PlaceKey, u32, ahash::RandomState>,
-    pub(super) standing: Vec<Standing<'i>>,
-    pub(super) own_nodes: Vec<OwnNode>,
+    pub(crate) standing: Vec<Standing<'i>>,
+    pub(crate) own_nodes: Vec<OwnNode>,
     /// The addresses that some pod calls its own node.
     own_node_addresses: HashSet<IpAddr, ahash::RandomState>,
     /// The number of each set in `OWN_NODES`.
     own_node_of_set: HashMap<u32, u32, ahash::RandomState>,
     /// How many node addresses each class has.
-    pub(super) nodes_of_class: HashMap<NodeClass, u32, ahash::RandomState>,
+    pub(crate) nodes_of_class: HashMap<NodeClass, u32, ahash::RandomState>,
 }
 
 impl<'i> Places<'i> {
     /// Everybody. External addresses are cut at every edge that some rule has.
-    pub(super) fn new(image: &'i Image<'i>) -> Places<'i> {
+    pub(crate) fn new(image: &'i Image<'i>) -> Places<'i> {
         let mut places = Places {
             image,
             groups: Vec::new(),
@@ -348,7 +348,7 @@ fn own_node_addresses(image: &Image<'_>) -> HashSet<IpAddr, ahash::RandomState> 
 }
 
 /// The addresses that a pod calls its own node.
-pub(super) fn own_addresses<'i>(
+pub(crate) fn own_addresses<'i>(
     image: &Image<'i>,
     pod: u32,
 ) -> impl Iterator<Item = IpAddr> + use<'i> {
@@ -399,7 +399,7 @@ fn edges(image: &Image<'_>) -> Vec<u128> {
 
 /// The address space, cut at every edge of an `ipBlock` or network that some rule of
 /// a direction names. IPv4 first.
-pub(super) fn ranges_of_direction(image: &Image<'_>, direction: Direction) -> Vec<AddressRange> {
+pub(crate) fn ranges_of_direction(image: &Image<'_>, direction: Direction) -> Vec<AddressRange> {
     let mut edges = Vec::new();
     for policy in image.cold.policies.iter() {
         let (first, len) = policy.rules(direction);

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::interpret::{Assumed, Case};
+use super::interpret::{Assumed, Case, Without};
 use super::party::{Identity, Party, PodParty, find_pod, stated_addresses};
 use super::{Connection, Verdict};
 use crate::Protocol;
@@ -263,6 +263,7 @@ impl<'i> Pair<'i> {
             subject,
             peer,
             is_same_pod,
+            without: Without::Nothing,
             key,
         };
         [

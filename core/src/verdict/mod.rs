@@ -11,7 +11,7 @@ mod party;
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
 pub(crate) use interpret::rule_ports;
-pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
+pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, Without};
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};
 pub(crate) use party::{Identity, Party};
