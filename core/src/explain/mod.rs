@@ -5,8 +5,11 @@
 //! allocates nothing, and it costs a verdict nothing.
 
 mod display;
+mod selection;
 #[cfg(feature = "serde")]
 mod serialize;
+
+pub use selection::PeerRef;
 
 use crate::Protocol;
 use crate::image::Image;

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::interpret::{Assumed, Case};
+use super::interpret::{Assumed, Case, Without};
 use super::party::{Identity, Party, PodParty, find_pod, holder, stated_addresses};
 use super::{Connection, Verdict};
 use crate::Protocol;
@@ -71,6 +71,13 @@ impl<'i> PodRef<'i> {
     #[must_use]
     pub fn class(&self) -> u32 {
         self.image.cold.pods.get(self.index).place
+    }
+}
+
+impl<'i> PodRef<'i> {
+    /// The pod as an end without an address.
+    pub(crate) fn party(&self) -> Party<'i> {
+        Party::without_address(self.image, self.index)
     }
 }
 
@@ -280,6 +287,7 @@ impl<'i> Pair<'i> {
             subject,
             peer,
             is_same_pod,
+            without: Without::Nothing,
             key,
         };
         [
