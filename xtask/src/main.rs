@@ -2,6 +2,8 @@
 
 mod bare;
 mod bench;
+mod packages;
+mod python;
 mod run;
 mod test;
 
@@ -19,11 +21,13 @@ struct Arguments {
 enum Chore {
     Bench(bench::Arguments),
     Test(test::Arguments),
+    BenchPython(python::bench::Arguments),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::bench(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
+        Chore::BenchPython(arguments) => python::bench::bench(&arguments),
     }
 }

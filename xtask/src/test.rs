@@ -5,9 +5,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::bare;
-use crate::bench;
 use crate::run::{cargo, root, run};
+use crate::{bare, bench, python};
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]
@@ -29,6 +28,8 @@ enum Part {
     Suites,
     /// The benchmarks: contestants agree, and everything can be measured
     Benches,
+    /// The Python package: its wheel, its types, its tests, Spark
+    Python,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -46,6 +47,7 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
             Part::Benches => bench::test()?,
+            Part::Python => python::test()?,
             Part::Docs => docs()?,
         }
     }

@@ -90,6 +90,9 @@ impl<'a> Image<'a> {
     /// The version of the format that this crate writes: major, minor.
     pub const FORMAT_VERSION: (u16, u16) = (layout::MAJOR, layout::MINOR);
 
+    /// The bytes with which every image begins.
+    pub const LABEL: [u8; 8] = layout::LABEL;
+
     /// Opens an image from bytes that nobody vouches for.
     ///
     /// Everything is checked once, in time linear in the length and without

@@ -260,7 +260,7 @@ impl StartsRecord {
     /// The positions of a record.
     pub(crate) const POSITIONS: u32 = 64;
 
-    const fn bits(&self) -> u64 {
+    pub(crate) const fn bits(&self) -> u64 {
         self.low as u64 | (self.high as u64) << 32
     }
 

@@ -37,6 +37,13 @@ pub(crate) enum PodParty<'i> {
 }
 
 impl<'i> Party<'i> {
+    /// Who is outside, and has no address.
+    #[cfg(feature = "alloc")]
+    pub(crate) const NOWHERE: Party<'static> = Party {
+        address: None,
+        identity: Identity::External,
+    };
+
     /// Who an address is.
     pub(crate) fn at(image: &Image<'i>, address: IpAddr) -> Party<'i> {
         let address = canonical(address);
@@ -89,6 +96,15 @@ impl<'i> Party<'i> {
         }
     }
 
+    /// The index of the pod that stands here, if it is one of the image's.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn known_pod(&self) -> Option<u32> {
+        match self.identity {
+            Identity::Pod(PodParty::Known(pod)) => Some(pod),
+            _ => None,
+        }
+    }
+
     /// Whether both are one and the same pod.
     pub(crate) fn is_same_pod(&self, other: &Party<'i>) -> bool {
         match (self.pod(), other.pod()) {
@@ -100,7 +116,7 @@ impl<'i> Party<'i> {
 }
 
 /// The pod that holds an address.
-fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
+pub(super) fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
     let bits = to_bits(address);
     let pod = match unmapped(bits) {
         Some(v4) => {
