@@ -4,20 +4,21 @@
 //! Building `core` needs its sources: those of rustup's component `rust-src`, or
 //! else Debian's toolchain, which has them in a package.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages::install;
 use crate::run::{root, run};
 
 const TARGET: &str = "x86_64-unknown-none";
 const PACKAGES: [&str; 4] = ["cargo-web", "lld-19", "rust-web-src", "rustc-web"];
 
 /// A toolchain that can build `core`.
-struct Toolchain {
-    cargo: PathBuf,
-    rustc: PathBuf,
+pub(crate) struct Toolchain {
+    pub(crate) cargo: PathBuf,
+    pub(crate) rustc: PathBuf,
 }
 
 impl Toolchain {
@@ -33,7 +34,7 @@ impl Toolchain {
             .is_file()
     }
 
-    fn find() -> Result<Toolchain> {
+    pub(crate) fn find() -> Result<Toolchain> {
         let own = Toolchain {
             cargo: "cargo".into(),
             rustc: "rustc".into(),
@@ -56,22 +57,6 @@ impl Toolchain {
             PACKAGES.join(" ")
         )
     }
-}
-
-/// Installs Debian packages, where that is possible.
-fn install(packages: &[&str]) -> Result<()> {
-    if !Path::new("/usr/bin/apt-get").exists() {
-        return Ok(());
-    }
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        command
-    };
-    run(&mut apt(&["update", "-q"]))?;
-    run(apt(&["install", "-y", "-q", "--no-install-recommends"]).args(packages))
 }
 
 /// A linker that takes any ELF target.

@@ -1,7 +1,11 @@
 //! Every chore of this repository: `cargo xtask --help`.
 
 mod bare;
+mod ffi;
+mod fuzz;
+mod packages;
 mod run;
+mod traffic;
 mod test;
 
 use anyhow::Result;
@@ -17,10 +21,17 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Chore {
     Test(test::Arguments),
+    /// Write ffi/include/netpolicy.h anew from ffi/src
+    Header,
+    InstallFfi(ffi::install::Arguments),
+    BenchNfqueue(traffic::bench::Arguments),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Test(arguments) => test::test(&arguments),
+        Chore::Header => ffi::header(),
+        Chore::InstallFfi(arguments) => ffi::install::install(&arguments),
+        Chore::BenchNfqueue(arguments) => traffic::bench::bench(&arguments),
     }
 }

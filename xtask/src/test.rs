@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::bare;
+use crate::{bare, ffi, traffic};
 use crate::run::{cargo, root, run};
 
 /// Install what tests need, and run them: all, or the parts that are named
@@ -26,6 +26,10 @@ enum Part {
     Cli,
     /// Vectors, oracle, properties, corpora, damaged images
     Suites,
+    /// The C API: its header, C programs, memory and thread checkers, fuzz targets
+    Ffi,
+    /// Real connections between network namespaces, held by the netfilter-queue daemon
+    Traffic,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -42,6 +46,8 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Core => core()?,
             Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
+            Part::Ffi => ffi::test()?,
+            Part::Traffic => traffic::test()?,
             Part::Docs => docs()?,
         }
     }
