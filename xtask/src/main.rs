@@ -5,8 +5,8 @@ mod ffi;
 mod fuzz;
 mod packages;
 mod run;
-mod traffic;
 mod test;
+mod traffic;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

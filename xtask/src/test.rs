@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::{bare, ffi, traffic};
 use crate::run::{cargo, root, run};
+use crate::{bare, ffi, traffic};
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]

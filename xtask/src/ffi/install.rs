@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// Everything in one folder.
-    pub(super) fn at(prefix: &Path) -> Arguments {
+    pub(crate) fn at(prefix: &Path) -> Arguments {
         Arguments {
             prefix: prefix.to_owned(),
             libdir: None,
@@ -36,7 +36,12 @@ impl Arguments {
 
 /// Builds and installs, honouring `DESTDIR`.
 pub(crate) fn install(arguments: &Arguments) -> Result<()> {
-    run(&mut cargo(&["build", "--release", "--package", "netpolicy-ffi"]))?;
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "netpolicy-ffi",
+    ]))?;
     let prefix = std::path::absolute(&arguments.prefix)?;
     let libdir = match &arguments.libdir {
         Some(libdir) => std::path::absolute(libdir)?,
@@ -61,10 +66,18 @@ pub(crate) fn install_to(prefix: &Path, libdir: &Path, destdir: Option<&Path>) -
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let shared = format!("libnetpolicy.so.{version}");
-    copy(&built.join("libnetpolicy_ffi.so"), &lib.join(&shared), 0o755)?;
+    copy(
+        &built.join("libnetpolicy_ffi.so"),
+        &lib.join(&shared),
+        0o755,
+    )?;
     link(&shared, &lib.join(soname()))?;
     link(&soname(), &lib.join("libnetpolicy.so"))?;
-    copy(&built.join("libnetpolicy_ffi.a"), &lib.join("libnetpolicy.a"), 0o644)?;
+    copy(
+        &built.join("libnetpolicy_ffi.a"),
+        &lib.join("libnetpolicy.a"),
+        0o644,
+    )?;
     let header = root().join("ffi/include/netpolicy.h");
     copy(&header, &include.join("netpolicy.h"), 0o644)?;
     let template = fs::read_to_string(root().join("ffi/pkgconfig/netpolicy.pc.in"))?;

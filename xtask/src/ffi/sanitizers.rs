@@ -64,7 +64,10 @@ impl Instrumented {
         }
         run(&mut build)?;
         let prefix = std::path::absolute(folder(&format!("prefix-{sanitizer}"))?)?;
-        install(&out.join(TARGET).join("release/libnetpolicy_ffi.a"), &prefix)?;
+        install(
+            &out.join(TARGET).join("release/libnetpolicy_ffi.a"),
+            &prefix,
+        )?;
         Ok(Instrumented { sanitizer, prefix })
     }
 
