@@ -265,13 +265,14 @@ static void manifests(void) {
         "apiVersion: v1\n"
         "kind: Pod\n"
         "metadata: {name: p}\n"
+        "spec: {}\n"
         "status: {podIP: 10.0.0.1}\n";
     netpolicy_cluster *cluster = netpolicy_cluster_new();
     netpolicy_diagnostic diagnostic;
     const netpolicy_image *image;
     FAILS(netpolicy_cluster_read_text(cluster, STR("a.yaml"), netpolicy_str_of(text)),
           NETPOLICY_RESULT_INVALID_MANIFEST);
-    MESSAGE("a.yaml:4:8: error: NetworkPolicy default/a: spec.podSelektor: unknown field: did you "
+    MESSAGE("a.yaml:4:21: error: NetworkPolicy default/a: spec.podSelektor: unknown field: did you "
             "mean podSelector?");
     CHECK(netpolicy_cluster_diagnostic_count(cluster) == 1);
     OK(netpolicy_cluster_diagnostic(cluster, 0, &diagnostic));
@@ -356,7 +357,9 @@ static void memory(const char *folder) {
     FAILS(netpolicy_image_open(out + 1, out_len - 1, count_release, &releases, &image),
           NETPOLICY_RESULT_IMAGE_TRUNCATED);
     FAILS(netpolicy_image_open(NULL, 0, count_release, &releases, &image),
-          NETPOLICY_RESULT_NOT_AN_IMAGE);
+          NETPOLICY_RESULT_IMAGE_TRUNCATED);
+    FAILS(netpolicy_image_open(NULL, 9, count_release, &releases, &image),
+          NETPOLICY_RESULT_NULL_POINTER);
     out[1 + 8] = 9;
     FAILS(netpolicy_image_open(out + 1, out_len, count_release, &releases, &image),
           NETPOLICY_RESULT_IMAGE_VERSION);
