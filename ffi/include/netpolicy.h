@@ -1,3 +1,22 @@
+/*
+ * libnetpolicy: may this connection pass under these Kubernetes network policies, and why?
+ *
+ * Conventions:
+ *
+ * - A type is netpolicy_x; what makes one is netpolicy_x_new or says so, what frees it is
+ *   netpolicy_x_free, to which NULL is nothing. The structs without fields are opaque.
+ * - Functions that can fail return netpolicy_result, whose numbers are stable. The words for a
+ *   person, with the object and the field at fault, are netpolicy_last_error_message's, of the
+ *   thread that called.
+ * - Outputs are written on success only.
+ * - What is handed in as a pointer to const may be used by any number of threads at once. What
+ *   is handed in without const is used by one thread, alone.
+ * - NULL and text that is not UTF-8 are refused. A pointer that is not NULL must be good for as
+ *   many items as its length says. What is handed in is copied, unless a function says otherwise.
+ * - A verdict always has an answer: what cannot be answered is denied.
+ * - Memory that the system does not have ends the program, as is usual in Rust; nothing else does.
+ */
+
 #ifndef NETPOLICY_H
 #define NETPOLICY_H
 
