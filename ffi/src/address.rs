@@ -119,7 +119,7 @@ pub unsafe extern "C" fn netpolicy_address_text(
 /// IPv6, and may be cut anywhere behind the ports; nothing behind `len` is read. Protocols
 /// without ports have port 0.
 ///
-/// A packet that belongs to no connection has one of the NETPOLICY_RESULT_PACKET codes, and is
+/// A packet that belongs to no connection has one of the `NETPOLICY_RESULT_PACKET` codes, and is
 /// to be denied, as `netpolicy_image_verdict_of_packet` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_connection_of_packet(

@@ -68,7 +68,7 @@ impl netpolicy_cluster {
             (Some(first), 0) => Err(Failure::new(netpolicy_result::InvalidManifest, first)),
             (Some(first), more) => Err(Failure::new(
                 netpolicy_result::InvalidManifest,
-                format_args!("{first} (and {more} more errors)"),
+                format!("{first} (and {more} more errors)"),
             )),
         }
     }
@@ -78,7 +78,7 @@ impl netpolicy_cluster {
 /// `kubectl get -o yaml` and `-o json` print. `file` names the text in messages and
 /// explanations.
 ///
-/// NETPOLICY_RESULT_INVALID_MANIFEST tells that some objects are invalid and were left out,
+/// `NETPOLICY_RESULT_INVALID_MANIFEST` tells that some objects are invalid and were left out,
 /// and the last error names the first of them; all others were taken in.
 /// `netpolicy_cluster_diagnostic` tells every mistake.
 ///
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn netpolicy_cluster_diagnostic_count(
 }
 
 /// The error or warning of that index, in the order of reading.
-/// NETPOLICY_RESULT_NOT_FOUND behind the last. Its text lives until more is read.
+/// `NETPOLICY_RESULT_NOT_FOUND` behind the last. Its text lives until more is read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_cluster_diagnostic(
     cluster: *const netpolicy_cluster,

@@ -22,7 +22,7 @@ pub const NETPOLICY_OPTION_IP_BLOCK_SPARES_PODS: u32 = 8;
 /// The choices that the APIs leave open. Zeroed memory is the default.
 #[repr(C)]
 pub struct netpolicy_options {
-    /// The sum of NETPOLICY_OPTIONs.
+    /// The sum of `NETPOLICY_OPTION`s.
     pub flags: u32,
     /// How many bytes the decision tables may take; 0 is the default, 64 MiB. What does not
     /// fit is interpreted from the rules: slower, never wrong.
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn netpolicy_cluster_compile(
 /// `netpolicy_image_open`. `working` is memory that the compiler may use meanwhile; with NULL
 /// and 0 it uses its own. Nothing is allocated for compiling if it is given.
 ///
-/// NETPOLICY_RESULT_WORKING_MEMORY_TOO_SMALL and NETPOLICY_RESULT_OUTPUT_TOO_SMALL leave `out`
+/// `NETPOLICY_RESULT_WORKING_MEMORY_TOO_SMALL` and `NETPOLICY_RESULT_OUTPUT_TOO_SMALL` leave `out`
 /// untouched, and `netpolicy_last_error_needed` says how much would do. About 400 bytes a pod
 /// and some KiB a policy are needed to work with. `options` may be NULL for the default.
 #[unsafe(no_mangle)]

@@ -156,7 +156,7 @@ unsafe fn cidr(text: netpolicy_str) -> Converted<Cidr> {
     // SAFETY: this module's contract.
     let text = unsafe { text.read("") }?;
     text.parse()
-        .map_err(|problem| Failure::invalid(format_args!("{text:?}: {problem}")))
+        .map_err(|problem| Failure::invalid(format!("{text:?}: {problem}")))
 }
 
 /// A protocol that policies know; `None` for 0.

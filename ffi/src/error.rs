@@ -140,17 +140,17 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(code: netpolicy_result, message: impl ToString) -> Failure {
+    pub(crate) fn new(code: netpolicy_result, message: impl Into<String>) -> Failure {
         Failure {
             code,
             object: String::new(),
             path: String::new(),
-            message: message.to_string(),
+            message: message.into(),
             needed: 0,
         }
     }
 
-    pub(crate) fn invalid(message: impl ToString) -> Failure {
+    pub(crate) fn invalid(message: impl Into<String>) -> Failure {
         Failure::new(netpolicy_result::InvalidObject, message)
     }
 
@@ -222,7 +222,7 @@ impl<T> At for Result<T, Failure> {
 
 impl From<netpolicy::model::Problem> for Failure {
     fn from(problem: netpolicy::model::Problem) -> Failure {
-        Failure::invalid(problem)
+        Failure::invalid(problem.to_string())
     }
 }
 
@@ -240,7 +240,7 @@ impl From<CompileError> for Failure {
         };
         Failure {
             needed,
-            ..Failure::new(code, error)
+            ..Failure::new(code, error.to_string())
         }
     }
 }
@@ -254,7 +254,7 @@ impl From<OpenError> for Failure {
             OpenError::Checksum { .. } => netpolicy_result::ImageChecksum,
             _ => netpolicy_result::ImageDamaged,
         };
-        Failure::new(code, error)
+        Failure::new(code, error.to_string())
     }
 }
 
@@ -268,7 +268,7 @@ impl From<PacketError> for Failure {
             PacketError::MappedAddress => netpolicy_result::PacketMappedAddress,
             _ => netpolicy_result::PacketMalformed,
         };
-        Failure::new(code, error)
+        Failure::new(code, error.to_string())
     }
 }
 

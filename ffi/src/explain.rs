@@ -145,7 +145,7 @@ pub struct netpolicy_rule_info {
     pub index: i64,
     /// The line it begins on, from 1; 0 if unknown.
     pub line: u32,
-    /// Its action as written: a NETPOLICY_ACTION. Allow for the rules of a NetworkPolicy.
+    /// Its action as written: a `NETPOLICY_ACTION`. Allow for the rules of a NetworkPolicy.
     pub action: u32,
     /// Whether it has a peer that is not known here, so that it allows nothing if its action
     /// is Allow, and denies everything if not.
@@ -180,9 +180,9 @@ impl netpolicy_rule_info {
 #[repr(C)]
 pub struct netpolicy_decision {
     /// The policy of the rule that decides; the first NetworkPolicy that isolates the pod if
-    /// `reason` is NETPOLICY_REASON_ISOLATED; else none.
+    /// `reason` is `NETPOLICY_REASON_ISOLATED`; else none.
     pub policy: netpolicy_policy_info,
-    /// The rule that decides, if `reason` is NETPOLICY_REASON_RULE; else none.
+    /// The rule that decides, if `reason` is `NETPOLICY_REASON_RULE`; else none.
     pub rule: netpolicy_rule_info,
     /// What decides.
     pub reason: netpolicy_reason,
@@ -312,7 +312,7 @@ pub unsafe extern "C" fn netpolicy_explanation_free(explanation: *mut netpolicy_
     unsafe { free(explanation) }
 }
 
-/// The verdict that is explained; NETPOLICY_VERDICT_DENY for NULL.
+/// The verdict that is explained; `NETPOLICY_VERDICT_DENY` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_explanation_verdict(
     explanation: *const netpolicy_explanation,
@@ -326,8 +326,8 @@ pub unsafe extern "C" fn netpolicy_explanation_verdict(
     })
 }
 
-/// How one direction is decided: NETPOLICY_DIRECTION_EGRESS at the source,
-/// NETPOLICY_DIRECTION_INGRESS at the destination. Its text lives as long as the image.
+/// How one direction is decided: `NETPOLICY_DIRECTION_EGRESS` at the source,
+/// `NETPOLICY_DIRECTION_INGRESS` at the destination. Its text lives as long as the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_explanation_decision(
     explanation: *const netpolicy_explanation,
@@ -348,7 +348,7 @@ pub unsafe extern "C" fn netpolicy_explanation_decision(
 /// The policy of that index among those that were consulted for a direction, in the order of
 /// decision: those of the Admin tier up to the one that decides or passes, then every
 /// NetworkPolicy that isolates the pod in this direction, or else those of the Baseline tier.
-/// NETPOLICY_RESULT_NOT_FOUND behind the last.
+/// `NETPOLICY_RESULT_NOT_FOUND` behind the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_explanation_policy(
     explanation: *const netpolicy_explanation,

@@ -198,7 +198,7 @@ pub unsafe extern "C" fn netpolicy_image_bytes(
 }
 
 /// Whether the bytes of an image are those that were compiled:
-/// NETPOLICY_RESULT_IMAGE_CHECKSUM if not. It tells of accidents, not of malice.
+/// `NETPOLICY_RESULT_IMAGE_CHECKSUM` if not. It tells of accidents, not of malice.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_image_verify_checksum(
     image: *const netpolicy_image,

@@ -64,7 +64,7 @@ pub struct netpolicy_label {
 pub struct netpolicy_requirement {
     /// `key`
     pub key: netpolicy_str,
-    /// `operator`: a NETPOLICY_OPERATOR.
+    /// `operator`: a `NETPOLICY_OPERATOR`.
     pub comparison: u32,
     /// `values`: some for In and NotIn, none for the others.
     pub values: *const netpolicy_str,
@@ -149,9 +149,9 @@ pub struct netpolicy_pod {
     pub ports_len: usize,
     /// `metadata.creationTimestamp`, in seconds since the epoch; NULL if it has none.
     pub created: *const i64,
-    /// `status.phase`: a NETPOLICY_PHASE. A pod that has ended holds no addresses.
+    /// `status.phase`: a `NETPOLICY_PHASE`. A pod that has ended holds no addresses.
     pub phase: u32,
-    /// NETPOLICY_POD_HOST_NETWORK, NETPOLICY_POD_DELETING.
+    /// `NETPOLICY_POD_HOST_NETWORK`, `NETPOLICY_POD_DELETING`.
     pub flags: u32,
 }
 
@@ -213,7 +213,7 @@ pub struct netpolicy_network_policy {
     pub name: netpolicy_str,
     /// `spec.podSelector`
     pub pod_selector: netpolicy_selector,
-    /// `spec.policyTypes`: the sum of NETPOLICY_DIRECTIONs. 0 is the API's default: ingress,
+    /// `spec.policyTypes`: the sum of `NETPOLICY_DIRECTION`s. 0 is the API's default: ingress,
     /// and egress if there are egress rules.
     pub policy_types: u32,
     /// `spec.ingress`
@@ -260,7 +260,7 @@ pub struct netpolicy_cluster_policy_peer {
 pub struct netpolicy_cluster_policy_rule {
     /// `name`
     pub name: netpolicy_str,
-    /// `action`: a NETPOLICY_ACTION.
+    /// `action`: a `NETPOLICY_ACTION`.
     pub action: u32,
     /// `from` or `to`: at least one.
     pub peers: *const netpolicy_cluster_policy_peer,
@@ -275,7 +275,7 @@ pub struct netpolicy_cluster_policy_rule {
 /// A ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy.
 #[repr(C)]
 pub struct netpolicy_cluster_policy {
-    /// Which of them: a NETPOLICY_API.
+    /// Which of them: a `NETPOLICY_API`.
     pub api: u32,
     /// `spec.priority`, 0 to 1000; ignored for a BaselineAdminNetworkPolicy.
     pub priority: i32,

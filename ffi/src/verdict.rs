@@ -10,7 +10,7 @@ use crate::error::{Failure, netpolicy_result};
 use crate::image::netpolicy_image;
 
 /// The answer: bit 0 is set if the source may send, bit 1 if the destination may receive. A
-/// connection may pass if both are: NETPOLICY_VERDICT_ALLOW.
+/// connection may pass if both are: `NETPOLICY_VERDICT_ALLOW`.
 #[repr(u8)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum netpolicy_verdict {
