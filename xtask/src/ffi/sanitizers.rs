@@ -1,8 +1,8 @@
 //! The C programs with the library built for AddressSanitizer and ThreadSanitizer.
 //!
-//! The instrumented library is built with the sources of `std`, without which the
-//! thread checker does not see the fences of `Arc`, and linked by clang, whose runtime
-//! both sides then share.
+//! The instrumented library is linked by clang, whose runtime both sides then share.
+//! For ThreadSanitizer it is built with the sources of `std`, without which the checker
+//! does not see the fences of `Arc`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use super::install::target;
 use super::programs::{Linkage, compile, folder, program, vectors};
 use crate::bare::Toolchain;
-use crate::run::{root, run};
+use crate::run::{cargo, run};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -22,15 +22,14 @@ pub(super) fn test() -> Result<()> {
         eprintln!("the sanitizers run on Linux on x86-64 only: NOT RUN");
         return Ok(());
     }
-    let toolchain = Toolchain::find()?;
-    let address = Instrumented::build(&toolchain, "address")?;
+    let address = Instrumented::build("address", None)?;
     let vectors = vectors()?;
     // Undefined behaviour of the C programs themselves as well.
     let flags = ["-fsanitize=undefined", "-fno-sanitize-recover=undefined"];
     let scratch = folder("programs")?;
     run(address.program("api.c", &flags)?.arg(&scratch))?;
     run(address.program("vectors.c", &flags)?.args(&vectors))?;
-    let thread = Instrumented::build(&toolchain, "thread")?;
+    let thread = Instrumented::build("thread", Some(&Toolchain::find()?))?;
     run(&mut thread.program("threads.c", &[])?)
 }
 
@@ -41,16 +40,24 @@ struct Instrumented {
 }
 
 impl Instrumented {
-    fn build(toolchain: &Toolchain, sanitizer: &'static str) -> Result<Instrumented> {
+    /// Builds and installs it, with the `std` of a toolchain that has its sources, or
+    /// with the one that was built beforehand.
+    fn build(sanitizer: &'static str, sources: Option<&Toolchain>) -> Result<Instrumented> {
         let out = target().join("ffi").join(sanitizer);
-        let mut build = Command::new(&toolchain.cargo);
+        let mut build = match sources {
+            None => cargo(&[]),
+            Some(toolchain) => toolchain.cargo(),
+        };
         build
             .args(["rustc", "--release", "--package", "netpolicy-ffi", "--lib"])
-            .args(["--crate-type", "staticlib", "--target", TARGET])
-            .args(["-Zbuild-std=std,panic_unwind", "--target-dir"])
+            .args([
+                "--crate-type",
+                "staticlib",
+                "--target",
+                TARGET,
+                "--target-dir",
+            ])
             .arg(&out)
-            .current_dir(root())
-            .env("RUSTC", &toolchain.rustc)
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
@@ -59,8 +66,8 @@ impl Instrumented {
                 "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
                 format!("-Zsanitizer={sanitizer} -Zexternal-clangrt -Copt-level=1"),
             );
-        for variable in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTDOC"] {
-            build.env_remove(variable);
+        if sources.is_some() {
+            build.arg("-Zbuild-std=std,panic_unwind");
         }
         run(&mut build)?;
         let prefix = std::path::absolute(folder(&format!("prefix-{sanitizer}"))?)?;
