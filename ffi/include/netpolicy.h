@@ -258,7 +258,7 @@ typedef uint32_t netpolicy_result;
 
 /**
  * The answer: bit 0 is set if the source may send, bit 1 if the destination may receive. A
- * connection may pass if both are: NETPOLICY_VERDICT_ALLOW.
+ * connection may pass if both are: `NETPOLICY_VERDICT_ALLOW`.
  */
 enum netpolicy_verdict
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -661,11 +661,11 @@ typedef struct netpolicy_pod {
      */
     const int64_t *created;
     /**
-     * `status.phase`: a NETPOLICY_PHASE. A pod that has ended holds no addresses.
+     * `status.phase`: a `NETPOLICY_PHASE`. A pod that has ended holds no addresses.
      */
     uint32_t phase;
     /**
-     * NETPOLICY_POD_HOST_NETWORK, NETPOLICY_POD_DELETING.
+     * `NETPOLICY_POD_HOST_NETWORK`, `NETPOLICY_POD_DELETING`.
      */
     uint32_t flags;
 } netpolicy_pod;
@@ -679,7 +679,7 @@ typedef struct netpolicy_requirement {
      */
     struct netpolicy_str key;
     /**
-     * `operator`: a NETPOLICY_OPERATOR.
+     * `operator`: a `NETPOLICY_OPERATOR`.
      */
     uint32_t comparison;
     /**
@@ -812,7 +812,7 @@ typedef struct netpolicy_network_policy {
      */
     struct netpolicy_selector pod_selector;
     /**
-     * `spec.policyTypes`: the sum of NETPOLICY_DIRECTIONs. 0 is the API's default: ingress,
+     * `spec.policyTypes`: the sum of `NETPOLICY_DIRECTION`s. 0 is the API's default: ingress,
      * and egress if there are egress rules.
      */
     uint32_t policy_types;
@@ -892,7 +892,7 @@ typedef struct netpolicy_cluster_policy_rule {
      */
     struct netpolicy_str name;
     /**
-     * `action`: a NETPOLICY_ACTION.
+     * `action`: a `NETPOLICY_ACTION`.
      */
     uint32_t action;
     /**
@@ -918,7 +918,7 @@ typedef struct netpolicy_cluster_policy_rule {
  */
 typedef struct netpolicy_cluster_policy {
     /**
-     * Which of them: a NETPOLICY_API.
+     * Which of them: a `NETPOLICY_API`.
      */
     uint32_t api;
     /**
@@ -974,7 +974,7 @@ typedef struct netpolicy_domain_name {
  */
 typedef struct netpolicy_options {
     /**
-     * The sum of NETPOLICY_OPTIONs.
+     * The sum of `NETPOLICY_OPTION`s.
      */
     uint32_t flags;
     /**
@@ -1069,7 +1069,7 @@ typedef struct netpolicy_rule_info {
      */
     uint32_t line;
     /**
-     * Its action as written: a NETPOLICY_ACTION. Allow for the rules of a NetworkPolicy.
+     * Its action as written: a `NETPOLICY_ACTION`. Allow for the rules of a NetworkPolicy.
      */
     uint32_t action;
     /**
@@ -1085,11 +1085,11 @@ typedef struct netpolicy_rule_info {
 typedef struct netpolicy_decision {
     /**
      * The policy of the rule that decides; the first NetworkPolicy that isolates the pod if
-     * `reason` is NETPOLICY_REASON_ISOLATED; else none.
+     * `reason` is `NETPOLICY_REASON_ISOLATED`; else none.
      */
     struct netpolicy_policy_info policy;
     /**
-     * The rule that decides, if `reason` is NETPOLICY_REASON_RULE; else none.
+     * The rule that decides, if `reason` is `NETPOLICY_REASON_RULE`; else none.
      */
     struct netpolicy_rule_info rule;
     /**
@@ -1192,7 +1192,7 @@ size_t netpolicy_address_text(const struct netpolicy_address *address, char *buf
  * IPv6, and may be cut anywhere behind the ports; nothing behind `len` is read. Protocols
  * without ports have port 0.
  *
- * A packet that belongs to no connection has one of the NETPOLICY_RESULT_PACKET codes, and is
+ * A packet that belongs to no connection has one of the `NETPOLICY_RESULT_PACKET` codes, and is
  * to be denied, as `netpolicy_image_verdict_of_packet` does.
  */
 netpolicy_result netpolicy_connection_of_packet(const uint8_t *packet,
@@ -1214,7 +1214,7 @@ void netpolicy_cluster_free(struct netpolicy_cluster *cluster);
  * `kubectl get -o yaml` and `-o json` print. `file` names the text in messages and
  * explanations.
  *
- * NETPOLICY_RESULT_INVALID_MANIFEST tells that some objects are invalid and were left out,
+ * `NETPOLICY_RESULT_INVALID_MANIFEST` tells that some objects are invalid and were left out,
  * and the last error names the first of them; all others were taken in.
  * `netpolicy_cluster_diagnostic` tells every mistake.
  *
@@ -1239,7 +1239,7 @@ size_t netpolicy_cluster_diagnostic_count(const struct netpolicy_cluster *cluste
 
 /**
  * The error or warning of that index, in the order of reading.
- * NETPOLICY_RESULT_NOT_FOUND behind the last. Its text lives until more is read.
+ * `NETPOLICY_RESULT_NOT_FOUND` behind the last. Its text lives until more is read.
  */
 netpolicy_result netpolicy_cluster_diagnostic(const struct netpolicy_cluster *cluster,
                                               size_t index,
@@ -1296,7 +1296,7 @@ netpolicy_result netpolicy_cluster_compile(const struct netpolicy_cluster *clust
  * `netpolicy_image_open`. `working` is memory that the compiler may use meanwhile; with NULL
  * and 0 it uses its own. Nothing is allocated for compiling if it is given.
  *
- * NETPOLICY_RESULT_WORKING_MEMORY_TOO_SMALL and NETPOLICY_RESULT_OUTPUT_TOO_SMALL leave `out`
+ * `NETPOLICY_RESULT_WORKING_MEMORY_TOO_SMALL` and `NETPOLICY_RESULT_OUTPUT_TOO_SMALL` leave `out`
  * untouched, and `netpolicy_last_error_needed` says how much would do. About 400 bytes a pod
  * and some KiB a policy are needed to work with. `options` may be NULL for the default.
  */
@@ -1340,13 +1340,13 @@ netpolicy_result netpolicy_image_explain(const struct netpolicy_image *image,
 void netpolicy_explanation_free(struct netpolicy_explanation *explanation);
 
 /**
- * The verdict that is explained; NETPOLICY_VERDICT_DENY for NULL.
+ * The verdict that is explained; `NETPOLICY_VERDICT_DENY` for NULL.
  */
 netpolicy_verdict netpolicy_explanation_verdict(const struct netpolicy_explanation *explanation);
 
 /**
- * How one direction is decided: NETPOLICY_DIRECTION_EGRESS at the source,
- * NETPOLICY_DIRECTION_INGRESS at the destination. Its text lives as long as the image.
+ * How one direction is decided: `NETPOLICY_DIRECTION_EGRESS` at the source,
+ * `NETPOLICY_DIRECTION_INGRESS` at the destination. Its text lives as long as the image.
  */
 netpolicy_result netpolicy_explanation_decision(const struct netpolicy_explanation *explanation,
                                                 uint32_t direction,
@@ -1356,7 +1356,7 @@ netpolicy_result netpolicy_explanation_decision(const struct netpolicy_explanati
  * The policy of that index among those that were consulted for a direction, in the order of
  * decision: those of the Admin tier up to the one that decides or passes, then every
  * NetworkPolicy that isolates the pod in this direction, or else those of the Baseline tier.
- * NETPOLICY_RESULT_NOT_FOUND behind the last.
+ * `NETPOLICY_RESULT_NOT_FOUND` behind the last.
  */
 netpolicy_result netpolicy_explanation_policy(const struct netpolicy_explanation *explanation,
                                               uint32_t direction,
@@ -1465,7 +1465,7 @@ netpolicy_result netpolicy_image_bytes(const struct netpolicy_image *image,
 
 /**
  * Whether the bytes of an image are those that were compiled:
- * NETPOLICY_RESULT_IMAGE_CHECKSUM if not. It tells of accidents, not of malice.
+ * `NETPOLICY_RESULT_IMAGE_CHECKSUM` if not. It tells of accidents, not of malice.
  */
 netpolicy_result netpolicy_image_verify_checksum(const struct netpolicy_image *image);
 
