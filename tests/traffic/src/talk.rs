@@ -13,6 +13,9 @@ use crate::network::Host;
 /// after a second.
 pub const PATIENCE: Duration = Duration::from_millis(400);
 
+/// How long an allowed one is waited for: on a busy machine it may take its time.
+pub const LONG_PATIENCE: Duration = Duration::from_secs(5);
+
 const ANY: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// Echoes on a TCP port of a host, both families, until the process ends.
@@ -74,25 +77,25 @@ pub fn ping(stream: &mut TcpStream) -> io::Result<()> {
     stream.read_exact(&mut byte)
 }
 
-/// Whether TCP connects.
+/// Whether TCP connects in time.
 #[must_use]
-pub fn tcp(from: &Host, to: IpAddr, port: u16) -> bool {
-    connect(from, to, port, PATIENCE).is_ok()
+pub fn tcp(from: &Host, to: IpAddr, port: u16, patience: Duration) -> bool {
+    connect(from, to, port, patience).is_ok()
 }
 
-/// Whether a datagram comes back.
+/// Whether a datagram comes back in time.
 ///
 /// # Panics
 /// If there is no socket to be had.
 #[must_use]
-pub fn udp(from: &Host, to: IpAddr, port: u16) -> bool {
+pub fn udp(from: &Host, to: IpAddr, port: u16, patience: Duration) -> bool {
     from.namespace.enter(|| {
         let local: IpAddr = match to {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => ANY,
         };
         let socket = UdpSocket::bind((local, 0)).expect("a socket");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        socket.set_read_timeout(Some(patience)).expect("a timeout");
         let sent = socket.send_to(b"?", (to, port));
         sent.is_ok() && socket.recv_from(&mut [0; 16]).is_ok()
     })

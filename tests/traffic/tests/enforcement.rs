@@ -13,7 +13,7 @@ use netpolicy_traffic::daemon::{Daemon, metrics, program};
 use netpolicy_traffic::network::{Host, Network};
 use netpolicy_traffic::policies::{deny_all, put, wordpress};
 use netpolicy_traffic::talk::{
-    PATIENCE, Tap, connect, ping, send_raw, serve_tcp, serve_udp, tcp, udp,
+    LONG_PATIENCE, PATIENCE, Tap, connect, ping, send_raw, serve_tcp, serve_udp, tcp, udp,
 };
 
 const METRICS: u16 = 9469;
@@ -86,13 +86,18 @@ fn serve_all(scene: &Scene) {
 }
 
 /// Asks all questions at once, in both families.
-fn check(scene: &Scene, ask: fn(&Host, IpAddr, u16) -> bool, expected: &[(&str, &str, u16, bool)]) {
+fn check(
+    scene: &Scene,
+    ask: fn(&Host, IpAddr, u16, Duration) -> bool,
+    expected: &[(&str, &str, u16, bool)],
+) {
     thread::scope(|scope| {
         for (from, to, port, allowed) in expected {
             let (source, destination) = (scene.host(from), scene.host(to));
             for address in destination.addresses() {
                 scope.spawn(move || {
-                    let passed = ask(source, address, *port);
+                    let patience = if *allowed { LONG_PATIENCE } else { PATIENCE };
+                    let passed = ask(source, address, *port, patience);
                     assert_eq!(passed, *allowed, "{from} -> {to} ({address}) {port}");
                 });
             }
@@ -118,10 +123,7 @@ fn the_wordpress_example_and_a_deny_all() {
     check_accounts(&scene);
 
     scene.replace(&deny_all().unwrap());
-    scene
-        .daemon
-        .wait_for("reloaded", Duration::from_secs(1))
-        .unwrap();
+    scene.daemon.wait_for("reloaded", LONG_PATIENCE).unwrap();
     let denied =
         WORDPRESS.map(|(from, to, port, _)| (from, to, port, to == "coredns" && from == "outside"));
     check(&scene, tcp, &denied);
@@ -187,7 +189,8 @@ fn check_sctp(scene: &Scene) {
             wordpress.v4.into(),
             &[sctp_init(from, wordpress, port)],
         );
-        let arrived = tap.until(PATIENCE, |packet| {
+        let patience = if allowed { LONG_PATIENCE } else { PATIENCE };
+        let arrived = tap.until(patience, |packet| {
             is_of_protocol(packet, 132) && packet[12..16] == from.v4.octets()
         });
         assert_eq!(arrived.is_some(), allowed, "SCTP from {}", from.v4);
@@ -197,7 +200,7 @@ fn check_sctp(scene: &Scene) {
 /// Denials are told with their reason, and counted under the policy.
 fn check_accounts(scene: &Scene) {
     let text = "203.0.113.7 (external) -> default/mysql (10.244.1.11) TCP 3306: ingress denied";
-    scene.daemon.wait_for(text, Duration::from_secs(1)).unwrap();
+    scene.daemon.wait_for(text, LONG_PATIENCE).unwrap();
     let text = metrics(&scene.network, METRICS).unwrap();
     for labels in [
         r#"verdict="accept",direction="ingress",reason="rule",tier="NetworkPolicy",kind="NetworkPolicy",namespace="default",policy="database"}"#,
@@ -214,7 +217,7 @@ fn a_new_policy_holds_within_100_ms_while_traffic_flows() {
     let scene = Scene::new("swap", &images[0]);
     let (outside, wordpress) = (scene.host("outside"), scene.host("wordpress"));
     serve_tcp(wordpress, 80);
-    let mut old = connect(outside, wordpress.v4.into(), 80, PATIENCE).unwrap();
+    let mut old = connect(outside, wordpress.v4.into(), 80, LONG_PATIENCE).unwrap();
 
     // Every attempt of every thread: when it began, and whether it connected.
     let done = AtomicBool::new(false);
@@ -370,7 +373,10 @@ fn malformed_packets_do_not_pass() {
     let scene = Scene::new("bad", &wordpress().unwrap());
     let (outside, coredns) = (scene.host("outside"), scene.host("coredns"));
     serve_tcp(coredns, 53);
-    assert!(tcp(outside, coredns.v4.into(), 53), "coredns is reachable");
+    assert!(
+        tcp(outside, coredns.v4.into(), 53, LONG_PATIENCE),
+        "coredns is reachable"
+    );
     let (v4, v6) = malformed(outside, coredns);
     let sound = v4_packet(outside, coredns, 17, &sound_datagram());
     // That connection's last packets are no malformed ones.
@@ -405,7 +411,10 @@ fn malformed_packets_do_not_pass() {
     ] {
         assert!(text.contains(reason), "no {reason} in {text}");
     }
-    assert!(tcp(outside, coredns.v6.into(), 53), "coredns is reachable");
+    assert!(
+        tcp(outside, coredns.v6.into(), 53, LONG_PATIENCE),
+        "coredns is reachable"
+    );
     scene.end();
 }
 
@@ -417,13 +426,13 @@ fn without_a_daemon_nothing_passes_and_a_bad_image_changes_nothing() {
     scene.replace(b"no image");
     scene
         .daemon
-        .wait_for("the policies in force stay", Duration::from_secs(1))
+        .wait_for("the policies in force stay", LONG_PATIENCE)
         .unwrap();
-    assert!(tcp(outside, wordpress.v4.into(), 80));
+    assert!(tcp(outside, wordpress.v4.into(), 80, LONG_PATIENCE));
     let Scene {
         network, daemon, ..
     } = scene;
     daemon.stop().unwrap();
     let (outside, wordpress) = (network.host("outside"), network.host("wordpress"));
-    assert!(!tcp(outside, wordpress.v4.into(), 80));
+    assert!(!tcp(outside, wordpress.v4.into(), 80, PATIENCE));
 }
