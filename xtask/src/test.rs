@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::run::{cargo, root, run};
-use crate::{bare, bench, python};
+use crate::{bare, bench, ffi, python, traffic};
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]
@@ -30,6 +30,10 @@ enum Part {
     Benches,
     /// The Python package: its wheel, its types, its tests, Spark
     Python,
+    /// The C API: its header, C programs, memory and thread checkers, fuzz targets
+    Ffi,
+    /// Real connections between network namespaces, held by the netfilter-queue daemon
+    Traffic,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -48,6 +52,8 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
             Part::Benches => bench::test()?,
             Part::Python => python::test()?,
+            Part::Ffi => ffi::test()?,
+            Part::Traffic => traffic::test()?,
             Part::Docs => docs()?,
         }
     }
