@@ -1,12 +1,13 @@
 //! The ends of a question: `10.0.3.7`, `web/frontend`, `web:app=frontend`.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
-use netpolicy::model::{Label, NamedPort, Pod};
-use netpolicy::{Endpoint, Image, PodRef, Protocol};
+use netpolicy::model::{Label, NamedPort, Pod, PortRange, Problem};
+use netpolicy::{Endpoint, Family, Image, PodRef, Protocol};
 
 /// An end as it was written.
 #[derive(Debug, Clone)]
@@ -91,9 +92,8 @@ impl fmt::Display for EndpointArgument {
 }
 
 impl EndpointArgument {
-    /// What the argument stands for: one endpoint, or for a workload one of each
-    /// kind of its pods that the policies can tell apart.
-    pub(crate) fn resolve<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>> {
+    /// What the argument stands for: one endpoint, or all pods of a workload.
+    fn resolve<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>> {
         match self {
             EndpointArgument::Address(address) => Ok(vec![Endpoint::Address(*address)]),
             EndpointArgument::Described(pod) => Ok(vec![Endpoint::Described(pod)]),
@@ -101,36 +101,79 @@ impl EndpointArgument {
                 if let Some(pod) = image.pod(namespace, name) {
                     return Ok(vec![Endpoint::Pod(pod)]);
                 }
-                let pods = pods_of_workload(image, namespace, name);
+                let is_its = |pod: &PodRef<'_>| {
+                    pod.namespace() == namespace
+                        && pod.workload().is_some_and(|(_, workload)| workload == name)
+                };
+                let pods: Vec<_> = image.pods().filter(is_its).map(Endpoint::Pod).collect();
                 if pods.is_empty() {
                     bail!(
                         "no pod or workload {namespace}/{name}{}",
                         similar(image, namespace, name)
                     );
                 }
-                Ok(pods.into_iter().map(Endpoint::Pod).collect())
+                Ok(pods)
             }
         }
     }
 }
 
-/// The pods of a workload: one for each class and set of families of address, since
-/// others could not get another answer.
-fn pods_of_workload<'i>(image: &'i Image<'i>, namespace: &str, name: &str) -> Vec<PodRef<'i>> {
-    let mut kinds = Vec::new();
-    let mut pods = Vec::new();
-    let of_workload = |pod: &PodRef<'_>| {
-        pod.namespace() == namespace && pod.workload().is_some_and(|(_, workload)| workload == name)
-    };
-    for pod in image.pods().filter(of_workload) {
-        let families: Vec<_> = pod.addresses().map(netpolicy::Family::of).collect();
-        let kind = (pod.class(), families);
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-            pods.push(pod);
-        }
+/// The pairs of endpoints that two arguments stand for, as far as policies can tell
+/// them apart.
+pub(crate) struct Ends<'i> {
+    from: Vec<Endpoint<'i>>,
+    to: Vec<Endpoint<'i>>,
+}
+
+impl<'i> Ends<'i> {
+    pub(crate) fn new(
+        image: &'i Image<'i>,
+        from: &'i EndpointArgument,
+        to: &'i EndpointArgument,
+    ) -> Result<Ends<'i>> {
+        let (mut from, mut to) = (from.resolve(image)?, to.resolve(image)?);
+        let mut all = from.iter().chain(&to);
+        let tell_nodes = all.any(|end| end.has_node_address(image));
+        keep_two_of_a_kind(&mut from, tell_nodes);
+        keep_two_of_a_kind(&mut to, tell_nodes);
+        Ok(Ends { from, to })
     }
-    pods
+
+    /// The pairs of which both ends are different pods, or at least may be.
+    pub(crate) fn apart(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
+        self.all().filter(|ends| !is_one_pod(ends))
+    }
+
+    /// The pairs of a pod with itself.
+    pub(crate) fn alone(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
+        self.all().filter(is_one_pod)
+    }
+
+    fn all(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
+        let to = |from| self.to.iter().map(move |to| [from, *to]);
+        self.from.iter().copied().flat_map(to)
+    }
+}
+
+fn is_one_pod(ends: &[Endpoint<'_>; 2]) -> bool {
+    match ends {
+        [Endpoint::Pod(a), Endpoint::Pod(b)] => a == b && !a.stands_in(),
+        _ => false,
+    }
+}
+
+/// Keeps two pods of each kind. More could not get another answer, and one alone
+/// would have none of its kind at the other end but itself.
+fn keep_two_of_a_kind(ends: &mut Vec<Endpoint<'_>>, tell_nodes: bool) {
+    let mut seen: HashMap<Vec<(Option<Family>, u32)>, usize> = HashMap::new();
+    ends.retain(|end| match end {
+        Endpoint::Pod(pod) => {
+            let count = seen.entry(pod.kind(tell_nodes).collect()).or_default();
+            *count += 1;
+            *count <= 2
+        }
+        Endpoint::Address(_) | Endpoint::Described(_) => true,
+    });
 }
 
 /// A hint at what may have been meant.

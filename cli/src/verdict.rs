@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::Explanation;
-use netpolicy::{Image, Protocol};
+use netpolicy::{Endpoint, Image, Pair, Protocol, Verdict};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::endpoint::EndpointArgument;
+use crate::endpoint::{EndpointArgument, Ends};
 use crate::input::{Manifests, open_image};
 use crate::output::{self, Format};
 
@@ -123,22 +123,38 @@ impl<'i> Answer<'i> {
         protocol: Protocol,
         port: u16,
     ) -> Result<Answer<'i>> {
-        let sources = from.resolve(image)?;
-        let destinations = to.resolve(image)?;
-        let ends = sources
-            .iter()
-            .flat_map(|source| destinations.iter().map(move |to| (*source, *to)));
-        let mut explanations: Vec<Explanation<'_>> = Vec::new();
-        for pair in ends.flat_map(|(source, destination)| image.pairs(source, destination)) {
-            let explanation = pair.explain(protocol, port);
-            let is_new = explanations
-                .iter()
-                .all(|other| other.verdict() != explanation.verdict());
-            if is_new {
-                explanations.push(explanation);
+/// A pair of addresses for each verdict that came out.
+struct Outcomes<'i> {
+    found: Vec<(Verdict, Pair<'i>)>,
+}
+
+impl<'i> Outcomes<'i> {
+    fn new(
+        image: &'i Image<'i>,
+        protocol: Protocol,
+        port: u16,
+        ends: impl Iterator<Item = [Endpoint<'i>; 2]>,
+    ) -> Outcomes<'i> {
+        let mut found: Vec<(Verdict, Pair<'i>)> = Vec::new();
+        for pair in ends.flat_map(|[source, destination]| image.pairs(source, destination)) {
+            let verdict = pair.verdict(protocol, port);
+            match found.iter_mut().find(|(other, _)| *other == verdict) {
+                None => found.push((verdict, pair)),
+                // That a pod may always reach itself tells least.
+                Some((_, other)) if other.is_same_pod() => *other = pair,
+                Some(_) => {}
             }
         }
-        if explanations.is_empty() {
+        Outcomes { found }
+    }
+}
+
+        let ends = Ends::new(image, from, to)?;
+        let mut outcomes = Outcomes::new(image, protocol, port, ends.apart());
+        if outcomes.found.is_empty() {
+            outcomes = Outcomes::new(image, protocol, port, ends.alone());
+        }
+        if outcomes.found.is_empty() {
             bail!("{from} and {to} have no addresses of one family");
         }
         explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
@@ -158,6 +174,10 @@ impl<'i> Answer<'i> {
 
     fn write(&self, in_full: bool) -> Result<()> {
         for (index, explanation) in self.explanations.iter().enumerate() {
+        let pairs = outcomes.found.iter();
+        let mut explanations: Vec<_> = pairs
+            .map(|(_, pair)| pair.explain(protocol, port))
+            .collect();
             // Pods of one workload, and addresses of one pod, may differ.
             let prefix = if index == 0 {
                 ""

@@ -576,3 +576,122 @@ fn help_and_misuse() {
         assert!(!stderr(&output).is_empty());
     }
 }
+
+/// Asks once; gives the exit status, what was answered and what was complained of.
+fn ask(manifests: &TempFile, from: &str, to: &str, more: &[&str]) -> (i32, String, String) {
+    let question = [
+        "verdict",
+        "-f",
+        manifests.path(),
+        "--from",
+        from,
+        "--to",
+        to,
+    ];
+    let output = netpolicy(&[&question, &["--port", "80"], more].concat());
+    (
+        output.status.code().unwrap(),
+        stdout(&output),
+        stderr(&output),
+    )
+}
+
+/// A pod of StatefulSet `web/a`, with these addresses.
+fn replica(name: &str, addresses: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: web, labels: {{app: a}}, \
+         ownerReferences: [{{kind: StatefulSet, name: a}}]}}\nspec: {{containers: []}}\n\
+         status: {{phase: Running, podIPs: [{addresses}]}}\n---\n"
+    )
+}
+
+const DENY_INGRESS: &str = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+    metadata: {name: deny, namespace: web}\nspec: {podSelector: {}}\n---\n";
+
+#[test]
+fn pods_of_a_workload_are_not_one_pod() {
+    let pods = [
+        replica("a-0", "{ip: 10.0.0.1}"),
+        replica("a-1", "{ip: 10.0.0.2}"),
+    ];
+    let two = TempFile::new("two.yaml", &[&pods[0], &pods[1], DENY_INGRESS].concat());
+    for (from, to) in [
+        ("web/a", "web/a"),
+        ("web/a", "web/a-0"),
+        ("web/a-1", "web/a"),
+    ] {
+        let (status, text, _) = ask(&two, from, to, &[]);
+        assert_eq!(status, 1, "{from} -> {to}: {text}");
+        assert!(!text.contains("same pod"), "{from} -> {to}: {text}");
+    }
+    let (status, text, _) = ask(&two, "web/a-0", "web/a-0", &[]);
+    assert!(status == 0 && text.contains("same pod"), "{text}");
+    // Where there is one only, it can but reach itself.
+    let one = TempFile::new("one.yaml", &[&pods[0], DENY_INGRESS].concat());
+    let (status, text, _) = ask(&one, "web/a", "web/a", &[]);
+    assert!(status == 0 && text.contains("same pod"), "{text}");
+}
+
+#[test]
+fn pods_of_a_workload_may_differ_in_any_address() {
+    let client = "apiVersion: v1\nkind: Pod\nmetadata: {name: c, namespace: other}\nspec: {}\n\
+                  status: {phase: Running, podIPs: [{ip: 10.0.1.1}, {ip: 'fd00::c'}]}\n---\n";
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: other}\n\
+                  spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/16}}, {ipBlock: {cidr: 'fd00::1/128'}}]}]}\n";
+    let manifests = TempFile::new(
+        "dual.yaml",
+        &[
+            &replica("a-0", "{ip: 10.0.0.1}, {ip: 'fd00::1'}"),
+            &replica("a-1", "{ip: 10.0.0.2}, {ip: 'fd00::2'}"),
+            client,
+            policy,
+        ]
+        .concat(),
+    );
+    let (status, text, _) = ask(&manifests, "web/a", "other/c", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.starts_with("deny web/a-1 (fd00::2)"), "{text}");
+    assert_eq!(ask(&manifests, "web/a-0", "other/c", &[]).0, 0);
+}
+
+#[test]
+fn what_stands_in_for_a_workload_is_two_of_its_pods() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: web}\n\
+        spec: {replicas: 3, template: {metadata: {labels: {app: a}}, spec: {containers: []}}}\n---\n";
+    let manifests = TempFile::new("stand-in.yaml", &[deployment, DENY_INGRESS].concat());
+    let (status, text, _) = ask(&manifests, "web/a", "web/a", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert_eq!(
+        text,
+        "deny web/a -> web/a TCP 80: ingress denied: web/a is isolated by NetworkPolicy web/deny (it has no rules)\n"
+    );
+    // A pod of no workload is itself, with or without an address.
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: web}\nspec: {}\n---\n";
+    let manifests = TempFile::new("pending.yaml", &[pod, DENY_INGRESS].concat());
+    assert_eq!(ask(&manifests, "web/a", "web/a", &[]).0, 0);
+}
+
+#[test]
+fn own_nodes_of_a_workload_are_told_apart() {
+    let on = |name: &str, address: &str, node: &str| {
+        replica(name, &format!("{{ip: {address}}}"))
+            .replace("phase: Running", &format!("phase: Running, hostIP: {node}"))
+    };
+    let manifests = TempFile::new(
+        "nodes.yaml",
+        &[
+            &on("a-0", "10.0.0.1", "192.168.0.1"),
+            &on("a-1", "10.0.0.2", "192.168.0.1"),
+            &on("a-2", "10.0.0.3", "192.168.0.2"),
+            DENY_INGRESS,
+        ]
+        .concat(),
+    );
+    let (status, text, _) = ask(&manifests, "192.168.0.1", "web/a", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("-> web/a-2"), "{text}");
+    assert!(
+        text.contains("allow 192.168.0.1 (a node) -> web/a-0"),
+        "{text}"
+    );
+}

@@ -312,7 +312,7 @@ impl<'i> Consulting<'i> {
         let pod = case
             .subject
             .pod()
-            .filter(|_| !case.subject.is_same_pod(&case.peer));
+            .filter(|_| !case.subject.is_same_pod(case.image, &case.peer));
         Consulting {
             case,
             policies: pod.map(|pod| case.policies(pod)),

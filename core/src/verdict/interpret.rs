@@ -113,7 +113,7 @@ impl<'i> Case<'i> {
         let Some(subject) = self.subject.pod() else {
             return Decided::NotAPod;
         };
-        if self.subject.is_same_pod(&self.peer) {
+        if self.subject.is_same_pod(self.image, &self.peer) {
             return Decided::SamePod;
         }
         // 2.

@@ -16,7 +16,7 @@ pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
 pub(crate) use labels::{Labels, requirements};
 #[cfg(feature = "alloc")]
 pub(crate) use party::nodes_at;
-pub(crate) use party::{Identity, Party};
+pub(crate) use party::{Identity, Party, PodParty};
 
 use core::net::IpAddr;
 
