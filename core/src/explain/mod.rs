@@ -8,13 +8,15 @@ mod display;
 #[cfg(feature = "serde")]
 mod serialize;
 
+use core::net::IpAddr;
+
 use crate::Protocol;
 use crate::image::Image;
 use crate::image::tables::{NONE, PolicyKind, PolicyRecord, RuleRecord};
 use crate::model::{Action, Direction, Tier};
 use crate::protocol::PortKey;
 use crate::verdict::{
-    Assumed, Case, Connection, Decided, Identity, Miss, Pair, Party, RuleHit, Verdict,
+    Assumed, Case, Connection, Decided, Identity, Miss, Pair, Party, PodParty, RuleHit, Verdict,
 };
 
 /// Why a connection may pass, or may not.
@@ -102,6 +104,16 @@ pub enum Assumption<'i> {
     OwnNodeUnknown,
 }
 
+    /// A pod that was asked about by name states an address that another pod holds:
+    /// taken to be that one.
+    HeldByAnother {
+        /// The address.
+        address: IpAddr,
+        /// Namespace and name of the pod that was asked about.
+        asked: (&'i str, &'i str),
+        /// Namespace and name of the pod that holds the address.
+        holder: (&'i str, &'i str),
+    },
 /// A policy of an image.
 #[derive(Clone, Copy)]
 pub struct PolicyRef<'i> {
@@ -244,7 +256,7 @@ impl<'i> DirectionExplanation<'i> {
     }
 
     /// What had to be assumed.
-    pub fn assumptions(&self) -> impl Iterator<Item = Assumption<'i>> + use<'i> {
+    pub fn assumptions(&self) -> impl Iterator<Item = Assumption<'i>> + Clone + use<'i> {
         let Case {
             image,
             subject,
@@ -267,8 +279,11 @@ impl<'i> DirectionExplanation<'i> {
             .map(|pod| pod.namespace_name(image))
             .filter(|name| Some(*name) != subject);
         let namespaces = [subject, peer].into_iter().flatten();
-        namespaces
-            .map(Assumption::NamespaceWithoutLabels)
+        let contested = [self.case.subject, self.case.peer]
+            .into_iter()
+            .filter_map(move |party| held_by_another(image, party));
+        contested
+            .chain(namespaces.map(Assumption::NamespaceWithoutLabels))
             .chain(peer_without_address.then_some(Assumption::NoAddress))
             .chain(own_node_unknown.then_some(Assumption::OwnNodeUnknown))
     }
@@ -289,6 +304,20 @@ impl<'i> DirectionExplanation<'i> {
 fn rule_ref<'i>(case: &Case<'i>, hit: RuleHit) -> RuleRef<'i> {
     RuleRef {
         policy: PolicyRef {
+/// Whether the address of a pod that was asked about is another one's.
+fn held_by_another<'i>(image: &'i Image<'i>, party: Party<'i>) -> Option<Assumption<'i>> {
+    let (asked, holder) = (party.asked?, party.pod()?);
+    let name = |pod: PodParty<'i>| (pod.namespace_name(image), pod.name(image));
+    match (asked, holder) {
+        (PodParty::Known(a), PodParty::Known(b)) if a != b => Some(Assumption::HeldByAnother {
+            address: party.address?,
+            asked: name(asked),
+            holder: name(holder),
+        }),
+        _ => None,
+    }
+}
+
             image: case.image,
             index: hit.policy,
         },
