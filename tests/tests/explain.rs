@@ -450,6 +450,25 @@ fn endpoints_pair_by_family() {
 }
 
 #[test]
+fn a_pass_behind_which_nothing_decides() {
+    let image = compile(&format!("{PODS}{ADMIN}"));
+    explain!(why = image, "shop/web" => "10.9.9.9", TCP 80);
+    let Reason::Passed(rule) = why.egress().reason() else {
+        panic!("{why:#}")
+    };
+    assert_eq!(rule.name(), Some("leave-to-others"));
+    assert_eq!(why.egress().tier(), None);
+    assert_eq!(
+        why.egress().to_string(),
+        "allowed: ClusterNetworkPolicy edge (priority 5) egress[1] \"leave-to-others\" passes, \
+         and nothing behind it decides"
+    );
+    let json = serde_json::to_value(why).unwrap();
+    assert_eq!(json["egress"]["reason"], "passed");
+    assert_eq!(json["egress"]["rule"]["name"], "leave-to-others");
+}
+
+#[test]
 fn what_was_assumed_is_in_the_sentence() {
     let policy = DATABASE.replace("env: prod", "env: prod, x: y");
     let image = compile(&format!("{PODS}{policy}"));

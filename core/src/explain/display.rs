@@ -114,6 +114,9 @@ impl Display for DirectionExplanation<'_> {
                 f,
                 "allowed: {subject} is isolated in the other direction only, which is final by option"
             ),
+            Reason::Passed(rule) => {
+                write!(f, "allowed: {rule} passes, and nothing behind it decides")
+            }
             Reason::NoRuleMatches => {
                 write!(
                     f,
@@ -314,9 +317,6 @@ impl Display for Assumption<'_> {
             Assumption::OwnNodeUnknown => {
                 f.write_str("the node is not the pod's own, of which nothing is known")
             }
-        }
-    }
-}
             Assumption::HeldByAnother {
                 address,
                 asked: (asked_namespace, asked),
@@ -325,3 +325,6 @@ impl Display for Assumption<'_> {
                 f,
                 "{address} of {asked_namespace}/{asked} is held by {namespace}/{name}"
             ),
+        }
+    }
+}

@@ -57,6 +57,8 @@ pub enum Reason<'i> {
     /// NetworkPolicies select the pod, and isolate it in the other direction
     /// only, which is final here by option: allowed.
     IsolatedElsewhere,
+    /// This rule of the Admin tier passes, and nothing behind it decides: allowed.
+    Passed(RuleRef<'i>),
     /// Policies with rules for this direction select the pod, but none of them
     /// decides: allowed.
     NoRuleMatches,
@@ -102,8 +104,6 @@ pub enum Assumption<'i> {
     /// It mattered whether the peer is the pod's own node, and nothing is known
     /// of that node: taken to be another.
     OwnNodeUnknown,
-}
-
     /// A pod that was asked about by name states an address that another pod holds:
     /// taken to be that one.
     HeldByAnother {
@@ -114,6 +114,8 @@ pub enum Assumption<'i> {
         /// Namespace and name of the pod that holds the address.
         holder: (&'i str, &'i str),
     },
+}
+
 /// A policy of an image.
 #[derive(Clone, Copy)]
 pub struct PolicyRef<'i> {
@@ -231,6 +233,7 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode => Reason::OwnNode,
             Decided::Isolated => Reason::Isolated,
             Decided::IsolatedElsewhere => Reason::IsolatedElsewhere,
+            Decided::Passed(hit) => Reason::Passed(self.rule(hit)),
             Decided::Nothing if self.policies().next().is_some() => Reason::NoRuleMatches,
             Decided::Nothing => Reason::NoPolicySelects,
         }
@@ -244,7 +247,7 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode | Decided::Isolated | Decided::IsolatedElsewhere => {
                 Some(Tier::NetworkPolicy)
             }
-            Decided::NotAPod | Decided::SamePod | Decided::Nothing => None,
+            Decided::NotAPod | Decided::SamePod | Decided::Passed(_) | Decided::Nothing => None,
         }
     }
 
@@ -301,9 +304,6 @@ impl<'i> DirectionExplanation<'i> {
     }
 }
 
-fn rule_ref<'i>(case: &Case<'i>, hit: RuleHit) -> RuleRef<'i> {
-    RuleRef {
-        policy: PolicyRef {
 /// Whether the address of a pod that was asked about is another one's.
 fn held_by_another<'i>(image: &'i Image<'i>, party: Party<'i>) -> Option<Assumption<'i>> {
     let (asked, holder) = (party.asked?, party.pod()?);
@@ -318,6 +318,9 @@ fn held_by_another<'i>(image: &'i Image<'i>, party: Party<'i>) -> Option<Assumpt
     }
 }
 
+fn rule_ref<'i>(case: &Case<'i>, hit: RuleHit) -> RuleRef<'i> {
+    RuleRef {
+        policy: PolicyRef {
             image: case.image,
             index: hit.policy,
         },

@@ -51,6 +51,7 @@ impl Serialize for DirectionExplanation<'_> {
             Reason::OwnNode => ("ownNode", None),
             Reason::Isolated => ("isolated", None),
             Reason::IsolatedElsewhere => ("isolatedElsewhere", None),
+            Reason::Passed(rule) => ("passed", Some(rule)),
             Reason::NoRuleMatches => ("noRuleMatches", None),
             Reason::NoPolicySelects => ("noPolicySelects", None),
         };
