@@ -355,3 +355,74 @@ fn folders_are_read_by_name_and_hidden_files_left_out() {
     );
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// What was read of a text that may have errors, and the errors.
+fn read(file: &str, text: &str) -> (Vec<String>, Vec<String>) {
+    let mut loader = Loader::default();
+    loader.read_text(file, text);
+    let loaded = loader.finish();
+    let errors = loaded.errors().map(ToString::to_string).collect();
+    let policies = loaded.cluster.network_policies().iter();
+    let mut names: Vec<_> = policies.map(|policy| policy.name.to_string()).collect();
+    names.extend(names_of_namespaces(&loaded));
+    (names, errors)
+}
+
+fn names_of_namespaces(loaded: &Loaded) -> Vec<String> {
+    let namespaces = loaded.cluster.namespaces().iter();
+    namespaces
+        .map(|namespace| namespace.name.to_string())
+        .collect()
+}
+
+fn policy(name: &str) -> String {
+    format!(
+        r#"{{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {{"name": "{name}"}}, "spec": {{"podSelector": {{}}}}}}"#
+    )
+}
+
+#[test]
+fn json_documents_between_separators() {
+    let (a, b) = (policy("a"), policy("b"));
+    let yaml = "apiVersion: v1\nkind: Namespace\nmetadata: {name: web, labls: {}}\n---\n\
+                apiVersion: v1\nkind: Namespace\nmetadata: {name: c}\n";
+    for file in ["test.yaml", "test.json", "<stdin>"] {
+        let text = format!("{a}\n---\n# a comment\n--- {b}\n...\n---\n{yaml}");
+        let (names, errors) = read(file, &text.replace("--- {", "---\n{"));
+        assert_eq!(names, ["a", "b", "c"], "{file}: {errors:?}");
+        let expected = format!(
+            "{file}:10:28: error: Namespace web: metadata.labls: unknown field: did you mean labels?"
+        );
+        assert_eq!(errors, [expected]);
+    }
+    let (names, errors) = read("test.yaml", &format!("{a}\n--- {b}\n"));
+    assert_eq!((names.len(), errors.len()), (2, 0), "{errors:?}");
+}
+
+#[test]
+fn a_broken_value_takes_nothing_along() {
+    let (a, c) = (policy("a"), policy("c"));
+    for broken in [
+        r#"{"kind": "Pod", "x":}}"#,
+        r#"{"kind": "Pod", "x""#,
+        r#"[1, 2"#,
+        r#"{"kind": "Pod"}}"#,
+        "nonsense",
+    ] {
+        for file in ["test.yaml", "test.json", "<stdin>"] {
+            let (names, errors) = read(file, &format!("{a}\n{broken}\n{c}\n"));
+            assert_eq!(names, ["a", "c"], "{file} {broken}: {errors:?}");
+            assert_eq!(errors.len(), 1, "{file} {broken}: {errors:?}");
+            assert!(
+                errors[0].starts_with(&format!("{file}:2:"))
+                    || errors[0].starts_with(&format!("{file}:3:1:")),
+                "{errors:?}"
+            );
+            if broken.starts_with(['{', '[']) {
+                let (names, errors) = read(file, &format!("{broken}\n{a}\n---\n{c}\n"));
+                assert_eq!(names, ["a", "c"], "{file} {broken}: {errors:?}");
+                assert_eq!(errors.len(), 1, "{file} {broken}: {errors:?}");
+            }
+        }
+    }
+}

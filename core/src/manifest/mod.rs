@@ -25,6 +25,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use field::{Field, Mistake, Mistakes};
+use json::{Part, Values};
 use meta::Meta;
 use tape::{Kind, Mark, Node, Tape};
 use workload::{Controller, Owned};
@@ -103,10 +104,13 @@ impl Loader {
         self.files += 1;
         let origin = Origin { file };
         let mut tape = Tape::default();
-        if text.trim_start().starts_with(['{', '[']) && self.read_json(origin, text, &mut tape) {
-            return;
-        }
-        let mut documents = yaml::Documents::new(text);
+        let is_json = text.trim_ascii_start().starts_with(['{', '[']);
+        let rest = if is_json {
+            self.read_json(origin, text, &mut tape)
+        } else {
+            Part { text, lines: 0 }
+        };
+        let mut documents = yaml::Documents::new(rest.text, rest.lines);
         while let Some(result) = documents.next(&mut tape) {
             match result {
                 Ok(()) => self.take_document(origin, &tape),
@@ -115,23 +119,64 @@ impl Loader {
         }
     }
 
-    /// Reads JSON; false if it is none from the very first value on, and may be
-    /// YAML, which has braces as well.
-    fn read_json(&mut self, origin: Origin<'_>, text: &str, tape: &mut Tape) -> bool {
-        let mut values = json::Values::new(text);
-        let mut is_first = true;
-        while let Some(result) = values.next(tape) {
-            match result {
-                Ok(()) => self.take_document(origin, tape),
-                Err(_) if is_first && !origin.file.ends_with(".json") => return false,
-                Err(error) => self.refuse_syntax(origin, error),
+    /// Reads JSON values, with or without `---` between them. Returns what remains:
+    /// from a document on that is YAML.
+    fn read_json<'t>(&mut self, origin: Origin<'_>, text: &'t str, tape: &mut Tape) -> Part<'t> {
+        let mut values = Values::new(text);
+        let mut is_separated = true;
+        loop {
+            let rest = values.rest();
+            if rest.starts_with(['{', '[']) {
+                self.read_value(origin, &mut values, tape);
+                is_separated = false;
+            } else if values.skip_separator() {
+                is_separated = true;
+            } else if rest.starts_with('#') {
+                values.skip(rest.find('\n').unwrap_or(rest.len()));
+            } else if is_separated || rest.is_empty() {
+                return values.part(text.len());
+            } else {
+                let message =
+                    "expected another object or the end: separate documents by a line ---"
+                        .to_owned();
+                let mark = values.mark();
+                self.refuse_syntax(origin, SyntaxError { mark, message });
+                values.go_to(values.next_start());
             }
-            is_first = false;
         }
         true
     }
 
-    /// Tells what a domain name resolves to.
+    /// Reads a value that is JSON, or else YAML, which has braces as well.
+    fn read_value(&mut self, origin: Origin<'_>, values: &mut Values<'_>, tape: &mut Tape) {
+        let error = match values.next(tape) {
+            Ok(()) => return self.take_document(origin, tape),
+            Err(error) => error,
+        };
+        // What is broken must not take along what is behind it.
+        let next = values.next_start();
+        if origin.file.ends_with(".json") {
+            self.refuse_syntax(origin, error);
+            return values.go_to(next);
+        }
+        let mut first_error = None;
+        for end in [values.next_separator(), next] {
+            let Part { text, lines } = values.part(end);
+            match yaml::only_document(text, lines, tape) {
+                Ok(()) => {
+                    self.take_document(origin, tape);
+                    return values.go_to(end);
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        self.refuse_syntax(origin, first_error.unwrap_or(error));
+        values.go_to(next);
+    }
+
+    /// Tells what a domain name resolves to, in place of what was told before.
     pub fn domain_name(&mut self, domain: DomainName<'static>) {
         self.cluster.insert_domain_name(domain);
     }
