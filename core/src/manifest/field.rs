@@ -267,7 +267,15 @@ impl<'t, 'p> Field<'t, 'p> {
             },
             mistakes: self.mistakes,
         });
-        items.filter_map(&mut read).collect()
+        // An item that is absent would be no item, and one that is empty may match
+        // everything: which of the two was meant is not guessed.
+        let is_there = |item: &Field<'_, '_>| {
+            if item.is_null() {
+                item.refuse("null in a list: remove it or write {}");
+            }
+            !item.is_null()
+        };
+        items.filter(is_there).filter_map(&mut read).collect()
     }
 
     /// The keys and string values of a map.
