@@ -426,3 +426,30 @@ fn a_broken_value_takes_nothing_along() {
         }
     }
 }
+
+#[test]
+fn a_map_of_many_keys_takes_no_longer_than_its_length() {
+    let time = |keys: usize| {
+        let labels: Vec<_> = (0..keys).map(|key| format!("\"k{key}\": \"v\"")).collect();
+        let text = format!(
+            r#"{{"apiVersion": "v1", "kind": "Namespace", "metadata": {{"name": "n", "labels": {{{}}}}}}}"#,
+            labels.join(", ")
+        );
+        let start = std::time::Instant::now();
+        let loaded = load(&text);
+        assert_eq!(loaded.cluster.namespaces()[0].labels.len(), keys);
+        start.elapsed()
+    };
+    let (few, many) = (time(20_000), time(200_000));
+    assert!(
+        many < few * 40 + std::time::Duration::from_millis(200),
+        "20,000 keys in {few:?}, 200,000 in {many:?}"
+    );
+    let twice = r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "labels": {LABELS"k3": "w"}}}"#;
+    let labels: String = (0..40).map(|key| format!("\"k{key}\": \"v\", ")).collect();
+    let (_, errors) = read("test.json", &twice.replace("LABELS", &labels));
+    assert!(
+        errors[0].ends_with("metadata.labels: the key \"k3\" stands twice"),
+        "{errors:?}"
+    );
+}

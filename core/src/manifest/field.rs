@@ -5,6 +5,7 @@
 //! whole when all of it has been read.
 
 use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -306,7 +307,7 @@ impl<'t, 'p> Field<'t, 'p> {
     /// The fields of a map. `null` and what is no map have none; the latter is a
     /// mistake.
     pub(super) fn fields(&self) -> Fields<'t, '_> {
-        let mut entries = Vec::new();
+        let mut entries = Entries::default();
         match self.node.kind() {
             Kind::Map => self.collect(self.node, &mut entries, true),
             _ if self.is_null() => {}
@@ -314,14 +315,14 @@ impl<'t, 'p> Field<'t, 'p> {
         }
         Fields {
             of: self,
-            entries,
+            entries: entries.all,
             known: Vec::new(),
         }
     }
 
     /// Collects the entries of a map, merge keys (`<<`) resolved: what the map
     /// states itself comes first, and counts.
-    fn collect(&self, map: Node<'t>, entries: &mut Vec<(&'t str, Node<'t>)>, own: bool) {
+    fn collect(&self, map: Node<'t>, entries: &mut Entries<'t>, own: bool) {
         let mut merged = Vec::new();
         for (key, value) in map.pairs() {
             let is_scalar = matches!(key.kind(), Kind::Text | Kind::Plain);
@@ -329,8 +330,8 @@ impl<'t, 'p> Field<'t, 'p> {
                 self.note(key.mark(), "a key must be a string".to_owned(), false);
             } else if key.kind() == Kind::Plain && key.text() == "<<" {
                 merged.push(value);
-            } else if !entries.iter().any(|(other, _)| *other == key.text()) {
-                entries.push((key.text(), value));
+            } else if entries.insert(key.text(), value) {
+                // The first of its name.
             } else if own {
                 self.note(
                     key.mark(),
@@ -378,6 +379,35 @@ impl<'t, 'p> Fields<'t, 'p> {
         let field = Field {
             node: *node,
             path: Path {
+/// The entries of a map, each key once.
+#[derive(Default)]
+struct Entries<'t> {
+    all: Vec<(&'t str, Node<'t>)>,
+    /// The keys, once there are too many to look through.
+    keys: BTreeSet<&'t str>,
+}
+
+impl<'t> Entries<'t> {
+    /// How many keys are looked through one by one.
+    const FEW: usize = 16;
+
+    /// Adds an entry, unless there is one of that key.
+    fn insert(&mut self, key: &'t str, value: Node<'t>) -> bool {
+        let is_new = if self.all.len() < Self::FEW {
+            self.all.iter().all(|(other, _)| *other != key)
+        } else {
+            if self.keys.is_empty() {
+                self.keys.extend(self.all.iter().map(|(key, _)| *key));
+            }
+            self.keys.insert(key)
+        };
+        if is_new {
+            self.all.push((key, value));
+        }
+        is_new
+    }
+}
+
                 parent: Some(&self.of.path),
                 segment: Segment::Field(name),
             },
