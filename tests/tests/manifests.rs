@@ -428,6 +428,59 @@ fn a_broken_value_takes_nothing_along() {
 }
 
 #[test]
+fn kind_and_version_may_be_merged() {
+    let text = "apiVersion: v1\nkind: List\nitems:\n- &o\n  apiVersion: networking.k8s.io/v1\n  kind: NetworkPolicy\n  \
+                metadata: {name: a}\n- <<: *o\n  metadata: {name: b}\n- <<: [{x: y}, {<<: *o}]\n  metadata: {name: c}\n  x: null\n";
+    let (names, errors) = read("test.yaml", text);
+    assert_eq!(
+        errors,
+        ["test.yaml:10:12: error: NetworkPolicy default/c: x: unknown field"]
+    );
+    assert_eq!(names, ["a", "b"]);
+}
+
+#[test]
+fn items_must_be_a_list() {
+    for items in ["{a: b}", "text"] {
+        let (_, errors) = read(
+            "test.yaml",
+            &format!("apiVersion: v1\nkind: List\nitems: {items}\n"),
+        );
+        let what = if items == "text" {
+            "a string (text)"
+        } else {
+            "a map"
+        };
+        assert_eq!(
+            errors,
+            [format!(
+                "test.yaml:3:8: error: List: items: expected a list, found {what}"
+            )]
+        );
+    }
+    assert!(
+        load("apiVersion: v1\nkind: List\nitems: null\n")
+            .diagnostics
+            .is_empty()
+    );
+}
+
+#[test]
+fn the_last_of_two_workloads_of_one_name_counts() {
+    let first = controller("Deployment", "w", "");
+    let text = format!("{first}{}", first.replace("app: x", "app: y"));
+    let loaded = load(&text);
+    assert_eq!(&*loaded.cluster.pods()[0].labels[0].value, "y");
+    let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "test.yaml:7:1: warning: Deployment web/w: is given twice: this one counts, the other is at test.yaml:2"
+        ]
+    );
+}
+
+#[test]
 fn a_map_of_many_keys_takes_no_longer_than_its_length() {
     let time = |keys: usize| {
         let labels: Vec<_> = (0..keys).map(|key| format!("\"k{key}\": \"v\"")).collect();

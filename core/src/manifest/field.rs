@@ -74,6 +74,30 @@ impl Display for Path<'_> {
     }
 }
 
+/// The value of a key of a map, merge keys (`<<`) resolved.
+pub(super) fn find<'t>(map: Node<'t>, name: &str) -> Option<Node<'t>> {
+    let own = map
+        .pairs()
+        .find(|(key, _)| !is_merge(*key) && is_scalar(*key) && key.text() == name);
+    let merged = || {
+        let sources = map.pairs().filter(|(key, _)| is_merge(*key));
+        let mut maps = sources.flat_map(|(_, source)| match source.kind() {
+            Kind::List => source.children().collect(),
+            _ => alloc::vec![source],
+        });
+        maps.find_map(|source| find(source, name))
+    };
+    own.map(|(_, value)| value).or_else(merged)
+}
+
+fn is_scalar(key: Node<'_>) -> bool {
+    matches!(key.kind(), Kind::Text | Kind::Plain)
+}
+
+fn is_merge(key: Node<'_>) -> bool {
+    key.kind() == Kind::Plain && key.text() == "<<"
+}
+
 /// A field.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'t, 'p> {
@@ -325,10 +349,9 @@ impl<'t, 'p> Field<'t, 'p> {
     fn collect(&self, map: Node<'t>, entries: &mut Entries<'t>, own: bool) {
         let mut merged = Vec::new();
         for (key, value) in map.pairs() {
-            let is_scalar = matches!(key.kind(), Kind::Text | Kind::Plain);
-            if !is_scalar {
+            if !is_scalar(key) {
                 self.note(key.mark(), "a key must be a string".to_owned(), false);
-            } else if key.kind() == Kind::Plain && key.text() == "<<" {
+            } else if is_merge(key) {
                 merged.push(value);
             } else if entries.insert(key.text(), value) {
                 // The first of its name.
@@ -356,29 +379,6 @@ impl<'t, 'p> Field<'t, 'p> {
     }
 }
 
-/// An integer or a string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum IntOrText<'t> {
-    Int(i64),
-    Text(&'t str),
-}
-
-/// The fields of a map, by name.
-pub(super) struct Fields<'t, 'p> {
-    of: &'p Field<'t, 'p>,
-    entries: Vec<(&'t str, Node<'t>)>,
-    /// The names that were asked for.
-    known: Vec<&'static str>,
-}
-
-impl<'t, 'p> Fields<'t, 'p> {
-    /// The field of that name, if it is there and not null.
-    pub(super) fn get(&mut self, name: &'static str) -> Option<Field<'t, 'p>> {
-        self.known.push(name);
-        let (_, node) = self.entries.iter().find(|(key, _)| *key == name)?;
-        let field = Field {
-            node: *node,
-            path: Path {
 /// The entries of a map, each key once.
 #[derive(Default)]
 struct Entries<'t> {
@@ -408,6 +408,29 @@ impl<'t> Entries<'t> {
     }
 }
 
+/// An integer or a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IntOrText<'t> {
+    Int(i64),
+    Text(&'t str),
+}
+
+/// The fields of a map, by name.
+pub(super) struct Fields<'t, 'p> {
+    of: &'p Field<'t, 'p>,
+    entries: Vec<(&'t str, Node<'t>)>,
+    /// The names that were asked for.
+    known: Vec<&'static str>,
+}
+
+impl<'t, 'p> Fields<'t, 'p> {
+    /// The field of that name, if it is there and not null.
+    pub(super) fn get(&mut self, name: &'static str) -> Option<Field<'t, 'p>> {
+        self.known.push(name);
+        let (_, node) = self.entries.iter().find(|(key, _)| *key == name)?;
+        let field = Field {
+            node: *node,
+            path: Path {
                 parent: Some(&self.of.path),
                 segment: Segment::Field(name),
             },

@@ -28,7 +28,7 @@ use field::{Field, Mistake, Mistakes};
 use json::{Part, Values};
 use meta::Meta;
 use tape::{Kind, Mark, Node, Tape};
-use workload::{Controller, Owned};
+use workload::{Controllers, Owned};
 use yaml::SyntaxError;
 
 use crate::model::{DomainName, Source};
@@ -59,7 +59,7 @@ use crate::{Cluster, Diagnostic, Severity};
 pub struct Loader {
     cluster: Cluster,
     pods: Vec<Owned>,
-    controllers: Vec<Controller>,
+    controllers: Controllers,
     diagnostics: Vec<Diagnostic>,
     skipped: BTreeMap<String, usize>,
     objects: usize,
@@ -272,8 +272,7 @@ impl Loader {
     /// `of_list` then: `apiVersion` and kind.
     fn take_object(&mut self, origin: Origin<'_>, node: Node<'_>, of_list: Option<(&str, &str)>) {
         let stated = |name| {
-            let mut pairs = node.pairs();
-            let (_, value) = pairs.find(|(key, _)| key.text() == name)?;
+            let value = field::find(node, name)?;
             matches!(value.kind(), Kind::Text | Kind::Plain).then(|| value.text())
         };
         let (api_version, kind) = match (stated("apiVersion"), stated("kind"), of_list) {
@@ -302,13 +301,34 @@ impl Loader {
             }
         };
         if let Some(item_kind) = kind.strip_suffix("List")
-            && let Some((_, items)) = node.pairs().find(|(key, _)| key.text() == "items")
+            && let Some(items) = field::find(node, "items")
         {
             let of_list = (!item_kind.is_empty()).then_some((api_version, item_kind));
             items
                 .children()
+            return self.take_items(origin, items, kind, of_list);
+        }
+        self.take_kind(origin, node, api_version, kind);
+    }
+
+    /// Takes the items of an object that is a list.
+    fn take_items(
+        &mut self,
+        origin: Origin<'_>,
+        items: Node<'_>,
+        kind: &str,
+        of_list: Option<(&str, &str)>,
+    ) {
+        let mistakes = Mistakes::default();
+        let field = Field::root(items, &mistakes);
+        if items.kind() == Kind::List {
                 .for_each(|item| self.take_object(origin, item, of_list));
-            return;
+        } else if !field.is_null() {
+            field.list(|_| None::<()>);
+        }
+        for Mistake { mark, message, .. } in mistakes.into_vec() {
+            let (kind, path) = (kind.to_owned(), "items".to_owned());
+            self.diagnose(origin, Severity::Error, mark, kind, path, message);
         }
         self.take_kind(origin, node, api_version, kind);
     }
@@ -353,9 +373,11 @@ impl Loader {
             line: object.line(),
         };
         if let Some(kind) = workload::controller_kind(api_version, kind) {
-            let (meta, controller) = workload::controller(object, kind);
-            if object.is_sound() {
-                self.controllers.push(controller);
+            let (meta, controller) = workload::controller(object, kind, source());
+            if object.is_sound()
+                && let Some(other) = self.controllers.insert(controller)
+            {
+                warn_of_duplicate(object, &other);
             }
             return Some((meta, true));
         }
