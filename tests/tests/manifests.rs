@@ -481,6 +481,23 @@ fn the_last_of_two_workloads_of_one_name_counts() {
 }
 
 #[test]
+fn nodes_and_lists_that_say_nothing_are_told_of() {
+    let loaded = load(
+        "apiVersion: v1\nkind: Node\nmetadata: {name: n}\nstatus: {addresses: [{type: InternalIP, address: 10.0.0.999}, {type: Hostname, address: n}]}\n---\n\
+         apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: p}\nspec:\n  tier: Admin\n  priority: 1\n  \
+         subject: {namespaces: {}}\n  egress: [{action: Deny, to: [{networks: []}]}]\n",
+    );
+    let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "test.yaml:4:52: warning: Node n: status.addresses[0].address: not an IP address, as InternalIP promises: it does not count",
+            "test.yaml:13:42: warning: ClusterNetworkPolicy p: spec.egress[0].to[0].networks: an empty list: the peer matches nothing",
+        ]
+    );
+}
+
+#[test]
 fn a_map_of_many_keys_takes_no_longer_than_its_length() {
     let time = |keys: usize| {
         let labels: Vec<_> = (0..keys).map(|key| format!("\"k{key}\": \"v\"")).collect();
