@@ -21,7 +21,8 @@ pub(crate) struct Manifests {
     #[arg(short = 'f', long = "filename", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// What a domain name resolves to; may be repeated
+    /// What a domain name resolves to; may be repeated, and all addresses of a name
+    /// count
     #[arg(long = "domain", value_name = "NAME=ADDRESS[,ADDRESS…]", value_parser = domain)]
     domains: Vec<DomainName<'static>>,
 
@@ -92,6 +93,20 @@ fn domain(text: &str) -> Result<DomainName<'static>, String> {
     })
 }
 
+/// Each name once, with all its addresses.
+fn united(domains: &[DomainName<'static>]) -> Vec<DomainName<'static>> {
+    let mut addresses: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    for domain in domains {
+        let known = addresses.entry(domain.normal_name()).or_default();
+        known.extend(domain.addresses.iter());
+    }
+    let domain = |(name, addresses): (String, Vec<IpAddr>)| DomainName {
+        name: name.into(),
+        addresses: addresses.into(),
+    };
+    addresses.into_iter().map(domain).collect()
+}
+
 impl Manifests {
     /// The options of an image.
     pub(crate) fn options(&self) -> Options {
@@ -128,8 +143,8 @@ impl Manifests {
             progress::say(&format!("reading {}", path.display()));
             loader.read_path(path);
         }
-        for domain in &self.domains {
-            loader.domain_name(domain.clone());
+        for domain in united(&self.domains) {
+            loader.domain_name(domain);
         }
         progress::clear();
         Ok(loader.finish())

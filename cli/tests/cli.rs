@@ -695,3 +695,22 @@ fn own_nodes_of_a_workload_are_told_apart() {
         "{text}"
     );
 }
+
+#[test]
+fn addresses_of_a_domain_name_add_up_in_any_spelling() {
+    let policy = "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: p}\n\
+        spec:\n  tier: Admin\n  priority: 1\n  subject: {namespaces: {}}\n  egress:\n  \
+        - {action: Accept, to: [{domainNames: [a.test]}]}\n  - {action: Deny, to: [{networks: [0.0.0.0/0]}]}\n";
+    let pod = replica("a-0", "{ip: 10.0.0.1}");
+    let manifests = TempFile::new("domains.yaml", &[&pod, policy].concat());
+    let names = [
+        "--domain",
+        "a.test=192.0.2.1",
+        "--domain",
+        "A.test.=192.0.2.2",
+    ];
+    for (to, status) in [("192.0.2.1", 0), ("192.0.2.2", 0), ("192.0.2.3", 1)] {
+        let (found, text, _) = ask(&manifests, "web/a-0", to, &names);
+        assert_eq!(found, status, "{text}");
+    }
+}

@@ -523,3 +523,19 @@ fn a_map_of_many_keys_takes_no_longer_than_its_length() {
         "{errors:?}"
     );
 }
+
+#[test]
+fn a_domain_name_is_one_in_any_spelling() {
+    let mut loader = Loader::default();
+    let domain = |name: &str, address: &str| netpolicy::model::DomainName {
+        name: name.to_owned().into(),
+        addresses: vec![address.parse().unwrap()].into(),
+    };
+    loader.domain_name(domain("Example.com.", "192.0.2.1"));
+    loader.domain_name(domain("example.COM", "192.0.2.2"));
+    let loaded = loader.finish();
+    assert_eq!(
+        loaded.cluster.domain_names(),
+        [domain("example.com", "192.0.2.2")]
+    );
+}
