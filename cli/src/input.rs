@@ -108,6 +108,17 @@ fn united(domains: &[DomainName<'static>]) -> Vec<DomainName<'static>> {
 }
 
 impl Manifests {
+    /// The names of the arguments, which an image that is given excludes.
+    pub(crate) const ARGUMENTS: [&str; 7] = [
+        "paths",
+        "domains",
+        "isolation",
+        "own_node_ingress",
+        "own_node_egress",
+        "ip_block_selects_pods",
+        "table_budget",
+    ];
+
     /// The options of an image.
     pub(crate) fn options(&self) -> Options {
         let own_node = |choice| match choice {

@@ -23,8 +23,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// An image made by `netpolicy compile`, instead of manifests
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    /// An image made by `netpolicy compile`, instead of manifests. Domain names and
+    /// choices are those it was compiled with
+    #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
     image: Option<PathBuf>,
 
     /// Where the connection comes from: an address, namespace/name of a pod or

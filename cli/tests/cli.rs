@@ -714,3 +714,34 @@ fn addresses_of_a_domain_name_add_up_in_any_spelling() {
         assert_eq!(found, status, "{text}");
     }
 }
+
+#[test]
+fn an_image_excludes_what_was_settled_when_it_was_made() {
+    for option in [
+        ["--own-node-ingress", "evaluate"],
+        ["--own-node-egress", "allow"],
+        ["--isolation", "either-direction"],
+        ["--ip-block-selects-pods", "no"],
+        ["--table-budget", "1"],
+        ["--domain", "a.test=192.0.2.1"],
+    ] {
+        let question = [
+            "verdict",
+            "--image",
+            "x.npi",
+            "--from",
+            "192.0.2.1",
+            "--to",
+            "192.0.2.2",
+            "--port",
+            "1",
+        ];
+        let output = netpolicy(&[&question[..], &option].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            stderr(&output).contains("cannot be used with"),
+            "{option:?}: {}",
+            stderr(&output)
+        );
+    }
+}
