@@ -17,7 +17,8 @@ use crate::output::{self, Format};
 /// The options --from, --to, --port and --protocol may be repeated: every combination
 /// is asked, and answered on a line that begins with allow or deny.
 ///
-/// Exit status: 0 all allowed, 1 something denied, 2 a question could not be answered.
+/// Exit status: 0 all allowed, 1 something denied, 2 a question could not be answered,
+/// or manifests had errors, so that the answer may be another.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -27,6 +28,11 @@ pub(crate) struct Arguments {
     /// choices are those it was compiled with
     #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
     image: Option<PathBuf>,
+
+    /// Answer as if what could not be read had not been given: without this, the
+    /// exit status is 2 where manifests had errors
+    #[arg(long, conflicts_with = "image")]
+    accept_errors: bool,
 
     /// Where the connection comes from: an address, namespace/name of a pod or
     /// workload, or namespace:key=value,… for a pod that need not exist
@@ -59,9 +65,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let image = match &arguments.image {
-        Some(path) => open_image(path)?,
-        None => arguments.manifests.compile()?.image,
+    let (image, errors) = match &arguments.image {
+        Some(path) => (open_image(path)?, 0),
+        None => {
+            let compiled = arguments.manifests.compile()?;
+            (compiled.image, compiled.errors)
+        }
     };
     let image = image.image();
     let mut answers = Vec::new();
@@ -81,6 +90,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             [answer] => output::json(answer)?,
             answers => output::json(&answers)?,
         },
+    }
+    if errors != 0 && !arguments.accept_errors {
+        eprintln!(
+            "error: the manifests have {errors} errors: what they were to say is not in the \
+             answer; mend them, or answer without it by --accept-errors"
+        );
+        return Ok(Outcome::Unanswered);
     }
     let all_allowed = answers.iter().all(Answer::is_allowed);
     Ok(if all_allowed || arguments.exit_zero {
@@ -107,23 +123,6 @@ fn ports(arguments: &Arguments) -> Result<Vec<(Protocol, u16)>> {
     Ok(ports)
 }
 
-/// The answer to one question.
-#[derive(Serialize)]
-struct Answer<'i> {
-    verdict: &'static str,
-    /// Of the pairs of addresses that the ends stand for, one for each verdict in
-    /// the two directions; what is denied comes first.
-    explanations: Vec<Explanation<'i>>,
-}
-
-impl<'i> Answer<'i> {
-    fn new(
-        image: &'i Image<'i>,
-        from: &'i EndpointArgument,
-        to: &'i EndpointArgument,
-        protocol: Protocol,
-        port: u16,
-    ) -> Result<Answer<'i>> {
 /// A pair of addresses for each verdict that came out.
 struct Outcomes<'i> {
     found: Vec<(Verdict, Pair<'i>)>,
@@ -150,6 +149,23 @@ impl<'i> Outcomes<'i> {
     }
 }
 
+/// The answer to one question.
+#[derive(Serialize)]
+struct Answer<'i> {
+    verdict: &'static str,
+    /// Of the pairs of addresses that the ends stand for, one for each verdict in
+    /// the two directions; what is denied comes first.
+    explanations: Vec<Explanation<'i>>,
+}
+
+impl<'i> Answer<'i> {
+    fn new(
+        image: &'i Image<'i>,
+        from: &'i EndpointArgument,
+        to: &'i EndpointArgument,
+        protocol: Protocol,
+        port: u16,
+    ) -> Result<Answer<'i>> {
         let ends = Ends::new(image, from, to)?;
         let mut outcomes = Outcomes::new(image, protocol, port, ends.apart());
         if outcomes.found.is_empty() {
@@ -158,6 +174,10 @@ impl<'i> Outcomes<'i> {
         if outcomes.found.is_empty() {
             bail!("{from} and {to} have no addresses of one family");
         }
+        let pairs = outcomes.found.iter();
+        let mut explanations: Vec<_> = pairs
+            .map(|(_, pair)| pair.explain(protocol, port))
+            .collect();
         explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
         let is_allowed = explanations
             .iter()
@@ -175,10 +195,6 @@ impl<'i> Outcomes<'i> {
 
     fn write(&self, in_full: bool) -> Result<()> {
         for (index, explanation) in self.explanations.iter().enumerate() {
-        let pairs = outcomes.found.iter();
-        let mut explanations: Vec<_> = pairs
-            .map(|(_, pair)| pair.explain(protocol, port))
-            .collect();
             // Pods of one workload, and addresses of one pod, may differ.
             let prefix = if index == 0 {
                 ""

@@ -697,6 +697,51 @@ fn own_nodes_of_a_workload_are_told_apart() {
 }
 
 #[test]
+fn an_answer_over_errors_is_none_unless_it_is_accepted() {
+    let misspelt = DENY_INGRESS.replace("podSelector", "podSelectr");
+    let pod = replica("a-0", "{ip: 10.0.0.1}");
+    let manifests = TempFile::new("misspelt.yaml", &[&pod, &*misspelt].concat());
+    let (status, text, complaint) = ask(&manifests, "192.0.2.1", "web/a-0", &[]);
+    assert!(text.starts_with("allow "), "{text}");
+    assert_eq!(status, 2);
+    assert!(
+        complaint.contains("did you mean podSelector?"),
+        "{complaint}"
+    );
+    assert!(complaint.contains("--accept-errors"), "{complaint}");
+    let accepted = ask(&manifests, "192.0.2.1", "web/a-0", &["--accept-errors"]);
+    assert_eq!(accepted.0, 0);
+    let missing = netpolicy(&[
+        "verdict",
+        "-f",
+        "/nonexistent",
+        "--from",
+        "192.0.2.1",
+        "--to",
+        "192.0.2.2",
+        "--port",
+        "1",
+    ]);
+    assert_eq!(missing.status.code(), Some(2));
+    let image = TempFile::new("misspelt.npi", "");
+    let compile = ["compile", "-f", manifests.path(), "--out", image.path()];
+    assert_eq!(netpolicy(&compile).status.code(), Some(1));
+    let accepted = netpolicy(&[&compile[..], &["--accept-errors"]].concat());
+    assert_eq!(accepted.status.code(), Some(0));
+}
+
+#[test]
+fn a_path_without_manifests_is_told_of() {
+    let empty = TempFile::new("empty.yaml", "# nothing\n---\n");
+    let output = netpolicy(&["check", "-f", WORDPRESS, "-f", empty.path()]);
+    assert!(
+        stdout(&output).starts_with(&format!("{}: warning: holds no manifest\n", empty.path())),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
 fn addresses_of_a_domain_name_add_up_in_any_spelling() {
     let policy = "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: p}\n\
         spec:\n  tier: Admin\n  priority: 1\n  subject: {namespaces: {}}\n  egress:\n  \

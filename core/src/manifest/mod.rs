@@ -91,6 +91,9 @@ impl Loaded {
     }
 }
 
+/// What documents count as that have neither `apiVersion` nor kind.
+const NO_OBJECT: &str = "(no object)";
+
 /// Where a document comes from.
 #[derive(Clone, Copy)]
 struct Origin<'o> {
@@ -144,7 +147,6 @@ impl Loader {
                 values.go_to(values.next_start());
             }
         }
-        true
     }
 
     /// Reads a value that is JSON, or else YAML, which has braces as well.
@@ -279,7 +281,7 @@ impl Loader {
             (Some(api_version), Some(kind), _) => (api_version, kind),
             (_, _, Some(of_list)) => of_list,
             (None, None, None) => {
-                *self.skipped.entry("(no object)".to_owned()).or_default() += 1;
+                *self.skipped.entry(NO_OBJECT.to_owned()).or_default() += 1;
                 return;
             }
             (api_version, _, None) => {
@@ -304,8 +306,6 @@ impl Loader {
             && let Some(items) = field::find(node, "items")
         {
             let of_list = (!item_kind.is_empty()).then_some((api_version, item_kind));
-            items
-                .children()
             return self.take_items(origin, items, kind, of_list);
         }
         self.take_kind(origin, node, api_version, kind);
@@ -322,6 +322,8 @@ impl Loader {
         let mistakes = Mistakes::default();
         let field = Field::root(items, &mistakes);
         if items.kind() == Kind::List {
+            items
+                .children()
                 .for_each(|item| self.take_object(origin, item, of_list));
         } else if !field.is_null() {
             field.list(|_| None::<()>);
@@ -330,7 +332,6 @@ impl Loader {
             let (kind, path) = (kind.to_owned(), "items".to_owned());
             self.diagnose(origin, Severity::Error, mark, kind, path, message);
         }
-        self.take_kind(origin, node, api_version, kind);
     }
 
     fn take_kind(&mut self, origin: Origin<'_>, node: Node<'_>, api_version: &str, kind: &str) {
