@@ -790,3 +790,27 @@ fn an_image_excludes_what_was_settled_when_it_was_made() {
         );
     }
 }
+
+#[test]
+fn vectors_that_cannot_be_read_do_not_stop_the_others() {
+    let vector = r#"{"name": "v", "manifests": [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "n"}, "spec": {}, "status": {"podIP": "10.0.0.1"}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b", "namespace": "n"}, "spec": {}, "status": {"podIP": "fd00::1"}}],
+        "probes": [["n/a", "n/b", "TCP", 80, "deny"], ["n/a", "n/b", "TCP", 80, "allow"], ["192.0.2.1", "n/a", "TCP", 80, "allow"]]}"#;
+    let good = TempFile::new("pairless.json", vector);
+    let output = netpolicy(&["vectors", "/nonexistent.json", "Cargo.toml", good.path()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stdout(&output),
+        "2 probes are between pods without addresses of one family, and were not counted\n\
+         2 files could not be read or run\n\
+         1 passed, 0 failed\n"
+    );
+    assert!(
+        stderr(&output).contains("cannot read /nonexistent.json"),
+        "{}",
+        stderr(&output)
+    );
+    let output = netpolicy(&["vectors", good.path()]);
+    assert_eq!(output.status.code(), Some(0));
+}
