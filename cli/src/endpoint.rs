@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
@@ -29,6 +29,9 @@ impl FromStr for EndpointArgument {
         if let Ok(address) = text.parse() {
             return Ok(EndpointArgument::Address(address));
         }
+        if let Some(problem) = almost_an_address(text) {
+            return Err(problem);
+        }
         if let Some((namespace, description)) = text.split_once(':') {
             return describe(namespace, description).map(EndpointArgument::Described);
         }
@@ -49,8 +52,24 @@ impl FromStr for EndpointArgument {
     }
 }
 
+/// What is wrong with an address that has a port or brackets.
+fn almost_an_address(text: &str) -> Option<String> {
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        let (address, port) = (socket.ip(), socket.port());
+        return Some(format!(
+            "leave out the port: write {address}, and --port {port}"
+        ));
+    }
+    let inside = text.strip_prefix('[')?.strip_suffix(']')?;
+    let address: IpAddr = inside.parse().ok()?;
+    Some(format!("write the address without brackets: {address}"))
+}
+
 /// Reads `key=value,…,@name=8080/TCP` as labels and named ports.
 fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, String> {
+    if namespace.is_empty() || namespace.contains('/') {
+        return Err(format!("{namespace:?} is no namespace"));
+    }
     let mut labels = Vec::new();
     let mut ports = Vec::new();
     for part in description.split(',').filter(|part| !part.is_empty()) {
@@ -58,18 +77,10 @@ fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, Str
             format!("{part:?}: write key=value for a label, @name=port for a named port")
         })?;
         match key.strip_prefix('@') {
+            None if key.is_empty() => return Err(format!("{part:?}: a label needs a key")),
             None => labels.push(Label::new(key.to_owned(), value.to_owned())),
             Some(name) => {
-                let (number, protocol) = value.split_once('/').unwrap_or((value, "TCP"));
-                ports.push(NamedPort {
-                    name: name.to_owned().into(),
-                    protocol: protocol
-                        .parse::<Protocol>()
-                        .map_err(|error| format!("{part:?}: {error}"))?,
-                    number: number
-                        .parse()
-                        .map_err(|_| format!("{part:?}: not a port number"))?,
-                });
+                ports.push(named_port(name, value).map_err(|error| format!("{part:?}: {error}"))?);
             }
         }
     }
@@ -79,6 +90,27 @@ fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, Str
         ports: ports.into(),
         ..Pod::default()
     }))
+}
+
+/// Reads `8080/TCP` as the port of a name.
+fn named_port(name: &str, value: &str) -> Result<NamedPort<'static>, String> {
+    let (number, protocol) = value.split_once('/').unwrap_or((value, "TCP"));
+    let protocol: Protocol = protocol
+        .parse()
+        .map_err(|error: Problem| error.to_string())?;
+    if name.is_empty() {
+        return Err("a named port needs a name".into());
+    }
+    if !protocol.has_ports() {
+        return Err(Problem::UnknownProtocol.to_string());
+    }
+    let number: i64 = number.parse().map_err(|_| "not a port number")?;
+    let range = PortRange::single(number).map_err(|error| error.to_string())?;
+    Ok(NamedPort {
+        name: name.to_owned().into(),
+        protocol,
+        number: range.first(),
+    })
 }
 
 impl fmt::Display for EndpointArgument {

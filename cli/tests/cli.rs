@@ -792,6 +792,30 @@ fn an_image_excludes_what_was_settled_when_it_was_made() {
 }
 
 #[test]
+fn descriptions_and_addresses_that_make_no_sense_are_refused() {
+    let manifests = TempFile::new("pod.yaml", &replica("a-0", "{ip: 10.0.0.1}"));
+    for (to, message) in [
+        ("web:=b", "a label needs a key"),
+        (":a=b", "is no namespace"),
+        ("web:@h=80/ICMP", "use TCP, UDP or SCTP"),
+        ("web:@h=0", "ports are 1 to 65535"),
+        ("web:@h=65536", "ports are 1 to 65535"),
+        ("web:@=70", "a named port needs a name"),
+        (
+            "10.0.0.1:80",
+            "leave out the port: write 10.0.0.1, and --port 80",
+        ),
+        ("[::1]:80", "leave out the port: write ::1, and --port 80"),
+        ("[::1]", "write the address without brackets: ::1"),
+    ] {
+        let (status, _, complaint) = ask(&manifests, "192.0.2.1", to, &[]);
+        assert_eq!(status, 2, "{to}");
+        assert!(complaint.contains(message), "{to}: {complaint}");
+    }
+    assert_eq!(ask(&manifests, "192.0.2.1", "web:a=,@h=80/tcp", &[]).0, 0);
+}
+
+#[test]
 fn vectors_that_cannot_be_read_do_not_stop_the_others() {
     let vector = r#"{"name": "v", "manifests": [
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "n"}, "spec": {}, "status": {"podIP": "10.0.0.1"}},
