@@ -21,7 +21,8 @@ pub(crate) struct Manifests {
     #[arg(short = 'f', long = "filename", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// What a domain name resolves to; may be repeated
+    /// What a domain name resolves to; may be repeated, and all addresses of a name
+    /// count
     #[arg(long = "domain", value_name = "NAME=ADDRESS[,ADDRESS…]", value_parser = domain)]
     domains: Vec<DomainName<'static>>,
 
@@ -92,7 +93,32 @@ fn domain(text: &str) -> Result<DomainName<'static>, String> {
     })
 }
 
+/// Each name once, with all its addresses.
+fn united(domains: &[DomainName<'static>]) -> Vec<DomainName<'static>> {
+    let mut addresses: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    for domain in domains {
+        let known = addresses.entry(domain.normal_name()).or_default();
+        known.extend(domain.addresses.iter());
+    }
+    let domain = |(name, addresses): (String, Vec<IpAddr>)| DomainName {
+        name: name.into(),
+        addresses: addresses.into(),
+    };
+    addresses.into_iter().map(domain).collect()
+}
+
 impl Manifests {
+    /// The names of the arguments, which an image that is given excludes.
+    pub(crate) const ARGUMENTS: [&str; 7] = [
+        "paths",
+        "domains",
+        "isolation",
+        "own_node_ingress",
+        "own_node_egress",
+        "ip_block_selects_pods",
+        "table_budget",
+    ];
+
     /// The options of an image.
     pub(crate) fn options(&self) -> Options {
         let own_node = |choice| match choice {
@@ -133,8 +159,8 @@ impl Manifests {
             progress::say(&format!("reading {}", path.display()));
             loader.read_path(path);
         }
-        for domain in &self.domains {
-            loader.domain_name(domain.clone());
+        for domain in united(&self.domains) {
+            loader.domain_name(domain);
         }
         progress::clear();
         Ok(loader.finish())

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::Explanation;
-use netpolicy::{Image, Protocol};
+use netpolicy::{Endpoint, Image, Pair, Protocol, Verdict};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::endpoint::{self, EndpointArgument};
+use crate::endpoint::{EndpointArgument, explanations, outcomes};
 use crate::input::{Manifests, open_image};
 use crate::output::{self, Format};
 
@@ -17,15 +17,22 @@ use crate::output::{self, Format};
 /// The options --from, --to, --port and --protocol may be repeated: every combination
 /// is asked, and answered on a line that begins with allow or deny.
 ///
-/// Exit status: 0 all allowed, 1 something denied, 2 a question could not be answered.
+/// Exit status: 0 all allowed, 1 something denied, 2 a question could not be answered,
+/// or manifests had errors, so that the answer may be another.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// An image made by `netpolicy compile`, instead of manifests
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    /// An image made by `netpolicy compile`, instead of manifests. Domain names and
+    /// choices are those it was compiled with
+    #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
     image: Option<PathBuf>,
+
+    /// Answer as if what could not be read had not been given: without this, the
+    /// exit status is 2 where manifests had errors
+    #[arg(long, conflicts_with = "image")]
+    accept_errors: bool,
 
     /// Where the connection comes from: an address, namespace/name of a pod or
     /// workload, or namespace:key=value,… for a pod that need not exist
@@ -58,9 +65,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let image = match &arguments.image {
-        Some(path) => open_image(path)?,
-        None => arguments.manifests.compile()?.image,
+    let (image, errors) = match &arguments.image {
+        Some(path) => (open_image(path)?, 0),
+        None => {
+            let compiled = arguments.manifests.compile()?;
+            (compiled.image, compiled.errors)
+        }
     };
     let image = image.image();
     let mut answers = Vec::new();
@@ -80,6 +90,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             [answer] => output::json(answer)?,
             answers => output::json(&answers)?,
         },
+    }
+    if errors != 0 && !arguments.accept_errors {
+        eprintln!(
+            "error: the manifests have {errors} errors: what they were to say is not in the \
+             answer; mend them, or answer without it by --accept-errors"
+        );
+        return Ok(Outcome::Unanswered);
     }
     let all_allowed = answers.iter().all(Answer::is_allowed);
     Ok(if all_allowed || arguments.exit_zero {
@@ -123,8 +140,8 @@ impl<'i> Answer<'i> {
         protocol: Protocol,
         port: u16,
     ) -> Result<Answer<'i>> {
-        let pairs = endpoint::pairs(image, from, to)?;
-        let explanations = endpoint::explanations(&pairs, protocol, port);
+        let outcomes = outcomes(image, from, to, protocol, port)?;
+        let explanations = explanations(&outcomes, protocol, port);
         let is_allowed = explanations
             .iter()
             .all(|explanation| explanation.verdict().is_allowed());

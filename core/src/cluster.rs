@@ -171,10 +171,14 @@ impl Cluster {
     }
 
     /// Tells what a domain name resolves to; returns what it resolved to before.
+    ///
+    /// The name is kept in its [normal form](DomainName::normal_name), so that it
+    /// replaces the same name in another spelling.
     pub fn insert_domain_name(
         &mut self,
-        domain: DomainName<'static>,
+        mut domain: DomainName<'static>,
     ) -> Option<DomainName<'static>> {
+        domain.name = domain.normal_name().into();
         self.domain_names.insert(domain)
     }
 

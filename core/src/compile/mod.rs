@@ -267,8 +267,8 @@ impl<'m> Compiler<'m> {
         self.facts.take_cluster_policy(&mut self.arena, policy)
     }
 
-    /// Takes in what a domain name resolves to. Of a name that is given twice, all
-    /// addresses count.
+    /// Takes in what a domain name resolves to. Of a name that is given twice, in
+    /// whatever spelling, all addresses count.
     ///
     /// # Errors
     /// [`CompileError::OutOfMemory`].

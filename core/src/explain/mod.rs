@@ -10,6 +10,7 @@ mod selection;
 mod serialize;
 
 pub use selection::PeerRef;
+use core::net::IpAddr;
 
 use crate::Protocol;
 use crate::image::Image;
@@ -17,7 +18,7 @@ use crate::image::tables::{NONE, PolicyKind, PolicyRecord, RuleRecord};
 use crate::model::{Action, Direction, Tier};
 use crate::protocol::PortKey;
 use crate::verdict::{
-    Assumed, Case, Connection, Decided, Identity, Miss, Pair, Party, RuleHit, Verdict,
+    Assumed, Case, Connection, Decided, Identity, Miss, Pair, Party, PodParty, RuleHit, Verdict,
 };
 
 /// Why a connection may pass, or may not.
@@ -61,6 +62,8 @@ pub enum Reason<'i> {
     /// NetworkPolicies select the pod, and isolate it in the other direction
     /// only, which is final here by option: allowed.
     IsolatedElsewhere,
+    /// This rule of the Admin tier passes, and nothing behind it decides: allowed.
+    Passed(RuleRef<'i>),
     /// Policies with rules for this direction select the pod, but none of them
     /// decides: allowed.
     NoRuleMatches,
@@ -80,6 +83,7 @@ impl Reason<'_> {
             Reason::OwnNode => "ownNode",
             Reason::Isolated => "isolated",
             Reason::IsolatedElsewhere => "isolatedElsewhere",
+            Reason::Passed(_) => "passed",
             Reason::NoRuleMatches => "noRuleMatches",
             Reason::NoPolicySelects => "noPolicySelects",
         }
@@ -124,6 +128,16 @@ pub enum Assumption<'i> {
     /// It mattered whether the peer is the pod's own node, and nothing is known
     /// of that node: taken to be another.
     OwnNodeUnknown,
+    /// A pod that was asked about by name states an address that another pod holds:
+    /// taken to be that one.
+    HeldByAnother {
+        /// The address.
+        address: IpAddr,
+        /// Namespace and name of the pod that was asked about.
+        asked: (&'i str, &'i str),
+        /// Namespace and name of the pod that holds the address.
+        holder: (&'i str, &'i str),
+    },
 }
 
 /// A policy of an image.
@@ -249,6 +263,7 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode => Reason::OwnNode,
             Decided::Isolated => Reason::Isolated,
             Decided::IsolatedElsewhere => Reason::IsolatedElsewhere,
+            Decided::Passed(hit) => Reason::Passed(self.rule(hit)),
             Decided::Nothing if self.policies().next().is_some() => Reason::NoRuleMatches,
             Decided::Nothing => Reason::NoPolicySelects,
         }
@@ -262,7 +277,11 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode | Decided::Isolated | Decided::IsolatedElsewhere => {
                 Some(Tier::NetworkPolicy)
             }
-            Decided::NotAPod | Decided::SamePod | Decided::OutOfScope | Decided::Nothing => None,
+            Decided::NotAPod
+            | Decided::SamePod
+            | Decided::OutOfScope
+            | Decided::Passed(_)
+            | Decided::Nothing => None,
         }
     }
 
@@ -274,7 +293,7 @@ impl<'i> DirectionExplanation<'i> {
     }
 
     /// What had to be assumed.
-    pub fn assumptions(&self) -> impl Iterator<Item = Assumption<'i>> + use<'i> {
+    pub fn assumptions(&self) -> impl Iterator<Item = Assumption<'i>> + Clone + use<'i> {
         let Case {
             image,
             subject,
@@ -297,8 +316,11 @@ impl<'i> DirectionExplanation<'i> {
             .map(|pod| pod.namespace_name(image))
             .filter(|name| Some(*name) != subject);
         let namespaces = [subject, peer].into_iter().flatten();
-        namespaces
-            .map(Assumption::NamespaceWithoutLabels)
+        let contested = [self.case.subject, self.case.peer]
+            .into_iter()
+            .filter_map(move |party| held_by_another(image, party));
+        contested
+            .chain(namespaces.map(Assumption::NamespaceWithoutLabels))
             .chain(peer_without_address.then_some(Assumption::NoAddress))
             .chain(own_node_unknown.then_some(Assumption::OwnNodeUnknown))
     }
@@ -313,6 +335,20 @@ impl<'i> DirectionExplanation<'i> {
 
     fn peer(&self) -> Party<'i> {
         self.case.peer
+    }
+}
+
+/// Whether the address of a pod that was asked about is another one's.
+fn held_by_another<'i>(image: &'i Image<'i>, party: Party<'i>) -> Option<Assumption<'i>> {
+    let (asked, holder) = (party.asked?, party.pod()?);
+    let name = |pod: PodParty<'i>| (pod.namespace_name(image), pod.name(image));
+    match (asked, holder) {
+        (PodParty::Known(a), PodParty::Known(b)) if a != b => Some(Assumption::HeldByAnother {
+            address: party.address?,
+            asked: name(asked),
+            holder: name(holder),
+        }),
+        _ => None,
     }
 }
 

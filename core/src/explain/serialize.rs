@@ -47,7 +47,7 @@ impl Serialize for DirectionExplanation<'_> {
         let reason = self.reason();
         map.serialize_field("reason", reason.name())?;
         let rule = match reason {
-            Reason::Rule(rule) => Some(rule),
+            Reason::Rule(rule) | Reason::Passed(rule) => Some(rule),
             _ => None,
         };
         map.serialize_field("rule", &rule)?;

@@ -127,6 +127,17 @@ pub struct DomainName<'a> {
     pub addresses: List<'a, IpAddr>,
 }
 
+#[cfg(feature = "alloc")]
+impl DomainName<'_> {
+    /// The name in the spelling that all spellings of it share: in small letters,
+    /// without a trailing dot.
+    #[must_use]
+    pub fn normal_name(&self) -> alloc::string::String {
+        let name: &str = &self.name;
+        name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    }
+}
+
 /// Where an object was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Source<'a> {

@@ -71,6 +71,8 @@ pub(crate) enum Decided {
     /// NetworkPolicies select the subject, but isolate it in the other direction
     /// only, and that is final ([`IsolationScope::EitherDirection`]).
     IsolatedElsewhere,
+    /// This rule of the Admin tier passes, and nothing behind it decides.
+    Passed(RuleHit),
     /// Nothing decides.
     Nothing,
 }
@@ -83,6 +85,7 @@ impl Decided {
             | Decided::SamePod
             | Decided::OwnNode
             | Decided::IsolatedElsewhere
+            | Decided::Passed(_)
             | Decided::Nothing => true,
             Decided::Isolated => false,
             // A Pass that decides does so in the Baseline tier, behind which is nothing.
@@ -140,7 +143,8 @@ impl<'i> Case<'i> {
             return Decided::OutOfScope;
         }
         // 2.
-        if let Some(hit) = self.first_hit(subject, Tier::Admin, assumed)
+        let admin = self.first_hit(subject, Tier::Admin, assumed);
+        if let Some(hit) = admin
             && (hit.effect.action != Action::Pass || hit.effect.fails_closed)
         {
             return Decided::Rule(hit);
@@ -154,7 +158,7 @@ impl<'i> Case<'i> {
             return Decided::Rule(hit);
         }
         // 5.
-        Decided::Nothing
+        admin.map_or(Decided::Nothing, Decided::Passed)
     }
 
     /// The first rule of a tier that matches.

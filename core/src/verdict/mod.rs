@@ -16,9 +16,9 @@ pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, With
 pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};
-pub(crate) use party::{Identity, Party};
 #[cfg(feature = "alloc")]
-pub(crate) use party::{PodParty, nodes_at, stated_addresses};
+pub(crate) use party::{nodes_at, stated_addresses};
+pub(crate) use party::{Identity, Party, PodParty};
 
 use core::net::IpAddr;
 
