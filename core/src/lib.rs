@@ -48,6 +48,7 @@ mod image;
 #[cfg(feature = "std")]
 pub mod manifest;
 pub mod model;
+mod problem;
 mod protocol;
 mod verdict;
 
