@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use super::interpret::{Assumed, Case};
-use super::party::{Identity, Party, PodParty, find_pod, stated_addresses};
+use super::party::{Identity, Party, PodParty, find_namespace, find_pod, stated_addresses};
 use super::{Connection, Verdict};
 use crate::Protocol;
 use crate::address::{Family, canonical};
@@ -89,6 +89,12 @@ impl<'i> Image<'i> {
     #[must_use]
     pub fn address_class(&self, address: IpAddr) -> u32 {
         self.decision.place(canonical(address)).0
+    }
+
+    /// Whether any object of the image is a namespace of that name, or is in it.
+    #[must_use]
+    pub fn has_namespace(&self, name: &str) -> bool {
+        find_namespace(self, name).is_some()
     }
 
     /// All pods, by namespace and name.
