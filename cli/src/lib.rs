@@ -10,9 +10,10 @@ pub mod vectors;
 mod verdict;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// What a command came to: the codes that a CI job can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ enum Command {
 
 /// Runs the command with these arguments, the first of which is its own name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are no errors; clap knows which stream is whose.
@@ -84,4 +85,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Outcome::Unanswered.into()
         }
     }
+}
+
+/// Reads the arguments. As a kubectl plugin, the command calls itself as it is called.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let mut arguments = arguments.into_iter().peekable();
+    let own_name = arguments.peek().map(Path::new).and_then(Path::file_stem);
+    let mut command = Arguments::command();
+    if own_name.is_some_and(|name| name == "kubectl-netpolicy") {
+        command = command.bin_name("kubectl netpolicy");
+    }
+    Arguments::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use netpolicy::manifest::Loader;
 use netpolicy::model::Options;
 use netpolicy::{Diagnostic, Endpoint, Image, Protocol};
@@ -19,7 +19,8 @@ use crate::{Outcome, progress};
 
 /// Run conformance vectors
 ///
-/// Exit status: 0 all passed, 1 some failed, 2 a vector could not be read.
+/// Exit status: 0 all passed, 1 some failed, 2 none failed, but a vector could not be
+/// read, or one of its manifests had errors, or there was no vector.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Vector files, or folders of them
@@ -194,6 +195,9 @@ impl Probe {
                 .parse()
                 .map_err(|_| format!("unknown protocol {name:?}"))?,
         };
+        if protocol.has_ports() && port.is_none() {
+            return Err(format!("{protocol} needs a port"));
+        }
         let source = endpoint(image, source)?;
         let destination = endpoint(image, destination)?;
         // Where two pods share no family there is no pair, and nothing to hold.
@@ -224,6 +228,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     for path in &arguments.paths {
         files.extend(self::files(path)?);
     }
+    if files.is_empty() {
+        bail!("no vectors: a folder has none that end in .json, .yaml or .yml");
+    }
+    let mut refused = 0;
     let mut results = Results::default();
     for (index, path) in files.iter().enumerate() {
         progress::say(&format!("vector {} of {}", index + 1, files.len()));
@@ -232,6 +240,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         let diagnostics = read(path)?.run(&file, &mut results)?;
         progress::clear();
         crate::input::tell(&diagnostics);
+        refused += crate::input::count(&diagnostics).0;
         if arguments.output == Format::Text {
             for mismatch in results.mismatches.iter().skip(before) {
                 let Mismatch {
@@ -255,9 +264,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             results.passed, results.failed
         ))?,
     }
-    Ok(if results.failed == 0 {
-        Outcome::Good
-    } else {
-        Outcome::Bad
+    Ok(match (results.failed, refused) {
+        (0, 0) => Outcome::Good,
+        (0, _) => Outcome::Unanswered,
+        _ => Outcome::Bad,
     })
 }

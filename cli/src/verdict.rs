@@ -63,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         None => arguments.manifests.compile()?.image,
     };
     let image = image.image();
+    warn_of_namespaces(&image, arguments);
     let mut answers = Vec::new();
     for (protocol, port) in ports(arguments)? {
         for from in &arguments.from {
@@ -75,11 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         Format::Text => answers
             .iter()
             .try_for_each(|answer| answer.write(arguments.explain))?,
-        // One question, one object.
-        Format::Json => match answers.as_slice() {
-            [answer] => output::json(answer)?,
-            answers => output::json(&answers)?,
-        },
+        Format::Json => output::json(&answers)?,
     }
     let all_allowed = answers.iter().all(Answer::is_allowed);
     Ok(if all_allowed || arguments.exit_zero {
@@ -87,6 +84,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     } else {
         Outcome::Bad
     })
+}
+
+/// Warns of pods that are described in a namespace of which nothing was given: most
+/// likely its name is misspelt.
+fn warn_of_namespaces(image: &Image<'_>, arguments: &Arguments) {
+    for end in arguments.from.iter().chain(&arguments.to) {
+        if let EndpointArgument::Described(pod) = end
+            && !image.has_namespace(&pod.namespace)
+        {
+            eprintln!(
+                "warning: nothing that was given is in namespace {}",
+                pod.namespace
+            );
+        }
+    }
 }
 
 /// The protocols and ports that are asked about.
