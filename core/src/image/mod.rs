@@ -29,7 +29,7 @@ pub use open::OpenError;
 #[cfg(feature = "alloc")]
 pub use owned::ImageBuf;
 
-pub(crate) use addresses::{HostTableV6, Place, SPECIAL};
+pub(crate) use addresses::{HostTableV6, LOW_BITS, Place, SPECIAL};
 pub(crate) use decision::{CHUNK_WORDS, Decision};
 pub(crate) use layout::{Layout, Section, Shape, option_bits, scope_bit, seal};
 pub(crate) use trie::{

@@ -292,8 +292,8 @@ record! {
 
 record! {
     /// A slot of the IPv6 host table. A leaf is the place of this one address; a
-    /// node leads on by the lower 16 bits, for all addresses that share the upper
-    /// 112. An empty slot is all zeros.
+    /// node leads on by the lower 8 bits, for all addresses that share the upper
+    /// 120. An empty slot is all zeros.
     pub(crate) struct HostV6Record { address: u128, entry }
 }
 
