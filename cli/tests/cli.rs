@@ -781,10 +781,10 @@ fn endpoints_that_are_none() {
         to("nowhere/coredns-x"),
         "error: no pod or workload nowhere/coredns-x: there are no pods in namespace nowhere"
     );
-    let families = refused(&["--from", "2001:db8::7", "--to", "default/batch"]);
+    let families = refused(&["--from", "2001:db8::7", "--to", "203.0.113.7"]);
     assert_eq!(
         families,
-        "error: 2001:db8::7 and default/batch have no addresses of one family"
+        "error: 2001:db8::7 and 203.0.113.7 have no addresses of one family"
     );
 }
 
