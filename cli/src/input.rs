@@ -30,29 +30,41 @@ pub(crate) struct Manifests {
     choices: Choices,
 }
 
-/// The choices that the APIs leave open.
+/// The largest table budget in MiB: that of the largest image.
+const MAX_TABLE_BUDGET: u64 = 4096;
+
+/// The heading of [`Choices`] in the help. Each option names it by itself: a heading for
+/// all that follow would be that of the command's own options as well.
+const CHOICES: &str = "Choices that the APIs leave open";
+
+/// The choices that the APIs leave open, and what they may cost.
 #[derive(Args)]
-#[command(next_help_heading = "Choices that the APIs leave open")]
 struct Choices {
     /// What selection by a NetworkPolicy makes final
-    #[arg(long, value_enum, default_value_t = Isolation::PerDirection)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = Isolation::PerDirection)]
     isolation: Isolation,
 
     /// Traffic to a pod from its own node, in the NetworkPolicy tier
-    #[arg(long, value_enum, default_value_t = OwnNodeChoice::Allow)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = OwnNodeChoice::Allow)]
     own_node_ingress: OwnNodeChoice,
 
     /// Traffic of a pod to its own node, in the NetworkPolicy tier
-    #[arg(long, value_enum, default_value_t = OwnNodeChoice::Evaluate)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = OwnNodeChoice::Evaluate)]
     own_node_egress: OwnNodeChoice,
 
     /// Whether an ipBlock matches the addresses of pods
-    #[arg(long, value_enum, default_value_t = Switch::Yes)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = Switch::Yes)]
     ip_block_selects_pods: Switch,
 
     /// How many MiB the decision tables may take; what does not fit is interpreted
-    #[arg(long, value_name = "MIB", default_value_t = Options::DEFAULT_TABLE_BUDGET >> 20)]
-    table_budget: usize,
+    #[arg(
+        long,
+        value_name = "MIB",
+        help_heading = CHOICES,
+        default_value_t = (Options::DEFAULT_TABLE_BUDGET >> 20) as u64,
+        value_parser = clap::value_parser!(u64).range(..=MAX_TABLE_BUDGET),
+    )]
+    table_budget: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -140,7 +152,7 @@ impl Manifests {
             own_node_ingress: own_node(own_node_ingress),
             own_node_egress: own_node(own_node_egress),
             ip_block_selects_pods: matches!(ip_block_selects_pods, Switch::Yes),
-            table_budget: table_budget << 20,
+            table_budget: usize::try_from(table_budget << 20).unwrap_or(usize::MAX),
         }
     }
 

@@ -73,6 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         }
     };
     let image = image.image();
+    warn_of_namespaces(&image, arguments);
     let mut answers = Vec::new();
     for (protocol, port) in ports(arguments)? {
         for from in &arguments.from {
@@ -85,11 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         Format::Text => answers
             .iter()
             .try_for_each(|answer| answer.write(arguments.explain))?,
-        // One question, one object.
-        Format::Json => match answers.as_slice() {
-            [answer] => output::json(answer)?,
-            answers => output::json(&answers)?,
-        },
+        Format::Json => output::json(&answers)?,
     }
     if errors != 0 && !arguments.accept_errors {
         eprintln!(
@@ -104,6 +101,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     } else {
         Outcome::Bad
     })
+}
+
+/// Warns of pods that are described in a namespace of which nothing was given: most
+/// likely its name is misspelt.
+fn warn_of_namespaces(image: &Image<'_>, arguments: &Arguments) {
+    for end in arguments.from.iter().chain(&arguments.to) {
+        if let EndpointArgument::Described(pod) = end
+            && !image.has_namespace(&pod.namespace)
+        {
+            eprintln!(
+                "warning: nothing that was given is in namespace {}",
+                pod.namespace
+            );
+        }
+    }
 }
 
 /// The protocols and ports that are asked about.

@@ -160,13 +160,7 @@ impl Cluster {
         &mut self,
         policy: ClusterPolicy<'static>,
     ) -> Result<Option<ClusterPolicy<'static>>, CompileError> {
-        policy
-            .check()
-            .map_err(|(direction, rule, problem)| CompileError::Invalid {
-                direction,
-                rule,
-                problem,
-            })?;
+        policy.check()?;
         Ok(self.cluster_policies.insert(policy))
     }
 
@@ -260,6 +254,7 @@ impl Cluster {
     /// Compiles the cluster, in memory that grows as it needs.
     ///
     /// # Errors
+    /// [`CompileError::Invalid`] for a pod or NetworkPolicy that its API would refuse;
     /// [`CompileError::TooLarge`]; [`CompileError::OutOfMemory`] beyond 4 GiB of
     /// working memory.
     pub fn compile(&self, options: &Options) -> Result<(ImageBuf, CompileReport), CompileError> {

@@ -52,6 +52,7 @@ pub mod lint;
 pub mod manifest;
 pub mod model;
 mod packet;
+mod problem;
 mod protocol;
 #[cfg(feature = "alloc")]
 pub mod reach;

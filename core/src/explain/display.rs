@@ -17,10 +17,7 @@ impl Display for Explanation<'_> {
         } else {
             "deny"
         })?;
-        let (source, destination) = (
-            self.egress.end(self.egress.subject()),
-            self.egress.end(self.egress.peer()),
-        );
+        let (source, destination) = (self.source(), self.destination());
         write!(f, " {source} -> {destination} {}", self.protocol)?;
         if let Some(port) = self.port() {
             write!(f, " {port}")?;

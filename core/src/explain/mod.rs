@@ -226,6 +226,18 @@ impl<'i> Explanation<'i> {
         [&self.egress, &self.ingress]
     }
 
+    /// Who the source is.
+    #[must_use]
+    pub fn source(&self) -> End<'i> {
+        self.egress.end(self.egress.subject())
+    }
+
+    /// Who the destination is.
+    #[must_use]
+    pub fn destination(&self) -> End<'i> {
+        self.egress.end(self.egress.peer())
+    }
+
     /// The protocol of the connection.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
@@ -367,8 +379,10 @@ fn rule_ref<'i>(case: &Case<'i>, hit: RuleHit) -> RuleRef<'i> {
 struct Consulting<'i> {
     case: Case<'i>,
     policies: Option<crate::verdict::Policies<'i>>,
-    /// The tier that has been left by a Pass, or in which the rest is silent.
+    /// Whether the Admin tier was left by a Pass.
     passed_admin: bool,
+    /// Whether a NetworkPolicy isolates the subject, so that the Baseline tier is
+    /// silent.
     isolated: bool,
     done: bool,
 }
@@ -576,10 +590,22 @@ impl PartialEq for RuleRef<'_> {
     }
 }
 
-/// An end of an explained connection, to be written.
-pub(crate) struct End<'i> {
+/// An end of an explained connection. `{}` writes what people call it.
+#[derive(Clone, Copy)]
+pub struct End<'i> {
     image: &'i Image<'i>,
     party: Party<'i>,
+}
+
+/// What an end is. SEMANTICS, "Who an address is".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndKind {
+    /// A pod, of the image or of the question.
+    Pod,
+    /// A node, or a pod on the host network.
+    Node,
+    /// Anything else; also a pod that has ended.
+    External,
 }
 
 impl<'i> DirectionExplanation<'i> {
@@ -591,8 +617,43 @@ impl<'i> DirectionExplanation<'i> {
     }
 }
 
-impl End<'_> {
+impl<'i> End<'i> {
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> EndKind {
+        match self.party.identity {
+            Identity::Pod(_) => EndKind::Pod,
+            Identity::Node(_) => EndKind::Node,
+            Identity::External => EndKind::External,
+        }
+    }
+
+    /// The namespace of a pod.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&'i str> {
+        let pod = self.party.pod()?;
+        Some(pod.namespace_name(self.image))
+    }
+
+    /// The name of a pod or node; `None` where it has none, as a described pod may, or
+    /// a node of which no Node object tells.
+    #[must_use]
+    pub fn name(&self) -> Option<&'i str> {
+        let name = match self.party.identity {
+            Identity::Pod(pod) => pod.name(self.image),
+            Identity::Node(node) => self.image.string(self.image.cold.nodes.get(node?).name),
+            Identity::External => return None,
+        };
+        Some(name).filter(|name| !name.is_empty())
+    }
+
+    /// Its address, if it has one.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.party.address
+    }
+
     fn is_pod(&self) -> bool {
-        matches!(self.party.identity, Identity::Pod(_))
+        self.kind() == EndKind::Pod
     }
 }

@@ -38,7 +38,7 @@ pub enum OpenError {
     Damaged {
         /// The section, by its name in FORMAT.md.
         section: &'static str,
-        /// The index of the record.
+        /// The index of the record: of a byte in the header, of a word in `Trie`.
         index: u32,
     },
     /// The checksum does not fit the bytes ([`Image::verify_checksum`] only).

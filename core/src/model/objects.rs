@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{Label, List, Problem, Text};
+use super::{InvalidEntry, Label, List, PortRange, Problem, Text};
 use crate::Protocol;
 
 /// A Namespace object.
@@ -107,6 +107,28 @@ pub struct NamedPort<'a> {
     pub protocol: Protocol,
     /// `containerPort`, 1–65535.
     pub number: u16,
+}
+
+impl NamedPort<'_> {
+    fn check(&self) -> Result<(), Problem> {
+        if self.name.is_empty() {
+            return Err(Problem::NotAPortName);
+        }
+        PortRange::single(self.number.into())?;
+        self.protocol.check_has_ports()
+    }
+}
+
+impl Pod<'_> {
+    /// What no single field's type can rule out.
+    ///
+    /// # Errors
+    /// The first of its `ports` that the API would not take, and why:
+    /// [`Problem::NotAPortName`], [`Problem::PortOutOfRange`],
+    /// [`Problem::UnknownProtocol`].
+    pub fn check(&self) -> Result<(), InvalidEntry> {
+        InvalidEntry::first_of("ports", &self.ports, NamedPort::check)
+    }
 }
 
 /// The Deployment, StatefulSet or other controller that a pod belongs to.

@@ -5,7 +5,8 @@ use core::net::IpAddr;
 
 use super::interpret::{Assumed, Case, Without};
 use super::party::{
-    Identity, Party, PodParty, find_pod, holder, is_node_address, stands_in, stated_addresses,
+    Identity, Party, PodParty, find_namespace, find_pod, holder, is_node_address, stands_in,
+    stated_addresses,
 };
 use super::{Connection, Verdict};
 use crate::Protocol;
@@ -150,6 +151,12 @@ impl<'i> Image<'i> {
     pub fn pod_at(&'i self, address: IpAddr) -> Option<PodRef<'i>> {
         let index = holder(self, canonical(address))?;
         Some(PodRef { image: self, index })
+    }
+
+    /// Whether any object of the image is a namespace of that name, or is in it.
+    #[must_use]
+    pub fn has_namespace(&self, name: &str) -> bool {
+        find_namespace(self, name).is_some()
     }
 
     /// All pods, by namespace and name.

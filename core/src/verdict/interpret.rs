@@ -2,7 +2,7 @@
 //! and decides those that the tables leave open.
 //!
 //! Each paragraph of SEMANTICS, "Order of decision", is a function here; the
-//! compiler's `gates` plays the same on sets of peers.
+//! compiler's `tiers` plays the same on sets of peers.
 
 use core::net::IpAddr;
 
@@ -46,7 +46,7 @@ pub(crate) enum Without {
 /// A rule that matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RuleHit {
-    /// An index in `POLICIES`.
+    /// An index in `Policies`.
     pub(crate) policy: u32,
     /// The index in the manifest's list.
     pub(crate) rule: u32,
@@ -270,7 +270,7 @@ impl<'i> Case<'i> {
             })
     }
 
-    /// The effect of a rule, by its index in `RULES`.
+    /// The effect of a rule, by its index in `Rules`.
     pub(crate) fn effect(&self, rule: u32) -> RuleEffect {
         let denies = RuleEffect {
             action: Action::Deny,
@@ -499,7 +499,7 @@ impl Miss {
 
 /// The policies of a subject, in the order of decision.
 pub(crate) enum Policies<'i> {
-    /// A range in `GATE_POLICIES`.
+    /// A range in `GatePolicies`.
     Stored { case: Case<'i>, at: u32, end: u32 },
     /// All policies from an index on, of which those count that select a pod of
     /// the question.

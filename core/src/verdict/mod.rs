@@ -84,8 +84,10 @@ impl Verdict {
 impl Image<'_> {
     /// May a connection between these addresses pass?
     ///
-    /// Never fails, never allocates, and takes a fixed number of steps, except
-    /// where the image leaves a pod to interpretation.
+    /// Never fails and never allocates. The number of steps does not depend on the
+    /// policies, but for a binary search among the blocks of IPv6 that share their
+    /// first 32 bits. Two families, and what the image leaves to interpretation, are
+    /// judged by the rules one by one.
     #[inline]
     #[must_use]
     pub fn verdict(

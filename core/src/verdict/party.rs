@@ -33,7 +33,7 @@ pub(crate) enum Identity<'i> {
 /// A pod, of the image or of the question.
 #[derive(Clone, Copy)]
 pub(crate) enum PodParty<'i> {
-    /// An index in `PODS`.
+    /// An index in `Pods`.
     Known(u32),
     /// A pod that may not exist.
     Described(&'i Pod<'i>),
