@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 
 use crate::compile::{CompileError, CompileReport, Compiler};
 use crate::image::ImageBuf;
-use crate::model::{ClusterPolicy, DomainName, Namespace, NetworkPolicy, Node, Options, Pod};
+use crate::model::{ClusterPolicy, ClusterPolicyApi, DomainName, Namespace, NetworkPolicy, Node, Options, Pod};
 
 /// The objects of a cluster.
 ///
@@ -69,7 +69,7 @@ identity! {
     DomainName: |object| ("", "", &object.name);
 }
 
-/// Objects in the order of their insertion, found by what they are known by.
+/// Objects in no order, found by what they are known by.
 #[derive(Clone)]
 struct Objects<T> {
     all: Vec<T>,
@@ -112,6 +112,41 @@ impl<T: Identity> Objects<T> {
                 .map_or(0, |object| hasher.hash_one(object.identity()))
         });
         None
+    }
+
+    /// Where the object of an identity stands.
+    fn position(&self, identity: (&str, &str, &str)) -> Option<u32> {
+        let is_it = |index: &u32| {
+            let object = self.all.get(*index as usize);
+            object.is_some_and(|object| object.identity() == identity)
+        };
+        self.index
+            .find(self.hasher.hash_one(identity), is_it)
+            .copied()
+    }
+
+    fn get(&self, identity: (&str, &str, &str)) -> Option<&T> {
+        self.all.get(self.position(identity)? as usize)
+    }
+
+    /// Takes an object out; the last one takes its place.
+    fn remove(&mut self, identity: (&str, &str, &str)) -> Option<T> {
+        let at = self.position(identity)?;
+        let hash = self.hasher.hash_one(identity);
+        if let Ok(entry) = self.index.find_entry(hash, |index| *index == at) {
+            entry.remove();
+        }
+        let removed = self.all.swap_remove(at as usize);
+        if let Some(moved) = self.all.get(at as usize) {
+            let (hash, was_at) = (
+                self.hasher.hash_one(moved.identity()),
+                self.all.len() as u32,
+            );
+            if let Some(index) = self.index.find_mut(hash, |index| *index == was_at) {
+                *index = at;
+            }
+        }
+        Some(removed)
     }
 }
 
@@ -168,7 +203,86 @@ impl Cluster {
         self.domain_names.insert(domain)
     }
 
-    /// The namespaces that were given.
+    /// The namespace of that name, if it was given.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<&Namespace<'static>> {
+        self.namespaces.get(("", "", name))
+    }
+
+    /// The node of that name.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&Node<'static>> {
+        self.nodes.get(("", "", name))
+    }
+
+    /// The pod of that name.
+    #[must_use]
+    pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod<'static>> {
+        self.pods.get(("", namespace, name))
+    }
+
+    /// The NetworkPolicy of that name.
+    #[must_use]
+    pub fn network_policy(&self, namespace: &str, name: &str) -> Option<&NetworkPolicy<'static>> {
+        self.network_policies.get(("", namespace, name))
+    }
+
+    /// The cluster-scoped policy of that kind and name. ClusterNetworkPolicies have
+    /// one space of names, whatever their tier.
+    #[must_use]
+    pub fn cluster_policy(
+        &self,
+        api: ClusterPolicyApi,
+        name: &str,
+    ) -> Option<&ClusterPolicy<'static>> {
+        self.cluster_policies.get((api.kind(), "", name))
+    }
+
+    /// What a domain name resolves to.
+    #[must_use]
+    pub fn domain_name(&self, name: &str) -> Option<&DomainName<'static>> {
+        self.domain_names.get(("", "", name))
+    }
+
+    /// Takes out a namespace.
+    pub fn remove_namespace(&mut self, name: &str) -> Option<Namespace<'static>> {
+        self.namespaces.remove(("", "", name))
+    }
+
+    /// Takes out a node.
+    pub fn remove_node(&mut self, name: &str) -> Option<Node<'static>> {
+        self.nodes.remove(("", "", name))
+    }
+
+    /// Takes out a pod.
+    pub fn remove_pod(&mut self, namespace: &str, name: &str) -> Option<Pod<'static>> {
+        self.pods.remove(("", namespace, name))
+    }
+
+    /// Takes out a NetworkPolicy.
+    pub fn remove_network_policy(
+        &mut self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<NetworkPolicy<'static>> {
+        self.network_policies.remove(("", namespace, name))
+    }
+
+    /// Takes out a cluster-scoped policy.
+    pub fn remove_cluster_policy(
+        &mut self,
+        api: ClusterPolicyApi,
+        name: &str,
+    ) -> Option<ClusterPolicy<'static>> {
+        self.cluster_policies.remove((api.kind(), "", name))
+    }
+
+    /// Forgets what a domain name resolves to.
+    pub fn remove_domain_name(&mut self, name: &str) -> Option<DomainName<'static>> {
+        self.domain_names.remove(("", "", name))
+    }
+
+    /// The namespaces that were given, in no order.
     #[must_use]
     pub fn namespaces(&self) -> &[Namespace<'static>] {
         &self.namespaces.all
@@ -267,5 +381,36 @@ impl Cluster {
         compiled.write(&mut bytes)?;
         let report = *compiled.report();
         Ok((ImageBuf::written(bytes), report))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn objects_come_and_go_by_name() {
+        let mut cluster = Cluster::default();
+        let pod = |index: u32| Pod {
+            namespace: "web".into(),
+            name: format!("pod-{index}").into(),
+            ..Pod::default()
+        };
+        for index in 0..100 {
+            assert!(cluster.insert_pod(pod(index)).is_none());
+        }
+        for index in (0..100).step_by(3) {
+            let name = format!("pod-{index}");
+            assert_eq!(cluster.remove_pod("web", &name), Some(pod(index)));
+            assert_eq!(cluster.remove_pod("web", &name), None);
+        }
+        for index in 0..100 {
+            let known = cluster.insert_pod(pod(index));
+            assert_eq!(known.is_some(), index % 3 != 0, "pod-{index}");
+        }
+        assert_eq!(cluster.pods().len(), 100);
+        assert_eq!(cluster.remove_pod("db", "pod-1"), None);
     }
 }

@@ -46,6 +46,8 @@ mod diagnostic;
 pub mod explain;
 mod image;
 #[cfg(feature = "std")]
+pub mod live;
+#[cfg(feature = "std")]
 pub mod manifest;
 pub mod model;
 mod protocol;

@@ -1,0 +1,348 @@
+//! A cluster that changes, and verdicts at all times.
+//!
+//! [`Live`] takes objects as a watch delivers them; [`Reader`]s, on any number of
+//! threads, ask meanwhile, without waiting and without memory of their own.
+//!
+//! ```
+//! use netpolicy::live::{Event, Live};
+//! use netpolicy::model::{NetworkPolicy, Options, Pod};
+//! use netpolicy::{Cluster, CompileError, Protocol};
+//!
+//! let mut live = Live::new(Cluster::default(), Options::default())?;
+//! let reader = live.reader();
+//! let (outside, inside) = ("192.0.2.1".parse().unwrap(), "10.0.0.1".parse().unwrap());
+//!
+//! let pod = Pod {
+//!     namespace: "web".into(),
+//!     name: "frontend".into(),
+//!     addresses: vec![inside].into(),
+//!     ..Pod::default()
+//! };
+//! live.apply(Event::Added(pod.into()))?;
+//! assert!(reader.verdict(outside, inside, Protocol::TCP, 80).is_allowed());
+//!
+//! let deny_all = NetworkPolicy {
+//!     namespace: "web".into(),
+//!     name: "deny-all".into(),
+//!     ..NetworkPolicy::default()
+//! };
+//! let update = live.apply(Event::Added(deny_all.into()))?;
+//! let reading = reader.enter().expect("`live` is still there");
+//! assert_eq!(reading.epoch(), update.epoch);
+//! assert!(!reading.verdict(outside, inside, Protocol::TCP, 80).is_allowed());
+//! # Ok::<(), CompileError>(())
+//! ```
+
+mod event;
+mod reader;
+mod state;
+
+pub use event::{Event, Invalid, Object, ObjectKey, ObjectKind, ObjectState};
+pub use reader::{Reader, Reading};
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use left_right::{ReadHandleFactory, WriteHandle};
+
+use crate::compile::CompileError;
+use crate::image::ImageBuf;
+use crate::model::{ClusterPolicy, Options};
+use crate::{Cluster, Diagnostic, Severity};
+use state::{Change, Compiled, State};
+
+/// A cluster that changes, and what its readers see of it.
+///
+/// There is one, and it alone writes; [`Live::reader`] makes readers.
+pub struct Live {
+    cluster: Cluster,
+    options: Options,
+    /// The objects whose last version is not valid, and why.
+    invalid: BTreeMap<ObjectKey, Vec<Diagnostic>>,
+    writer: WriteHandle<State, Change>,
+    readers: ReadHandleFactory<State>,
+    epoch: u64,
+    /// Whether the cluster has changes that no reader sees, because it could not be
+    /// compiled.
+    is_behind: bool,
+}
+
+/// What became of some events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Update {
+    /// The state that readers see from now on.
+    pub epoch: u64,
+    /// How it came to be.
+    pub kind: UpdateKind,
+    /// How many of the events brought a version that is not valid;
+    /// [`Live::state`] tells more.
+    pub invalid: usize,
+}
+
+/// How a state came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateKind {
+    /// Nothing changed that a verdict could tell. The epoch is the same as before.
+    Unchanged,
+    /// Everything was compiled anew.
+    Rebuilt,
+}
+
+impl Live {
+    /// Begins with some objects. More of them in one go cost less than one by one.
+    ///
+    /// # Errors
+    /// As [`Cluster::compile`].
+    pub fn new(cluster: Cluster, options: Options) -> Result<Live, CompileError> {
+        let state = State {
+            epoch: 0,
+            compiled: Arc::new(Compiled {
+                epoch: 0,
+                image: cluster.compile(&options)?.0,
+            }),
+        };
+        let (writer, reader) = left_right::new_from_empty(state);
+        Ok(Live {
+            cluster,
+            options,
+            invalid: BTreeMap::new(),
+            readers: reader.factory(),
+            writer,
+            epoch: 0,
+            is_behind: false,
+        })
+    }
+
+    /// A reader. It sees every update from the moment at which [`Live::apply`]
+    /// returns.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(&self.readers)
+    }
+
+    /// The objects that count: valid ones only.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The state that readers see.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Takes one event, and makes it visible.
+    ///
+    /// # Errors
+    /// As [`Live::apply_all`].
+    pub fn apply(&mut self, event: Event) -> Result<Update, CompileError> {
+        self.apply_all([event])
+    }
+
+    /// Takes events in order, and makes them visible all at once. Readers see none
+    /// or all of them. Where one needs a rebuild, it serves all.
+    ///
+    /// # Errors
+    /// As [`Cluster::compile`]. The events are taken in, but readers go on with the
+    /// state before them until a later call succeeds, which it can without events.
+    pub fn apply_all(
+        &mut self,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<Update, CompileError> {
+        let mut invalid = 0;
+        let mut is_changed = self.is_behind;
+        for event in events {
+            match event {
+                Event::Added(object) | Event::Modified(object) => match self.insert(object) {
+                    Ok(changed) => is_changed |= changed,
+                    Err(refused) => {
+                        invalid += 1;
+                        self.refuse(refused);
+                    }
+                },
+                Event::Deleted(key) => is_changed |= self.remove(&key),
+                Event::Invalid(refused) => {
+                    invalid += 1;
+                    self.refuse(refused);
+                }
+            }
+        }
+        let kind = if is_changed {
+            self.rebuild()?;
+            UpdateKind::Rebuilt
+        } else {
+            UpdateKind::Unchanged
+        };
+        Ok(Update {
+            epoch: self.epoch,
+            kind,
+            invalid,
+        })
+    }
+
+    /// What an object counts for.
+    #[must_use]
+    pub fn state(&self, object: &ObjectKey) -> ObjectState<'_> {
+        let diagnostics = self.invalid.get(object);
+        match (diagnostics, self.has(object)) {
+            (None, true) => ObjectState::InForce,
+            (None, false) => ObjectState::Absent,
+            (Some(diagnostics), true) => ObjectState::PreviousInForce(diagnostics),
+            (Some(diagnostics), false) => ObjectState::Refused(diagnostics),
+        }
+    }
+
+    /// The objects whose last version is not valid.
+    pub fn invalid(&self) -> impl Iterator<Item = (&ObjectKey, ObjectState<'_>)> {
+        self.invalid.keys().map(|key| (key, self.state(key)))
+    }
+
+    /// Compiles everything that was taken in, for names and explanations of this
+    /// very state, or to send to others. Readers see no difference.
+    ///
+    /// # Errors
+    /// As [`Cluster::compile`].
+    pub fn compile(&self) -> Result<ImageBuf, CompileError> {
+        Ok(self.cluster.compile(&self.options)?.0)
+    }
+
+    fn has(&self, key: &ObjectKey) -> bool {
+        let ObjectKey {
+            kind,
+            namespace,
+            name,
+        } = key;
+        let cluster = &self.cluster;
+        match kind {
+            ObjectKind::Namespace => cluster.namespace(name).is_some(),
+            ObjectKind::Node => cluster.node(name).is_some(),
+            ObjectKind::Pod => cluster.pod(namespace, name).is_some(),
+            ObjectKind::NetworkPolicy => cluster.network_policy(namespace, name).is_some(),
+            ObjectKind::AdminNetworkPolicy
+            | ObjectKind::BaselineAdminNetworkPolicy
+            | ObjectKind::ClusterNetworkPolicy => kind
+                .cluster_policy_api()
+                .is_some_and(|api| cluster.cluster_policy(api, name).is_some()),
+            ObjectKind::DomainName => cluster.domain_name(name).is_some(),
+        }
+    }
+
+    /// Takes an object in; tells whether it differs from the one before.
+    fn insert(&mut self, object: Object) -> Result<bool, Invalid> {
+        if let Object::ClusterPolicy(policy) = &object {
+            check(policy)?;
+        }
+        if !self.invalid.is_empty() {
+            self.invalid.remove(&object.key());
+        }
+        /// Inserts; compares with what was there.
+        macro_rules! insert {
+            ($object:ident, $find:expr, $insert:ident) => {{
+                let is_new = $find != Some(&$object);
+                if is_new {
+                    self.cluster.$insert($object);
+                }
+                is_new
+            }};
+        }
+        let cluster = &self.cluster;
+        Ok(match object {
+            Object::Namespace(object) => {
+                insert!(object, cluster.namespace(&object.name), insert_namespace)
+            }
+            Object::Node(object) => insert!(object, cluster.node(&object.name), insert_node),
+            Object::Pod(object) => insert!(
+                object,
+                cluster.pod(&object.namespace, &object.name),
+                insert_pod
+            ),
+            Object::NetworkPolicy(object) => insert!(
+                object,
+                cluster.network_policy(&object.namespace, &object.name),
+                insert_network_policy
+            ),
+            Object::ClusterPolicy(object) => {
+                let is_new = cluster.cluster_policy(object.api, &object.name) != Some(&object);
+                // It was checked above.
+                is_new && self.cluster.insert_cluster_policy(object).is_ok()
+            }
+            Object::DomainName(object) => insert!(
+                object,
+                cluster.domain_name(&object.name),
+                insert_domain_name
+            ),
+        })
+    }
+
+    /// Takes an object out; tells whether it was there.
+    fn remove(&mut self, key: &ObjectKey) -> bool {
+        self.invalid.remove(key);
+        let ObjectKey {
+            kind,
+            namespace,
+            name,
+        } = key;
+        let cluster = &mut self.cluster;
+        match kind {
+            ObjectKind::Namespace => cluster.remove_namespace(name).is_some(),
+            ObjectKind::Node => cluster.remove_node(name).is_some(),
+            ObjectKind::Pod => cluster.remove_pod(namespace, name).is_some(),
+            ObjectKind::NetworkPolicy => cluster.remove_network_policy(namespace, name).is_some(),
+            ObjectKind::AdminNetworkPolicy
+            | ObjectKind::BaselineAdminNetworkPolicy
+            | ObjectKind::ClusterNetworkPolicy => kind
+                .cluster_policy_api()
+                .is_some_and(|api| cluster.remove_cluster_policy(api, name).is_some()),
+            ObjectKind::DomainName => cluster.remove_domain_name(name).is_some(),
+        }
+    }
+
+    fn refuse(&mut self, Invalid { object, diagnostics }: Invalid) {
+        self.invalid.insert(object, diagnostics);
+    }
+
+    /// Compiles everything beside what readers read, and swaps.
+    fn rebuild(&mut self) -> Result<(), CompileError> {
+        self.is_behind = true;
+        let (image, _) = self.cluster.compile(&self.options)?;
+        self.is_behind = false;
+        self.epoch += 1;
+        let state = State {
+            epoch: self.epoch,
+            compiled: Arc::new(Compiled {
+                epoch: self.epoch,
+                image,
+            }),
+        };
+        self.writer.append(Change::Replace(Box::new(state)));
+        self.writer.publish();
+        Ok(())
+    }
+}
+
+/// What no single field of a cluster-scoped policy can rule out.
+fn check(policy: &ClusterPolicy<'static>) -> Result<(), Invalid> {
+    let Err((direction, rule, problem)) = policy.check() else {
+        return Ok(());
+    };
+    let object = ObjectKey::cluster_scoped(policy.api.into(), &policy.name);
+    let diagnostic = Diagnostic {
+        severity: Severity::Error,
+        file: policy.source.file.to_string(),
+        line: policy.source.line,
+        column: 0,
+        object: object.to_string(),
+        path: alloc::format!("spec.{direction}[{rule}]"),
+        message: problem.to_string(),
+    };
+    Err(Invalid {
+        object,
+        diagnostics: vec![diagnostic],
+    })
+}
