@@ -8,7 +8,9 @@ use hashbrown::HashTable;
 
 use crate::compile::{CompileError, CompileReport, Compiler};
 use crate::image::ImageBuf;
-use crate::model::{ClusterPolicy, ClusterPolicyApi, DomainName, Namespace, NetworkPolicy, Node, Options, Pod};
+use crate::model::{
+    ClusterPolicy, ClusterPolicyApi, DomainName, Namespace, NetworkPolicy, Node, Options, Pod,
+};
 
 /// The objects of a cluster.
 ///

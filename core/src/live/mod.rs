@@ -303,7 +303,13 @@ impl Live {
         }
     }
 
-    fn refuse(&mut self, Invalid { object, diagnostics }: Invalid) {
+    fn refuse(
+        &mut self,
+        Invalid {
+            object,
+            diagnostics,
+        }: Invalid,
+    ) {
         self.invalid.insert(object, diagnostics);
     }
 
