@@ -211,7 +211,9 @@ fn shape(parts: Parts<'_>) -> Shape {
         node_first: classes.node_first,
         node_count: classes.node_count,
         root_v4: addresses.root_v4,
+        root_v6: addresses.root_v6,
         seed_v6: addresses.seed_v6,
+        wide_chunks: u32::from(gates.has_wide_chunks()),
     }
 }
 
@@ -250,15 +252,15 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
         addresses,
         ..
     } = parts;
-    view.iter(addresses.trie_v4)
-        .for_each(|word| sink.put(Section::TrieV4, word));
+    view.iter(addresses.trie)
+        .for_each(|word| sink.put(Section::Trie, word));
     view.iter(addresses.hosts_v6)
         .for_each(|slot| sink.put(Section::HostsV6, slot));
     view.iter(addresses.runs_v6)
         .for_each(|run| sink.put(Section::RunsV6, run));
     view.iter(intervals.pages)
         .for_each(|page| sink.put(Section::PortPages, page));
-    let map_len = intervals.count.div_ceil(32);
+    let map_len = intervals.map_len();
     let side = |gate: u32| {
         let gate = gates.all.get(view, gate);
         match gate.map {
@@ -278,7 +280,7 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
         sink.put(Section::Classes, record);
     }
     for map in 0..gates.maps.len() {
-        let words: List<PortMapRecord> = gates.maps.list(view, map);
+        let words: List<StartsRecord> = gates.maps.list(view, map);
         view.iter(words)
             .for_each(|word| sink.put(Section::PortMaps, word));
     }
@@ -289,8 +291,13 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
     }
     for row in 0..gates.rows.len() {
         let chunks: List<u32> = gates.rows.list(view, row);
-        view.iter(chunks)
-            .for_each(|chunk| sink.put(Section::RowChunks, chunk));
+        for chunk in view.iter(chunks) {
+            if gates.has_wide_chunks() {
+                sink.put(Section::RowChunks, chunk);
+            } else {
+                sink.put(Section::RowChunks, chunk as u16);
+            }
+        }
     }
     for chunk in 0..gates.chunks.len() {
         let words: List<u32> = gates.chunks.list(view, chunk);

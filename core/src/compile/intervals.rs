@@ -5,15 +5,15 @@ use super::arena::{Arena, List, Result, View};
 use super::atoms::{AtomKind, Atoms};
 use super::facts::Facts;
 use crate::Protocol;
-use crate::image::tables::{NONE, PortPageRecord};
+use crate::image::tables::{NONE, StartsRecord};
 use crate::protocol::PortKey;
 
 /// The port keys of a page.
-const PAGE: u32 = 256;
+const PAGE: u32 = StartsRecord::POSITIONS;
 
 /// The partition.
 pub(super) struct Intervals {
-    pub(super) pages: List<PortPageRecord>,
+    pub(super) pages: List<StartsRecord>,
     /// The number of intervals.
     pub(super) count: u32,
 }
@@ -25,7 +25,7 @@ pub(super) fn key_of(protocol_port: u32) -> u32 {
 
 impl Intervals {
     pub(super) fn new(arena: &mut Arena<'_>, facts: &Facts, atoms: &Atoms) -> Result<Intervals> {
-        let pages: List<PortPageRecord> = arena.list(PortKey::END.div_ceil(PAGE) as usize)?;
+        let pages: List<StartsRecord> = arena.list(PortKey::END.div_ceil(PAGE) as usize)?;
         begin(arena, pages, 0);
         for index in 0..facts.rule_ports.len() {
             let port = facts.rule_ports.get(arena.view(), index);
@@ -45,28 +45,29 @@ impl Intervals {
         let mut count = 0;
         for index in 0..pages.len {
             let mut page = arena.get(pages, index);
-            page.base = count;
-            count += page
-                .words()
-                .iter()
-                .map(|word| word.count_ones())
-                .sum::<u32>();
+            page.rank = count;
+            count = page.rank_behind();
             arena.set(pages, index, page);
         }
         Ok(Intervals { pages, count })
     }
 
+    /// The records of a gate's map.
+    pub(super) fn map_len(&self) -> u32 {
+        self.count.div_ceil(StartsRecord::POSITIONS)
+    }
+
     /// The interval of a port key.
     pub(super) fn of(&self, view: View<'_>, key: u32) -> u32 {
-        view.get(self.pages, key / PAGE).interval(key)
+        view.get(self.pages, key / PAGE).index_of(key)
     }
 }
 
 /// Begins an interval at a key.
-fn begin(arena: &mut Arena<'_>, pages: List<PortPageRecord>, key: u32) {
+fn begin(arena: &mut Arena<'_>, pages: List<StartsRecord>, key: u32) {
     if key < PortKey::END {
         let mut page = arena.get(pages, key / PAGE);
-        page.begin_interval(key);
+        page.begin(key);
         arena.set(pages, key / PAGE, page);
     }
 }

@@ -24,6 +24,7 @@ mod facts;
 mod gates;
 mod groups;
 mod growing;
+mod hosts_v6;
 mod intervals;
 mod matching;
 mod members;
@@ -34,6 +35,7 @@ mod pool;
 mod projection;
 mod regions;
 mod tiers;
+mod tries;
 
 use core::fmt;
 
@@ -299,7 +301,7 @@ impl<'m> Compiler<'m> {
         let gates = Gates::new(arena_mut, known, &classes, &intervals)?;
         let addresses = AddressMap::new(arena_mut, &regions, &classes, bits)?.ok_or(
             CompileError::TooLarge {
-                what: "the IPv4 trie, beyond 2 GiB",
+                what: "the address tries, beyond 2 GiB",
             },
         )?;
         let parts = Parts {

@@ -1,18 +1,20 @@
-//! The IPv4 trie: address → place.
+//! Tries: up to 32 bits of an address → place.
 //!
-//! A node covers 8 or 16 bits of the address and is an array of entries, or,
-//! where it has few runs of equal entries, a bitmap of the addresses at which a
-//! run begins, and one entry a run. An entry is a place, or leads to a node that
-//! stands in front of its parent: edges point one way, so no walk can loop.
+//! A node covers 8 or 16 bits and is an array of entries, or, where it has few
+//! runs of equal entries, a bitmap of the values at which a run begins, and one
+//! entry a run. An entry is a place, or leads to a node that stands in front of its
+//! parent: edges point one way, so no walk can loop. Or, for IPv6, it leads to the
+//! runs among which to search by more than these bits.
 //!
 //! ```text
 //! entry   0 place(31)                  leaf
 //!         1 kind(2) word offset(29)    node
+//!         1 3(2)    run(29)            the first run that may hold the address
 //! node    word 0: kind << 24 | entries; then for Popcount 1 word of ranks and
 //!         8 of bitmap; then the entries. Offsets lead to word 1.
 //! ```
 
-use super::record::Table;
+use super::record::{Record, Table};
 
 /// How a node finds the entry for its piece of the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +69,13 @@ pub(crate) enum TrieEntry {
     Leaf(u32),
     /// Where to go on: the offset, in words, of a node's word 1.
     Node(NodeKind, u32),
+    /// The last run of IPv6 that begins at or in front of all addresses that get
+    /// here.
+    Runs(u32),
 }
 
 const NODE_BIT: u32 = 1 << 31;
+const RUNS: u32 = 3;
 const OFFSET_MASK: u32 = (1 << 29) - 1;
 
 impl TrieEntry {
@@ -80,6 +86,7 @@ impl TrieEntry {
         match self {
             TrieEntry::Leaf(place) => place & !NODE_BIT,
             TrieEntry::Node(kind, offset) => NODE_BIT | kind.code() << 29 | (offset & OFFSET_MASK),
+            TrieEntry::Runs(first) => NODE_BIT | RUNS << 29 | (first & OFFSET_MASK),
         }
     }
 
@@ -88,9 +95,11 @@ impl TrieEntry {
         if word & NODE_BIT == 0 {
             return Some(TrieEntry::Leaf(word));
         }
-        match NodeKind::from_code(word >> 29 & 3) {
-            Some(kind) => Some(TrieEntry::Node(kind, word & OFFSET_MASK)),
-            None => None,
+        let target = word & OFFSET_MASK;
+        match (NodeKind::from_code(word >> 29 & 3), word >> 29 & 3) {
+            (Some(kind), _) => Some(TrieEntry::Node(kind, target)),
+            (None, RUNS) => Some(TrieEntry::Runs(target)),
+            (None, _) => None,
         }
     }
 }
@@ -119,48 +128,49 @@ pub(crate) fn popcount_header(starts: &[u32; 8]) -> [u32; 9] {
     header
 }
 
-/// The place of an IPv4 address; 0 where the trie is damaged.
+/// The entry that `bits` lead to from `entry`, the first stride being the highest
+/// bits. It is no node, unless the trie is damaged.
 #[inline]
-pub(crate) fn lookup(words: Table<'_, u32>, root: u32, address: u32) -> u32 {
-    let mut entry = root;
-    let mut rest = address;
-    // Four strides of 8 bits consume the address: no node can be met after them.
-    for _ in 0..5 {
-        match TrieEntry::decode(entry) {
-            Some(TrieEntry::Leaf(place)) => return place,
-            Some(TrieEntry::Node(kind, offset)) => {
-                let index = rest >> (32 - kind.stride());
-                rest = rest.wrapping_shl(kind.stride());
-                let at = match kind {
-                    NodeKind::Popcount => popcount_entry(words, offset, index),
-                    NodeKind::Array8 | NodeKind::Array16 => index,
-                };
-                entry = words.get(offset.wrapping_add(at));
-            }
-            None => return 0,
-        }
+pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 {
+    // Four strides of 8 bits consume all: no node can be met after them.
+    for _ in 0..4 {
+        let Some(TrieEntry::Node(kind, offset)) = TrieEntry::decode(entry) else {
+            break;
+        };
+        let index = bits >> (32 - kind.stride());
+        bits = bits.wrapping_shl(kind.stride());
+        entry = match kind {
+            NodeKind::Popcount => popcount_entry(words, offset, index),
+            NodeKind::Array8 | NodeKind::Array16 => words.get(offset.wrapping_add(index)),
+        };
     }
-    0
+    entry
 }
 
-/// The offset behind `node` of the entry for `index` (0–255).
+/// The entry for `index` (0–255) of the popcount node at `offset`.
 #[inline]
-fn popcount_entry(words: Table<'_, u32>, node: u32, index: u32) -> u32 {
-    let quarter = index >> 6;
-    let low = words.get(node.wrapping_add(1 + 2 * quarter));
-    let high = words.get(node.wrapping_add(2 + 2 * quarter));
-    let bits = u64::from(low) | u64::from(high) << 32;
-    let below = words.get(node) >> (8 * quarter) & 0xff;
+fn popcount_entry(words: Table<'_, u32>, offset: u32, index: u32) -> u32 {
+    let Some([ranks, bitmap @ ..]) = words.array::<{ POPCOUNT_PREFIX as usize }>(offset) else {
+        return 0;
+    };
+    let quarter = (index >> 6 & 3) as usize;
+    let Some([low, high]) = bitmap.as_chunks().0.get(quarter) else {
+        return 0;
+    };
+    let bits = u64::from(u32::decode(low)) | u64::from(u32::decode(high)) << 32;
+    let below = u32::decode(ranks) >> (8 * quarter) & 0xff;
     let upto = (bits << (63 - (index & 63))).count_ones();
-    (POPCOUNT_PREFIX + below + upto).wrapping_sub(1)
+    let behind = POPCOUNT_PREFIX + below + upto;
+    words.get(offset.wrapping_add(behind).wrapping_sub(1))
 }
 
-/// Walks the nodes in their order and hands each entry to `leaf`; false if a node
-/// is cut off, or an entry leads anywhere but to a node in front of its own.
+/// Walks the nodes in their order, then `roots`. Every node must be whole, each
+/// entry a sound leaf or run (as `is_sound` says) or lead to a node in front of its
+/// own; else the word at which one is not.
 pub(crate) fn validate(
     words: Table<'_, u32>,
-    root: u32,
-    mut leaf: impl FnMut(u32) -> bool,
+    roots: impl IntoIterator<Item = u32>,
+    mut is_sound: impl FnMut(TrieEntry) -> bool,
 ) -> Result<(), u32> {
     let len = words.len() as u32;
     let mut at = 0;
@@ -191,13 +201,14 @@ pub(crate) fn validate(
             .filter(|end| *end <= len)
             .ok_or(at)?;
         for entry in first..end {
-            if !is_sound(words, words.get(entry), at, &mut leaf) {
+            if !is_sound_entry(words, words.get(entry), at, &mut is_sound) {
                 return Err(entry);
             }
         }
         at = end;
     }
-    if is_sound(words, root, len, &mut leaf) {
+    let is_sound_root = |root| is_sound_entry(words, root, len, &mut is_sound);
+    if roots.into_iter().all(is_sound_root) {
         Ok(())
     } else {
         Err(len)
@@ -205,17 +216,17 @@ pub(crate) fn validate(
 }
 
 /// Whether an entry of a node that begins at word `parent` is sound.
-fn is_sound(
+fn is_sound_entry(
     words: Table<'_, u32>,
     word: u32,
     parent: u32,
-    leaf: &mut impl FnMut(u32) -> bool,
+    is_sound: &mut impl FnMut(TrieEntry) -> bool,
 ) -> bool {
     match TrieEntry::decode(word) {
-        Some(TrieEntry::Leaf(place)) => leaf(place),
         Some(TrieEntry::Node(kind, offset)) => {
             offset >= 1 && offset <= parent && words.get(offset - 1) >> 24 == kind.code()
         }
+        Some(entry) => is_sound(entry),
         None => false,
     }
 }

@@ -218,7 +218,9 @@ impl<'i> Pair<'i> {
         let key = PortKey::new(protocol, port);
         let looked_up = match (self.place(&self.source), self.place(&self.destination)) {
             _ if self.source.is_same_pod(&self.destination) => None,
-            (Some(source), Some(destination)) => self.image.look_up(source, destination, key),
+            (Some(source), Some(destination)) => {
+                self.image.decision.look_up(source, destination, key)
+            }
             _ => None,
         };
         looked_up.unwrap_or_else(|| self.interpret(key))
@@ -232,7 +234,7 @@ impl<'i> Pair<'i> {
             (Identity::Pod(PodParty::Known(pod)), None) => {
                 Some(Place(self.image.cold.pods.get(pod).place))
             }
-            (_, Some(address)) => Some(self.image.place(address)),
+            (_, Some(address)) => Some(self.image.decision.place(address)),
         }
     }
 

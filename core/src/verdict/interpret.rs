@@ -209,7 +209,7 @@ impl<'i> Case<'i> {
                 let place = crate::image::Place(cold.pods.get(pod).place);
                 let gates = cold
                     .class_gates
-                    .get(place.class(self.image.shape.class_bits));
+                    .get(place.class(self.image.decision.shape.class_bits));
                 let gate = cold.gates.get(match self.direction {
                     Direction::Egress => gates.egress,
                     Direction::Ingress => gates.ingress,
