@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 
 use hashbrown::HashTable;
 
-use crate::compile::{CompileError, CompileReport, Compiler};
+#[cfg(feature = "std")]
+use crate::compile::Retained;
+use crate::compile::{CompileError, CompileReport, Compiled, Compiler};
 use crate::image::ImageBuf;
 use crate::model::{
     ClusterPolicy, ClusterPolicyApi, DomainName, Namespace, NetworkPolicy, Node, Options, Pod,
@@ -93,14 +95,21 @@ impl<T> Default for Objects<T> {
 
 impl<T: Identity> Objects<T> {
     fn insert(&mut self, object: T) -> Option<T> {
+        self.insert_at(object).1
+    }
+
+    /// Inserts an object; returns its index, and the object that it replaces.
+    fn insert_at(&mut self, object: T) -> (u32, Option<T>) {
         let hash = self.hasher.hash_one(object.identity());
         let known = self.index.find(hash, |index| {
             self.all
                 .get(*index as usize)
                 .is_some_and(|other| other.identity() == object.identity())
         });
-        if let Some(known) = known.and_then(|index| self.all.get_mut(*index as usize)) {
-            return Some(core::mem::replace(known, object));
+        if let Some((index, known)) =
+            known.and_then(|index| Some((*index, self.all.get_mut(*index as usize)?)))
+        {
+            return (index, Some(core::mem::replace(known, object)));
         }
         let index = self.all.len() as u32;
         self.all.push(object);
@@ -113,7 +122,7 @@ impl<T: Identity> Objects<T> {
             all.get(*index as usize)
                 .map_or(0, |object| hasher.hash_one(object.identity()))
         });
-        None
+        (index, None)
     }
 
     /// Where the object of an identity stands.
@@ -133,6 +142,12 @@ impl<T: Identity> Objects<T> {
 
     /// Takes an object out; the last one takes its place.
     fn remove(&mut self, identity: (&str, &str, &str)) -> Option<T> {
+        Some(self.remove_at(identity)?.1)
+    }
+
+    /// Takes an object out; returns the index that it had, and that the last object
+    /// has now.
+    fn remove_at(&mut self, identity: (&str, &str, &str)) -> Option<(u32, T)> {
         let at = self.position(identity)?;
         let hash = self.hasher.hash_one(identity);
         if let Ok(entry) = self.index.find_entry(hash, |index| *index == at) {
@@ -148,7 +163,7 @@ impl<T: Identity> Objects<T> {
                 *index = at;
             }
         }
-        Some(removed)
+        Some((at, removed))
     }
 }
 
@@ -261,6 +276,23 @@ impl Cluster {
         self.pods.remove(("", namespace, name))
     }
 
+    /// As [`Cluster::insert_pod`]; returns the pod's index besides.
+    #[cfg(feature = "std")]
+    pub(crate) fn insert_pod_at(&mut self, pod: Pod<'static>) -> (u32, Option<Pod<'static>>) {
+        self.pods.insert_at(pod)
+    }
+
+    /// As [`Cluster::remove_pod`]; returns the index besides that the pod had, and
+    /// that the last pod has now.
+    #[cfg(feature = "std")]
+    pub(crate) fn remove_pod_at(
+        &mut self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<(u32, Pod<'static>)> {
+        self.pods.remove_at(("", namespace, name))
+    }
+
     /// Takes out a NetworkPolicy.
     pub fn remove_network_policy(
         &mut self,
@@ -354,6 +386,28 @@ impl Cluster {
     /// [`CompileError::TooLarge`]; [`CompileError::OutOfMemory`] beyond 4 GiB of
     /// working memory.
     pub fn compile(&self, options: &Options) -> Result<(ImageBuf, CompileReport), CompileError> {
+        let (image, report, ..) = self.compile_with(options, |_| ())?;
+        Ok((image, report))
+    }
+
+    /// As [`Cluster::compile`]; keeps what the compiler found.
+    #[cfg(feature = "std")]
+    pub(crate) fn compile_retained(
+        &self,
+        options: &Options,
+    ) -> Result<(ImageBuf, Retained), CompileError> {
+        let (image, _, memory, parts) =
+            self.compile_with(options, |compiled| compiled.into_parts())?;
+        Ok((image, Retained::new(memory, parts)))
+    }
+
+    /// Compiles the cluster; `finish` takes what is left when the image is written.
+    /// Returns the working memory besides.
+    fn compile_with<T>(
+        &self,
+        options: &Options,
+        finish: impl Fn(Compiled<'_>) -> T,
+    ) -> Result<(ImageBuf, CompileReport, Vec<u8>, T), CompileError> {
         const LIMIT: usize = u32::MAX as usize;
         let policies = self.network_policies.all.len() + self.cluster_policies.all.len();
         // What most clusters need. Memory that stays untouched costs nothing where
@@ -362,27 +416,29 @@ impl Cluster {
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
-            match self.compile_in(&mut memory, options) {
+            match self.compile_in(&mut memory, options, &finish) {
+                Ok((image, report, rest)) => return Ok((image, report, memory, rest)),
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
                     working = needed.max(working.saturating_mul(2));
                 }
-                result => return result,
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn compile_in(
+    fn compile_in<T>(
         &self,
         memory: &mut [u8],
         options: &Options,
-    ) -> Result<(ImageBuf, CompileReport), CompileError> {
+        finish: impl Fn(Compiled<'_>) -> T,
+    ) -> Result<(ImageBuf, CompileReport, T), CompileError> {
         let mut compiler = Compiler::new(memory, *options)?;
         self.feed(&mut compiler)?;
         let compiled = compiler.compile()?;
         let mut bytes = vec![0; compiled.report().image_bytes];
         compiled.write(&mut bytes)?;
         let report = *compiled.report();
-        Ok((ImageBuf::written(bytes), report))
+        Ok((ImageBuf::written(bytes), report, finish(compiled)))
     }
 }
 

@@ -78,6 +78,12 @@ pub(crate) struct View<'v> {
 }
 
 impl<'v> View<'v> {
+    /// The contents of an arena that was over these bytes.
+    #[cfg(feature = "std")]
+    pub(crate) fn of(bytes: &'v [u8]) -> View<'v> {
+        View { bytes }
+    }
+
     /// Bytes from `start`.
     #[inline]
     pub(crate) fn bytes(self, start: u32, len: u32) -> &'v [u8] {
@@ -145,6 +151,15 @@ impl<'m> Arena<'m> {
             front: 0,
             back: len,
             peak: 0,
+        }
+    }
+
+    /// An arena whose first `front` bytes are those of another.
+    #[cfg(feature = "std")]
+    pub(crate) fn resume(memory: &'m mut [u8], front: u32) -> Arena<'m> {
+        Arena {
+            front: front as usize,
+            ..Arena::new(memory)
         }
     }
 

@@ -62,6 +62,10 @@ record! {
 pub(super) struct Classes {
     /// [`PodClassRecord`]s.
     pod_classes: Pool,
+    /// For each kind of pod, its pod class.
+    pub(super) pod_class_of_kind: List<u32>,
+    /// The addresses that atoms name, sorted.
+    named: List<Named>,
     /// The classes by number; twins repeat their nodes' keys. Class 0 is zeros.
     pub(super) all: List<ClassKey>,
     pub(super) node_first: u32,
@@ -101,7 +105,8 @@ impl Classes {
         let (pod_classes, pod_class_of_kind) = pod_classes(arena, known.matching)?;
         let mut keys = Keys::new(arena, known, pod_class_of_kind)?;
         let external = keys.of_regions(arena)?;
-        let hosts = keys.of_hosts(arena)?;
+        let named = keys.named(arena)?;
+        let hosts = keys.of_hosts(arena, named)?;
         let addressless = keys.of_pods(arena)?;
 
         let numbers = Numbers::new(arena, &keys.pool)?;
@@ -158,6 +163,8 @@ impl Classes {
         })?;
         Ok(Classes {
             pod_classes,
+            pod_class_of_kind,
+            named,
             all,
             node_first: numbers.node_first,
             node_count: numbers.node_count,
@@ -176,6 +183,29 @@ impl Classes {
         let at = view.partition_point(self.hosts, |host| host.address < address);
         let host = (at < self.hosts.len).then(|| view.get(self.hosts, at))?;
         (host.address == address).then_some(host)
+    }
+
+    /// The atoms that name an address, as in [`ClassKey::extra`].
+    #[cfg(feature = "std")]
+    pub(super) fn extra(&self, view: View<'_>, address: u128) -> u32 {
+        let at = view.partition_point(self.named, |named| named.address < address);
+        let named = (at < self.named.len).then(|| view.get(self.named, at));
+        let named = named.filter(|named| named.address == address);
+        named.map_or(0, |named| named.extra)
+    }
+
+    /// The class of a key, if there is one.
+    #[cfg(feature = "std")]
+    pub(super) fn find(&self, view: View<'_>, key: ClassKey) -> Option<u32> {
+        let sort_key = |key: ClassKey| (key.kind, key.region, key.pod_class, key.extra);
+        let (first, end) = if key.kind == ClassKind::Pod as u32 {
+            (self.pod_first, self.all.len)
+        } else {
+            (1, self.node_first + self.node_count)
+        };
+        let of_kind = self.all.slice(first, end - first);
+        let at = view.partition_point(of_kind, |other| sort_key(other) < sort_key(key));
+        (at < of_kind.len && view.get(of_kind, at) == key).then_some(first + at)
     }
 
     /// A pod class.
@@ -291,8 +321,7 @@ impl<'k> Keys<'k> {
     }
 
     /// Every address that is a pod's, an own node's, or named by an atom.
-    fn of_hosts(&mut self, arena: &mut Arena<'_>) -> Result<List<HostPlace>> {
-        let named = self.named(arena)?;
+    fn of_hosts(&mut self, arena: &mut Arena<'_>, named: List<Named>) -> Result<List<HostPlace>> {
         let Known {
             claims,
             nodes,

@@ -103,6 +103,12 @@ impl Matching {
         self.kinds.len()
     }
 
+    /// The number of a kind that some pod is of.
+    #[cfg(feature = "std")]
+    pub(super) fn find_kind(&self, view: View<'_>, kind: PodKindRecord) -> Option<u32> {
+        self.kinds.find_record(view, kind)
+    }
+
     /// A kind of pod.
     pub(super) fn kind(&self, view: View<'_>, kind: u32) -> PodKindRecord {
         self.kinds.record(view, kind)

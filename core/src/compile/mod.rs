@@ -34,8 +34,13 @@ mod order;
 mod pool;
 mod projection;
 mod regions;
+#[cfg(feature = "std")]
+mod retained;
 mod tiers;
 mod tries;
+
+#[cfg(feature = "std")]
+pub(crate) use retained::{PodTraits, Retained};
 
 use core::fmt;
 
@@ -358,7 +363,7 @@ pub struct Compiled<'m> {
 }
 
 /// What the steps of compiling found.
-struct OwnedParts {
+pub(crate) struct OwnedParts {
     options: Options,
     facts: Facts,
     order: Order,
@@ -380,6 +385,12 @@ impl Compiled<'_> {
     #[must_use]
     pub fn report(&self) -> &CompileReport {
         &self.report
+    }
+
+    /// What the steps found. It stays in the memory that was lent.
+    #[cfg(feature = "std")]
+    pub(crate) fn into_parts(self) -> OwnedParts {
+        self.parts
     }
 
     /// Writes the image to the beginning of `out`, and returns the bytes of it.

@@ -97,6 +97,16 @@ impl<'a> RowChunks<'a> {
         }
     }
 
+    /// The bytes of the list, to copy.
+    #[cfg(feature = "std")]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        if self.is_wide {
+            self.wide.cells().as_flattened()
+        } else {
+            self.narrow.cells().as_flattened()
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         if self.is_wide {
             self.wide.len()

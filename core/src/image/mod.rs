@@ -30,11 +30,16 @@ pub use open::OpenError;
 pub use owned::ImageBuf;
 
 pub(crate) use addresses::{HostTableV6, Place, SPECIAL};
+#[cfg(feature = "std")]
+pub(crate) use decision::RowChunks;
 pub(crate) use decision::{CHUNK_WORDS, Decision};
 pub(crate) use layout::{Layout, Section, Shape, option_bits, seal};
+#[cfg(feature = "std")]
+pub(crate) use trie::POPCOUNT_PREFIX;
 pub(crate) use trie::{NodeKind, TrieEntry, array_len, node_header, popcount_header};
 
 use crate::model::Options;
+#[cfg(not(feature = "std"))]
 use decision::RowChunks;
 use layout::{checksum, options_of, stated_checksum};
 use record::{Record, Table};

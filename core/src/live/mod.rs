@@ -34,8 +34,12 @@
 //! ```
 
 mod event;
+mod holders;
+mod places;
+mod pods;
 mod reader;
 mod state;
+mod tables;
 
 pub use event::{Event, Invalid, Object, ObjectKey, ObjectKind, ObjectState};
 pub use reader::{Reader, Reading};
@@ -43,17 +47,19 @@ pub use reader::{Reader, Reading};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
-use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use left_right::{ReadHandleFactory, WriteHandle};
 
-use crate::compile::CompileError;
+use crate::compile::{CompileError, Retained};
 use crate::image::ImageBuf;
-use crate::model::{ClusterPolicy, Options};
+use crate::model::{ClusterPolicy, Options, Pod};
 use crate::{Cluster, Diagnostic, Severity};
-use state::{Change, Compiled, State};
+use holders::claims;
+use pods::Pods;
+use state::{Change, State};
 
 /// A cluster that changes, and what its readers see of it.
 ///
@@ -63,6 +69,8 @@ pub struct Live {
     options: Options,
     /// The objects whose last version is not valid, and why.
     invalid: BTreeMap<ObjectKey, Vec<Diagnostic>>,
+    retained: Retained,
+    pods: Pods,
     writer: WriteHandle<State, Change>,
     readers: ReadHandleFactory<State>,
     epoch: u64,
@@ -87,8 +95,10 @@ pub struct Update {
 /// How a state came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateKind {
-    /// Nothing changed that a verdict could tell. The epoch is the same as before.
+    /// Nothing has changed. The epoch is the same as before.
     Unchanged,
+    /// What readers read was changed in a few places.
+    Patched,
     /// Everything was compiled anew.
     Rebuilt,
 }
@@ -99,15 +109,11 @@ impl Live {
     /// # Errors
     /// As [`Cluster::compile`].
     pub fn new(cluster: Cluster, options: Options) -> Result<Live, CompileError> {
-        let state = State {
-            epoch: 0,
-            compiled: Arc::new(Compiled {
-                epoch: 0,
-                image: cluster.compile(&options)?.0,
-            }),
-        };
-        let (writer, reader) = left_right::new_from_empty(state);
+        let (image, retained) = cluster.compile_retained(&options)?;
+        let (writer, reader) = left_right::new_from_empty(State::new(0, image));
         Ok(Live {
+            pods: Pods::new(cluster.pods(), &retained),
+            retained,
             cluster,
             options,
             invalid: BTreeMap::new(),
@@ -156,26 +162,31 @@ impl Live {
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Update, CompileError> {
         let mut invalid = 0;
-        let mut is_changed = self.is_behind;
+        let mut patch = Patch {
+            changes: Vec::new(),
+            is_enough: !self.is_behind,
+        };
         for event in events {
             match event {
-                Event::Added(object) | Event::Modified(object) => match self.insert(object) {
-                    Ok(changed) => is_changed |= changed,
-                    Err(refused) => {
+                Event::Added(object) | Event::Modified(object) => {
+                    if let Err(refused) = self.insert(object, &mut patch) {
                         invalid += 1;
                         self.refuse(refused);
                     }
-                },
-                Event::Deleted(key) => is_changed |= self.remove(&key),
+                }
+                Event::Deleted(key) => self.remove(&key, &mut patch),
                 Event::Invalid(refused) => {
                     invalid += 1;
                     self.refuse(refused);
                 }
             }
         }
-        let kind = if is_changed {
+        let kind = if !patch.is_enough {
             self.rebuild()?;
             UpdateKind::Rebuilt
+        } else if !patch.changes.is_empty() {
+            self.publish(patch.changes);
+            UpdateKind::Patched
         } else {
             UpdateKind::Unchanged
         };
@@ -233,55 +244,94 @@ impl Live {
         }
     }
 
-    /// Takes an object in; tells whether it differs from the one before.
-    fn insert(&mut self, object: Object) -> Result<bool, Invalid> {
+    /// Takes an object in.
+    fn insert(&mut self, object: Object, patch: &mut Patch) -> Result<(), Invalid> {
         if let Object::ClusterPolicy(policy) = &object {
             check(policy)?;
         }
         if !self.invalid.is_empty() {
             self.invalid.remove(&object.key());
         }
-        /// Inserts; compares with what was there.
-        macro_rules! insert {
-            ($object:ident, $find:expr, $insert:ident) => {{
-                let is_new = $find != Some(&$object);
-                if is_new {
-                    self.cluster.$insert($object);
-                }
-                is_new
-            }};
-        }
-        let cluster = &self.cluster;
-        Ok(match object {
+        let cluster = &mut self.cluster;
+        match object {
             Object::Namespace(object) => {
-                insert!(object, cluster.namespace(&object.name), insert_namespace)
+                if cluster.namespace(&object.name) != Some(&object) {
+                    cluster.insert_namespace(object);
+                    patch.is_enough = false;
+                }
             }
-            Object::Node(object) => insert!(object, cluster.node(&object.name), insert_node),
-            Object::Pod(object) => insert!(
-                object,
-                cluster.pod(&object.namespace, &object.name),
-                insert_pod
-            ),
-            Object::NetworkPolicy(object) => insert!(
-                object,
-                cluster.network_policy(&object.namespace, &object.name),
-                insert_network_policy
-            ),
+            Object::Node(object) => {
+                if cluster.node(&object.name) != Some(&object) {
+                    cluster.insert_node(object);
+                    patch.is_enough = false;
+                }
+            }
+            Object::Pod(object) => self.insert_pod(object, patch),
+            Object::NetworkPolicy(object) => {
+                if cluster.network_policy(&object.namespace, &object.name) != Some(&object) {
+                    cluster.insert_network_policy(object);
+                    patch.is_enough = false;
+                }
+            }
             Object::ClusterPolicy(object) => {
-                let is_new = cluster.cluster_policy(object.api, &object.name) != Some(&object);
                 // It was checked above.
-                is_new && self.cluster.insert_cluster_policy(object).is_ok()
+                if cluster.cluster_policy(object.api, &object.name) != Some(&object)
+                    && cluster.insert_cluster_policy(object).is_ok()
+                {
+                    patch.is_enough = false;
+                }
             }
-            Object::DomainName(object) => insert!(
-                object,
-                cluster.domain_name(&object.name),
-                insert_domain_name
-            ),
-        })
+            Object::DomainName(object) => {
+                if cluster.domain_name(&object.name) != Some(&object) {
+                    cluster.insert_domain_name(object);
+                    patch.is_enough = false;
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// Takes an object out; tells whether it was there.
-    fn remove(&mut self, key: &ObjectKey) -> bool {
+    fn insert_pod(&mut self, pod: Pod<'static>, patch: &mut Patch) {
+        if self.cluster.pod(&pod.namespace, &pod.name) == Some(&pod) {
+            return;
+        }
+        let mut touched = claims(&pod);
+        let (index, old) = self.cluster.insert_pod_at(pod);
+        if let Some(old) = old {
+            self.pods.holders.remove(index, &old);
+            touched.extend(claims(&old));
+        }
+        if let Some(pod) = self.cluster.pods().get(index as usize) {
+            self.pods.holders.insert(index, pod);
+        }
+        self.patch_pods(&touched, patch);
+    }
+
+    fn remove_pod(&mut self, namespace: &str, name: &str, patch: &mut Patch) {
+        let Some((index, old)) = self.cluster.remove_pod_at(namespace, name) else {
+            return;
+        };
+        self.pods.holders.remove(index, &old);
+        let was_at = self.cluster.pods().len() as u32;
+        if let Some(moved) = self.cluster.pods().get(index as usize) {
+            self.pods.holders.renumber(was_at, index, moved);
+        }
+        self.patch_pods(&claims(&old), patch);
+    }
+
+    fn patch_pods(&mut self, touched: &[IpAddr], patch: &mut Patch) {
+        if !patch.is_enough {
+            return;
+        }
+        let pods = self.cluster.pods();
+        let retained = &mut self.retained;
+        let patched = self.pods.patch(touched, pods, retained, &mut patch.changes);
+        // Rules can only be asked about pods that the image knows one like.
+        patch.is_enough = patched.is_some() && !(self.pods.has_unlike && self.pods.has_special);
+    }
+
+    /// Takes an object out.
+    fn remove(&mut self, key: &ObjectKey, patch: &mut Patch) {
         self.invalid.remove(key);
         let ObjectKey {
             kind,
@@ -289,10 +339,10 @@ impl Live {
             name,
         } = key;
         let cluster = &mut self.cluster;
-        match kind {
+        let was_there = match kind {
             ObjectKind::Namespace => cluster.remove_namespace(name).is_some(),
             ObjectKind::Node => cluster.remove_node(name).is_some(),
-            ObjectKind::Pod => cluster.remove_pod(namespace, name).is_some(),
+            ObjectKind::Pod => return self.remove_pod(namespace, name, patch),
             ObjectKind::NetworkPolicy => cluster.remove_network_policy(namespace, name).is_some(),
             ObjectKind::AdminNetworkPolicy
             | ObjectKind::BaselineAdminNetworkPolicy
@@ -300,7 +350,8 @@ impl Live {
                 .cluster_policy_api()
                 .is_some_and(|api| cluster.remove_cluster_policy(api, name).is_some()),
             ObjectKind::DomainName => cluster.remove_domain_name(name).is_some(),
-        }
+        };
+        patch.is_enough &= !was_there;
     }
 
     fn refuse(
@@ -313,23 +364,34 @@ impl Live {
         self.invalid.insert(object, diagnostics);
     }
 
+    /// Lets readers see some changes, all at once.
+    fn publish(&mut self, changes: Vec<Change>) {
+        self.epoch += 1;
+        self.writer.extend(changes);
+        self.writer.append(Change::Epoch(self.epoch));
+        self.writer.publish();
+    }
+
     /// Compiles everything beside what readers read, and swaps.
     fn rebuild(&mut self) -> Result<(), CompileError> {
         self.is_behind = true;
-        let (image, _) = self.cluster.compile(&self.options)?;
+        let (image, retained) = self.cluster.compile_retained(&self.options)?;
+        self.retained = retained;
+        self.pods.renew(&self.retained);
         self.is_behind = false;
         self.epoch += 1;
-        let state = State {
-            epoch: self.epoch,
-            compiled: Arc::new(Compiled {
-                epoch: self.epoch,
-                image,
-            }),
-        };
+        let state = State::new(self.epoch, image);
         self.writer.append(Change::Replace(Box::new(state)));
         self.writer.publish();
         Ok(())
     }
+}
+
+/// What some events come to for readers.
+struct Patch {
+    changes: Vec<Change>,
+    /// Whether the changes are all; else everything is compiled anew.
+    is_enough: bool,
 }
 
 /// What no single field of a cluster-scoped policy can rule out.

@@ -5,17 +5,29 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::net::IpAddr;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use left_right::Absorb;
 
-use crate::image::ImageBuf;
+use super::tables::Tables;
+use crate::address::canonical;
+use crate::image::{Image, ImageBuf};
+use crate::protocol::PortKey;
+use crate::verdict::{Identity, Pair, Party, PodParty, holder, node_at};
 use crate::{Protocol, Verdict};
 
 /// One of the two copies.
 #[derive(Clone)]
 pub(super) struct State {
     pub(super) epoch: u64,
+    pub(super) tables: Tables,
     pub(super) compiled: Arc<Compiled>,
+    /// Who holds the addresses that have changed hands since the last full compile.
+    pub(super) newcomers: Newcomers,
 }
+
+/// Holders by address, which is canonical.
+pub(super) type Newcomers = HashMap<IpAddr, Option<Newcomer>, FixedState>;
 
 /// What a full compile came to.
 pub(super) struct Compiled {
@@ -23,22 +35,55 @@ pub(super) struct Compiled {
     pub(super) image: ImageBuf,
 }
 
+/// A pod that came, or changed, since the last full compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Newcomer {
+    /// A number of its own, from 1.
+    pub(super) number: u64,
+    /// A pod of the image of the same traits, if there is one.
+    pub(super) like: Option<u32>,
+}
+
 /// A change of the state. Both copies absorb the same changes in the same order.
 pub(super) enum Change {
     /// All of it, compiled anew.
     Replace(Box<State>),
+    /// An address has another place, or another holder.
+    Holder {
+        address: IpAddr,
+        place: u32,
+        holder: Option<Newcomer>,
+    },
+    /// All changes in front of this one make the state of an epoch.
+    Epoch(u64),
+}
+
+impl Change {
+    fn apply(&self, state: &mut State) {
+        match self {
+            Change::Replace(new) => state.clone_from(new),
+            Change::Holder {
+                address,
+                place,
+                holder,
+            } => {
+                state.tables.set_place(*address, *place);
+                state.newcomers.insert(*address, *holder);
+            }
+            Change::Epoch(epoch) => state.epoch = *epoch,
+        }
+    }
 }
 
 impl Absorb<Change> for State {
     fn absorb_first(&mut self, change: &mut Change, _: &Self) {
-        match change {
-            Change::Replace(state) => self.clone_from(state),
-        }
+        change.apply(self);
     }
 
     fn absorb_second(&mut self, change: Change, _: &Self) {
         match change {
             Change::Replace(state) => *self = *state,
+            change => change.apply(self),
         }
     }
 
@@ -48,6 +93,17 @@ impl Absorb<Change> for State {
 }
 
 impl State {
+    /// The state that a full compile makes.
+    pub(super) fn new(epoch: u64, image: ImageBuf) -> State {
+        State {
+            epoch,
+            tables: Tables::copy(&image.image().decision),
+            compiled: Arc::new(Compiled { epoch, image }),
+            newcomers: Newcomers::default(),
+        }
+    }
+
+    #[inline]
     pub(super) fn verdict(
         &self,
         source: IpAddr,
@@ -55,7 +111,62 @@ impl State {
         protocol: Protocol,
         port: u16,
     ) -> Verdict {
+        let key = PortKey::new(protocol, port);
+        let (source, destination) = (canonical(source), canonical(destination));
+        let is_one_family = source.is_ipv4() == destination.is_ipv4();
+        let decision = self.tables.decision();
+        let (from, to) = (decision.place(source), decision.place(destination));
+        match decision.look_up(from, to, key) {
+            // As in `Image::verdict`.
+            Some(verdict) if is_one_family => {
+                let same = source == destination;
+                Verdict::new(verdict.egress() | same, verdict.ingress() | same)
+            }
+            verdict => self.verdict_of_parties(source, destination, key, verdict),
+        }
+    }
+
+    /// The verdict where it matters which pods the addresses are: for two families,
+    /// of which the tables have told all but this, or from the rules.
+    #[cold]
+    #[inline(never)]
+    fn verdict_of_parties(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        key: PortKey,
+        looked_up: Option<Verdict>,
+    ) -> Verdict {
         let image = self.compiled.image.image();
-        image.verdict(source, destination, protocol, port)
+        let pair = Pair {
+            image: &image,
+            source: self.party(&image, source),
+            destination: self.party(&image, destination),
+        };
+        match looked_up {
+            Some(_) if pair.source.is_same_pod(&pair.destination) => Verdict::new(true, true),
+            Some(verdict) => verdict,
+            None => pair.interpret(key),
+        }
+    }
+
+    /// Who an address is now.
+    fn party<'i>(&self, image: &Image<'i>, address: IpAddr) -> Party<'i> {
+        let pod = match self.newcomers.get(&address) {
+            None => holder(image, address).map(|pod| (pod, 0)),
+            // Without one that is like it there are no rules to ask, only whether both are
+            // one: any number will do.
+            Some(newcomer) => {
+                newcomer.map(|newcomer| (newcomer.like.unwrap_or(0), newcomer.number))
+            }
+        };
+        Party {
+            address: Some(address),
+            identity: match pod {
+                Some((pod, _)) => Identity::Pod(PodParty::Known(pod)),
+                None => node_at(image, address),
+            },
+            stands_in_for: pod.map_or(0, |(_, number)| number),
+        }
     }
 }

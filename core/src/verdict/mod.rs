@@ -17,6 +17,8 @@ pub(crate) use labels::{Labels, requirements};
 #[cfg(feature = "alloc")]
 pub(crate) use party::nodes_at;
 pub(crate) use party::{Identity, Party};
+#[cfg(feature = "std")]
+pub(crate) use party::{PodParty, holder, node_at};
 
 use core::net::IpAddr;
 

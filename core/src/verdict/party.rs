@@ -14,6 +14,9 @@ use crate::protocol::PortKey;
 pub(crate) struct Party<'i> {
     pub(crate) address: Option<IpAddr>,
     pub(crate) identity: Identity<'i>,
+    /// The number of a pod that the image does not know, and for which one of the
+    /// image stands in that no policy can tell from it; else 0.
+    pub(crate) stands_in_for: u64,
 }
 
 /// What an address is.
@@ -47,6 +50,7 @@ impl<'i> Party<'i> {
         Party {
             address: Some(address),
             identity,
+            stands_in_for: 0,
         }
     }
 
@@ -63,6 +67,7 @@ impl<'i> Party<'i> {
         Party {
             address: None,
             identity,
+            stands_in_for: 0,
         }
     }
 
@@ -78,6 +83,7 @@ impl<'i> Party<'i> {
         Party {
             address: address.map(canonical),
             identity,
+            stands_in_for: 0,
         }
     }
 
@@ -92,7 +98,9 @@ impl<'i> Party<'i> {
     /// Whether both are one and the same pod.
     pub(crate) fn is_same_pod(&self, other: &Party<'i>) -> bool {
         match (self.pod(), other.pod()) {
-            (Some(PodParty::Known(a)), Some(PodParty::Known(b))) => a == b,
+            (Some(PodParty::Known(a)), Some(PodParty::Known(b))) => {
+                a == b && self.stands_in_for == other.stands_in_for
+            }
             (Some(PodParty::Described(a)), Some(PodParty::Described(b))) => core::ptr::eq(a, b),
             _ => false,
         }
@@ -100,7 +108,7 @@ impl<'i> Party<'i> {
 }
 
 /// The pod that holds an address.
-fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
+pub(crate) fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
     let bits = to_bits(address);
     let pod = match unmapped(bits) {
         Some(v4) => {
@@ -143,7 +151,7 @@ pub(crate) fn stated_addresses<'i>(
 }
 
 /// What an address that no pod holds is.
-fn node_at<'i>(image: &Image<'i>, address: IpAddr) -> Identity<'i> {
+pub(crate) fn node_at<'i>(image: &Image<'i>, address: IpAddr) -> Identity<'i> {
     match node_records(image, address).next() {
         Some(NodeAddressRecord { node: NONE, .. }) => Identity::Node(None),
         Some(NodeAddressRecord { node, .. }) => Identity::Node(Some(node)),
