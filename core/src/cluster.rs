@@ -396,9 +396,9 @@ impl Cluster {
         &self,
         options: &Options,
     ) -> Result<(ImageBuf, Retained), CompileError> {
-        let (image, _, memory, parts) =
+        let (image, _, memory, (parts, front)) =
             self.compile_with(options, |compiled| compiled.into_parts())?;
-        Ok((image, Retained::new(memory, parts)))
+        Ok((image, Retained::new(memory, front, parts)))
     }
 
     /// Compiles the cluster; `finish` takes what is left when the image is written.

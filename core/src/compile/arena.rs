@@ -202,6 +202,16 @@ impl<'m> Arena<'m> {
         Ok(List::new(start as u32, len as u32))
     }
 
+    /// A longer copy of a list, the rest of it zero records.
+    #[cfg(feature = "std")]
+    pub(crate) fn lengthen<R: Record>(&mut self, list: List<R>, len: usize) -> Result<List<R>> {
+        let longer: List<R> = self.list(len)?;
+        let start = list.start as usize;
+        let end = start + list.len as usize * R::WIDTH;
+        self.memory.copy_within(start..end, longer.start as usize);
+        Ok(longer)
+    }
+
     /// A list of zero records that lasts until its mark is released.
     pub(crate) fn scratch<R: Record>(&mut self, len: usize) -> Result<List<R>> {
         let bytes = Self::bytes_of::<R>(len)?;

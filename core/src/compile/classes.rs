@@ -34,6 +34,17 @@ record! {
 }
 
 record! {
+    /// A list of pod classes.
+    struct LaterAtom { start, len }
+}
+
+/// Whether a sorted list has an item.
+pub(super) fn has_item(view: View<'_>, list: List<u32>, item: u32) -> bool {
+    let at = view.partition_point(list, |other| other < item);
+    at < list.len && view.get(list, at) == item
+}
+
+record! {
     /// A class. `pod_class` is 0 for what is no pod, else a pod class plus 1.
     pub(super) struct ClassKey { kind, region, pod_class, extra }
 }
@@ -81,7 +92,9 @@ pub(super) struct Classes {
     /// For each pod class, its classes.
     pub(super) of_pod_class: Groups,
     /// For each atom of `Atoms` about pods, the pod classes that it matches.
-    pub(super) pod_classes_of_atom: Groups,
+    pod_classes_of_atom: Groups,
+    /// The same for atoms that came later.
+    later: Growing<LaterAtom>,
     /// For each atom about nodes and names, the classes that it matches.
     pub(super) classes_of_atom: Groups,
 }
@@ -135,9 +148,12 @@ impl Classes {
         let pod_classes_of_atom = Groups::build(arena, known.atoms.len(), |view, emit| {
             for pod_class in 0..pod_classes.len() {
                 let record: PodClassRecord = pod_classes.record(view, pod_class);
-                for atom in view.iter(lists.list::<u32>(view, record.peers)) {
-                    emit(atom, pod_class);
-                }
+                let peers: List<u32> = lists.list(view, record.peers);
+                let subjects: List<u32> = lists.list(view, record.subjects);
+                view.iter(peers).for_each(|atom| emit(atom, pod_class));
+                view.iter(subjects)
+                    .filter(|atom| !has_item(view, peers, *atom))
+                    .for_each(|atom| emit(atom, pod_class));
                 let ports = known
                     .projection
                     .port_sets
@@ -174,8 +190,32 @@ impl Classes {
             addressless,
             of_pod_class,
             pod_classes_of_atom,
+            later: Growing::new(),
             classes_of_atom,
         })
+    }
+
+    /// The pod classes that an atom about pods matches.
+    pub(super) fn pod_classes(&self, view: View<'_>, atom: u32) -> List<u32> {
+        match atom.checked_sub(self.pod_classes_of_atom.len()) {
+            None => self.pod_classes_of_atom.get(view, atom),
+            Some(later) => {
+                let LaterAtom { start, len } = self.later.get(view, later);
+                List::new(start, len)
+            }
+        }
+    }
+
+    /// Tells the pod classes of the first atom that has been told none.
+    #[cfg(feature = "std")]
+    pub(super) fn add_atom(&mut self, arena: &mut Arena<'_>, pod_classes: &[u32]) -> Result<()> {
+        let list: List<u32> = arena.list(pod_classes.len())?;
+        for (index, pod_class) in (0..).zip(pod_classes) {
+            arena.set(list, index, *pod_class);
+        }
+        let (start, len) = (list.start, list.len);
+        self.later.push(arena, LaterAtom { start, len })?;
+        Ok(())
     }
 
     /// The place of an address that has one of its own.

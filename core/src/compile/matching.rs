@@ -103,6 +103,24 @@ impl Matching {
         self.kinds.len()
     }
 
+    /// Whether an atom about pods matches a kind.
+    #[cfg(feature = "std")]
+    pub(super) fn matches(
+        &self,
+        view: View<'_>,
+        (facts, projection, atoms): (&Facts, &Projection, &Atoms),
+        atom: u32,
+        kind: u32,
+    ) -> bool {
+        let endpoints = Endpoints {
+            facts,
+            projection,
+            kinds: &self.kinds,
+        };
+        let endpoint = Endpoint::PodKind(kind);
+        demands(view, facts, atoms, atom).all(|demand| demand.holds(view, &endpoints, endpoint))
+    }
+
     /// The number of a kind that some pod is of.
     #[cfg(feature = "std")]
     pub(super) fn find_kind(&self, view: View<'_>, kind: PodKindRecord) -> Option<u32> {

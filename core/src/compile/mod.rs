@@ -31,6 +31,8 @@ mod members;
 mod nodes;
 mod numbering;
 mod order;
+#[cfg(feature = "std")]
+mod policy_patch;
 mod pool;
 mod projection;
 mod regions;
@@ -39,6 +41,8 @@ mod retained;
 mod tiers;
 mod tries;
 
+#[cfg(feature = "std")]
+pub(crate) use policy_patch::{AnyPolicy, PolicyName, PolicyPatch};
 #[cfg(feature = "std")]
 pub(crate) use retained::{PodTraits, Retained};
 
@@ -379,6 +383,21 @@ pub(crate) struct OwnedParts {
     addresses: AddressMap,
 }
 
+/// What the steps in front of the classes found.
+fn known(parts: &OwnedParts) -> Known<'_> {
+    Known {
+        options: &parts.options,
+        facts: &parts.facts,
+        order: &parts.order,
+        claims: &parts.claims,
+        projection: &parts.projection,
+        nodes: &parts.nodes,
+        atoms: &parts.atoms,
+        matching: &parts.matching,
+        regions: &parts.regions,
+    }
+}
+
 impl Compiled<'_> {
     /// What compiling came to; [`CompileReport::image_bytes`] is what
     /// [`Compiled::write`] needs.
@@ -387,10 +406,11 @@ impl Compiled<'_> {
         &self.report
     }
 
-    /// What the steps found. It stays in the memory that was lent.
+    /// What the steps found. It stays in the memory that was lent, of which the first
+    /// so many bytes are needed.
     #[cfg(feature = "std")]
-    pub(crate) fn into_parts(self) -> OwnedParts {
-        self.parts
+    pub(crate) fn into_parts(self) -> (OwnedParts, u32) {
+        (self.parts, self.arena.front())
     }
 
     /// Writes the image to the beginning of `out`, and returns the bytes of it.
@@ -398,29 +418,7 @@ impl Compiled<'_> {
     /// # Errors
     /// [`CompileError::OutputTooSmall`].
     pub fn write<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], CompileError> {
-        let OwnedParts {
-            options,
-            facts,
-            order,
-            claims,
-            nodes,
-            projection,
-            atoms,
-            matching,
-            regions,
-            ..
-        } = &self.parts;
-        let known = Known {
-            options,
-            facts,
-            order,
-            claims,
-            projection,
-            nodes,
-            atoms,
-            matching,
-            regions,
-        };
+        let known = known(&self.parts);
         let OwnedParts {
             classes,
             intervals,

@@ -1,5 +1,5 @@
-//! What compiling found, kept: to tell the place of a pod that came later, without
-//! compiling anew.
+//! What compiling found, kept: to tell what comes of a pod or policy that came
+//! later, without compiling anew.
 //!
 //! Everything here answers with what a full compile would come to, or not at all.
 
@@ -11,6 +11,7 @@ use super::arena::View;
 use super::classes::{ClassKey, ClassKind};
 use super::matching::PodKindRecord;
 use super::nodes::OwnNode;
+use super::policy_patch::Policies;
 use crate::address::{canonical, to_bits};
 use crate::image::Place;
 use crate::image::record::Record;
@@ -19,8 +20,11 @@ use crate::model::Pod;
 
 /// The parts of a compiled cluster, with the memory that they lie in.
 pub(crate) struct Retained {
-    memory: Vec<u8>,
-    parts: OwnedParts,
+    pub(super) memory: Vec<u8>,
+    /// How much of the memory is taken.
+    pub(super) front: u32,
+    pub(super) parts: OwnedParts,
+    pub(super) policies: Policies,
     /// To spell out sets that are looked for; kept to be used again.
     spelled: Spelled,
 }
@@ -55,8 +59,11 @@ pub(crate) struct PodTraits {
 
 impl Retained {
     /// Keeps what was found in some working memory.
-    pub(crate) fn new(memory: Vec<u8>, parts: OwnedParts) -> Retained {
+    pub(crate) fn new(memory: Vec<u8>, front: u32, parts: OwnedParts) -> Retained {
+        let policies = Policies::new(View::of(&memory), &parts);
         Retained {
+            front,
+            policies,
             memory,
             parts,
             spelled: Spelled::default(),
@@ -143,12 +150,17 @@ impl Retained {
         })
     }
 
-    /// The traits of each compiled pod that can be a subject, by its index in the
-    /// image.
+    /// The traits of each compiled pod that is a subject, by its index in the image:
+    /// not of those that have lost all their addresses to others.
     pub(crate) fn all_traits(&self) -> impl Iterator<Item = (u32, PodTraits)> + '_ {
         let view = self.view();
         let kinds = view.iter(self.parts.matching.kind_of_pod).enumerate();
-        let subjects = kinds.filter(|(_, kind)| *kind != NONE);
+        let claims = &self.parts.claims;
+        let subjects = kinds.filter(move |(pod, kind)| {
+            let own = claims.of_pod.get(view, *pod as u32);
+            let holds = || view.iter(own).any(|claim| claims.is_holder(view, claim));
+            *kind != NONE && (own.is_empty() || holds())
+        });
         subjects.map(move |(pod, kind)| {
             let own_node = view.get(self.parts.nodes.of_pod, pod as u32);
             (pod as u32, PodTraits { kind, own_node })

@@ -34,6 +34,7 @@
 //! ```
 
 mod event;
+mod gates;
 mod holders;
 mod places;
 mod pods;
@@ -53,7 +54,7 @@ use core::net::IpAddr;
 
 use left_right::{ReadHandleFactory, WriteHandle};
 
-use crate::compile::{CompileError, Retained};
+use crate::compile::{AnyPolicy, CompileError, PolicyName, PolicyPatch, Retained};
 use crate::image::ImageBuf;
 use crate::model::{ClusterPolicy, Options, Pod};
 use crate::{Cluster, Diagnostic, Severity};
@@ -77,6 +78,8 @@ pub struct Live {
     /// Whether the cluster has changes that no reader sees, because it could not be
     /// compiled.
     is_behind: bool,
+    /// Whether policies have changed since the last full compile.
+    rules_changed: bool,
 }
 
 /// What became of some events.
@@ -121,6 +124,7 @@ impl Live {
             writer,
             epoch: 0,
             is_behind: false,
+            rules_changed: false,
         })
     }
 
@@ -165,6 +169,7 @@ impl Live {
         let mut patch = Patch {
             changes: Vec::new(),
             is_enough: !self.is_behind,
+            is_seen: false,
         };
         for event in events {
             match event {
@@ -184,7 +189,7 @@ impl Live {
         let kind = if !patch.is_enough {
             self.rebuild()?;
             UpdateKind::Rebuilt
-        } else if !patch.changes.is_empty() {
+        } else if patch.is_seen || !patch.changes.is_empty() {
             self.publish(patch.changes);
             UpdateKind::Patched
         } else {
@@ -269,16 +274,20 @@ impl Live {
             Object::Pod(object) => self.insert_pod(object, patch),
             Object::NetworkPolicy(object) => {
                 if cluster.network_policy(&object.namespace, &object.name) != Some(&object) {
-                    cluster.insert_network_policy(object);
-                    patch.is_enough = false;
+                    self.patch_policies(patch, |retained| {
+                        retained.set_policy(AnyPolicy::Network(&object))
+                    });
+                    self.cluster.insert_network_policy(object);
                 }
             }
             Object::ClusterPolicy(object) => {
-                // It was checked above.
-                if cluster.cluster_policy(object.api, &object.name) != Some(&object)
-                    && cluster.insert_cluster_policy(object).is_ok()
-                {
-                    patch.is_enough = false;
+                if cluster.cluster_policy(object.api, &object.name) != Some(&object) {
+                    self.patch_policies(patch, |retained| {
+                        retained.set_policy(AnyPolicy::Cluster(&object))
+                    });
+                    // It was checked above.
+                    let inserted = self.cluster.insert_cluster_policy(object);
+                    debug_assert!(inserted.is_ok());
                 }
             }
             Object::DomainName(object) => {
@@ -326,8 +335,28 @@ impl Live {
         let pods = self.cluster.pods();
         let retained = &mut self.retained;
         let patched = self.pods.patch(touched, pods, retained, &mut patch.changes);
-        // Rules can only be asked about pods that the image knows one like.
-        patch.is_enough = patched.is_some() && !(self.pods.has_unlike && self.pods.has_special);
+        // Rules can only be asked about pods that the image knows one like, and only
+        // those that it knows.
+        let can_ask = !self.pods.has_unlike && !self.rules_changed;
+        patch.is_enough = patched.is_some() && (can_ask || !self.pods.has_special);
+    }
+
+    /// Patches what a policy decides.
+    fn patch_policies(
+        &mut self,
+        patch: &mut Patch,
+        change: impl FnOnce(&mut Retained) -> Option<PolicyPatch>,
+    ) {
+        // Where rules are asked at each verdict, they must be those of the last compile.
+        patch.is_enough &= !self.pods.has_special;
+        if patch.is_enough {
+            self.rules_changed = true;
+            match change(&mut self.retained) {
+                Some(policy) if policy.is_empty() => patch.is_seen = true,
+                Some(policy) => patch.changes.push(Change::Gates(Box::new(policy))),
+                None => patch.is_enough = false,
+            }
+        }
     }
 
     /// Takes an object out.
@@ -343,12 +372,24 @@ impl Live {
             ObjectKind::Namespace => cluster.remove_namespace(name).is_some(),
             ObjectKind::Node => cluster.remove_node(name).is_some(),
             ObjectKind::Pod => return self.remove_pod(namespace, name, patch),
-            ObjectKind::NetworkPolicy => cluster.remove_network_policy(namespace, name).is_some(),
+            ObjectKind::NetworkPolicy => {
+                if cluster.remove_network_policy(namespace, name).is_some() {
+                    let name = PolicyName::Network(namespace, name);
+                    self.patch_policies(patch, |retained| retained.remove_policy(name));
+                }
+                return;
+            }
             ObjectKind::AdminNetworkPolicy
             | ObjectKind::BaselineAdminNetworkPolicy
-            | ObjectKind::ClusterNetworkPolicy => kind
-                .cluster_policy_api()
-                .is_some_and(|api| cluster.remove_cluster_policy(api, name).is_some()),
+            | ObjectKind::ClusterNetworkPolicy => {
+                if let Some(api) = kind.cluster_policy_api()
+                    && cluster.remove_cluster_policy(api, name).is_some()
+                {
+                    let name = PolicyName::Cluster(api, name);
+                    self.patch_policies(patch, |retained| retained.remove_policy(name));
+                }
+                return;
+            }
             ObjectKind::DomainName => cluster.remove_domain_name(name).is_some(),
         };
         patch.is_enough &= !was_there;
@@ -379,6 +420,7 @@ impl Live {
         self.retained = retained;
         self.pods.renew(&self.retained);
         self.is_behind = false;
+        self.rules_changed = false;
         self.epoch += 1;
         let state = State::new(self.epoch, image);
         self.writer.append(Change::Replace(Box::new(state)));
@@ -392,6 +434,8 @@ struct Patch {
     changes: Vec<Change>,
     /// Whether the changes are all; else everything is compiled anew.
     is_enough: bool,
+    /// Whether there is an update even without changes.
+    is_seen: bool,
 }
 
 /// What no single field of a cluster-scoped policy can rule out.

@@ -11,6 +11,7 @@ use left_right::Absorb;
 
 use super::tables::Tables;
 use crate::address::canonical;
+use crate::compile::PolicyPatch;
 use crate::image::{Image, ImageBuf};
 use crate::protocol::PortKey;
 use crate::verdict::{Identity, Pair, Party, PodParty, holder, node_at};
@@ -54,6 +55,8 @@ pub(super) enum Change {
         place: u32,
         holder: Option<Newcomer>,
     },
+    /// Some classes are decided otherwise.
+    Gates(Box<PolicyPatch>),
     /// All changes in front of this one make the state of an epoch.
     Epoch(u64),
 }
@@ -70,6 +73,7 @@ impl Change {
                 state.tables.set_place(*address, *place);
                 state.newcomers.insert(*address, *holder);
             }
+            Change::Gates(patch) => state.tables.set_gates(patch),
             Change::Epoch(epoch) => state.epoch = *epoch,
         }
     }
