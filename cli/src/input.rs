@@ -138,11 +138,19 @@ impl Manifests {
     /// Reads all manifests, tells what is wrong with them on standard error, and
     /// compiles them.
     pub(crate) fn compile(&self) -> Result<Compiled> {
+        self.compile_for_nodes(&[])
+    }
+
+    /// The same for the pods of some nodes, or without names for all.
+    pub(crate) fn compile_for_nodes(&self, nodes: &[String]) -> Result<Compiled> {
         let loaded = self.load()?;
         tell(&loaded.diagnostics);
         let errors = loaded.errors().count();
         progress::say(&format!("compiling {} objects", loaded.objects));
-        let (image, report) = loaded.cluster.compile(&self.options())?;
+        let (image, report) = loaded.cluster.compile_for_nodes(
+            &self.options(),
+            &nodes.iter().map(String::as_str).collect::<Vec<_>>(),
+        )?;
         progress::clear();
         Ok(Compiled {
             image,

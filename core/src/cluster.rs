@@ -386,7 +386,21 @@ impl Cluster {
     /// [`CompileError::TooLarge`]; [`CompileError::OutOfMemory`] beyond 4 GiB of
     /// working memory.
     pub fn compile(&self, options: &Options) -> Result<(ImageBuf, CompileReport), CompileError> {
-        let (image, report, ..) = self.compile_with(options, |_| ())?;
+        self.compile_for_nodes(options, &[])
+    }
+
+    /// Compiles what an enforcer on some nodes needs: only pods of the nodes of these
+    /// names are subjects, see [`Compiler::scope_to_node`]. Without a name all pods of
+    /// all nodes are.
+    ///
+    /// # Errors
+    /// Those of [`Cluster::compile`].
+    pub fn compile_for_nodes(
+        &self,
+        options: &Options,
+        nodes: &[&str],
+    ) -> Result<(ImageBuf, CompileReport), CompileError> {
+        let (image, report, ..) = self.compile_with(options, nodes, |_| ())?;
         Ok((image, report))
     }
 
@@ -397,7 +411,7 @@ impl Cluster {
         options: &Options,
     ) -> Result<(ImageBuf, Retained), CompileError> {
         let (image, _, memory, (parts, front)) =
-            self.compile_with(options, |compiled| compiled.into_parts())?;
+            self.compile_with(options, &[], |compiled| compiled.into_parts())?;
         Ok((image, Retained::new(memory, front, parts)))
     }
 
@@ -406,6 +420,7 @@ impl Cluster {
     fn compile_with<T>(
         &self,
         options: &Options,
+        nodes: &[&str],
         finish: impl Fn(Compiled<'_>) -> T,
     ) -> Result<(ImageBuf, CompileReport, Vec<u8>, T), CompileError> {
         const LIMIT: usize = u32::MAX as usize;
@@ -416,7 +431,7 @@ impl Cluster {
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
-            match self.compile_in(&mut memory, options, &finish) {
+            match self.compile_in(&mut memory, options, nodes, &finish) {
                 Ok((image, report, rest)) => return Ok((image, report, memory, rest)),
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
                     working = needed.max(working.saturating_mul(2));
@@ -430,9 +445,13 @@ impl Cluster {
         &self,
         memory: &mut [u8],
         options: &Options,
+        nodes: &[&str],
         finish: impl Fn(Compiled<'_>) -> T,
     ) -> Result<(ImageBuf, CompileReport, T), CompileError> {
         let mut compiler = Compiler::new(memory, *options)?;
+        nodes
+            .iter()
+            .try_for_each(|node| compiler.scope_to_node(node))?;
         self.feed(&mut compiler)?;
         let compiled = compiler.compile()?;
         let mut bytes = vec![0; compiled.report().image_bytes];

@@ -143,6 +143,7 @@ impl Retained {
             namespace,
             labels,
             ports,
+            in_scope: 1,
         };
         Some(PodTraits {
             kind: matching.find_kind(view, kind)?,

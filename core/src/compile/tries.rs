@@ -1,14 +1,20 @@
 //! Building tries from runs of values.
 
-use super::arena::{Arena, List, Result};
+use super::arena::{Arena, List, Result, View};
 use crate::image::record::record;
-use crate::image::{NodeKind, TrieEntry, array_len, node_header, popcount_header};
+use crate::image::{
+    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
+};
 
 /// From this many entries on an array of 256 is smaller, or not much larger, than
 /// a bitmap and entries, and one load nearer.
 const ARRAY_ENTRIES: u32 = 48;
 /// From this many runs on the root is an array of 65,536.
 const WIDE_ROOT_RUNS: u32 = 4096;
+/// A list of runs is preferred to nodes of 8 bits that take this many times its
+/// room, as long as it can be searched in ten steps.
+const SORTED_GAIN: u32 = 2;
+const MAX_SORTED_RUNS: u32 = 1 << 10;
 
 record! {
     /// The first of some values that share an entry: a leaf, or where to search on.
@@ -82,6 +88,13 @@ impl Tries {
         if next_run(arena, run).is_none_or(|next| next > last) {
             return Ok(shared(arena, run));
         }
+        if bits == 16
+            && kind == NodeKind::Array8
+            && let Some(inside) =
+                sorted_is_better(arena.view(), runs.slice(run, runs.len - run), last)
+        {
+            return self.sorted_node(arena, inside, first);
+        }
         let mark = arena.mark();
         let entries: List<u32> = arena.scratch(array_len(kind) as usize)?;
         let bits = bits - kind.stride();
@@ -100,6 +113,24 @@ impl Tries {
         let entry = self.node(arena, kind, entries)?;
         arena.release(mark);
         Ok(entry)
+    }
+
+    /// Writes the sorted node of the values from `first`, which `runs` begins with.
+    fn sorted_node(&self, arena: &mut Arena<'_>, runs: List<Run>, first: u32) -> Result<TrieEntry> {
+        let kind = NodeKind::Sorted;
+        arena.append(&node_header(kind, runs.len).to_le_bytes())?;
+        let offset = (arena.front() - self.start) / 4;
+        arena.append(&runs.len.to_le_bytes())?;
+        for index in 0..runs.len.next_multiple_of(2) {
+            // A value of a run in front belongs to the first as well.
+            let run = arena.get(runs, index.min(runs.len - 1)).first.max(first);
+            arena.append(&(run as u16).to_le_bytes())?;
+        }
+        for index in 0..runs.len {
+            let entry = arena.get(runs, index).entry;
+            arena.append(&entry.to_le_bytes())?;
+        }
+        Ok(TrieEntry::Node(kind, offset))
     }
 
     /// Writes a node: an array as it is asked for, or a bitmap if that is smaller.
@@ -144,6 +175,48 @@ impl Tries {
         }
         Ok(TrieEntry::Node(kind, offset))
     }
+}
+
+/// The runs up to the value `last`, if a sorted list of them is much smaller than
+/// two levels of nodes of 8 bits. The values, 16 bits of them, begin in the first
+/// run.
+fn sorted_is_better(view: View<'_>, runs: List<Run>, last: u32) -> Option<List<Run>> {
+    let inside = view
+        .iter(runs)
+        .take(MAX_SORTED_RUNS as usize + 1)
+        .take_while(|run| run.first <= last)
+        .count() as u32;
+    if inside > MAX_SORTED_RUNS {
+        return None;
+    }
+    let node_words =
+        |entries: u32| 1 + (POPCOUNT_PREFIX + entries).min(array_len(NodeKind::Array8));
+    let runs = runs.slice(0, inside);
+    // A value of 8 bits needs a node if a run begins inside it, not with it.
+    let (mut words, mut upper, mut in_node) = (0, 1, 0);
+    let mut node = None;
+    for run in view.iter(runs).skip(1) {
+        let byte = run.first >> 8;
+        if node != Some(byte) && run.first & 0xff != 0 {
+            words += if in_node > 0 {
+                node_words(in_node + 1)
+            } else {
+                0
+            };
+            (node, in_node) = (Some(byte), 0);
+            upper += 1;
+        }
+        in_node += u32::from(node == Some(byte));
+        upper += u32::from(node != Some(byte));
+    }
+    words += if in_node > 0 {
+        node_words(in_node + 1)
+    } else {
+        0
+    };
+    words += node_words(upper);
+    let sorted_words = 1 + sorted_prefix(inside) + inside;
+    (words > SORTED_GAIN * sorted_words).then_some(runs)
 }
 
 /// The values that share all but the `bits` low bits with `first`, which is in run

@@ -47,6 +47,7 @@ impl Serialize for DirectionExplanation<'_> {
         let (reason, rule) = match self.reason() {
             Reason::NotAPod => ("notAPod", None),
             Reason::SamePod => ("samePod", None),
+            Reason::OutOfScope => ("outOfScope", None),
             Reason::Rule(rule) => ("rule", Some(rule)),
             Reason::OwnNode => ("ownNode", None),
             Reason::Isolated => ("isolated", None),

@@ -34,6 +34,12 @@ impl Place {
         Place(class | host << class_bits | if special { SPECIAL } else { 0 })
     }
 
+    /// What a walk found; what is no place is damage, and denied.
+    #[inline]
+    const fn of_entry(entry: u32) -> Place {
+        Place(if entry >> 31 == 0 { entry } else { 0 })
+    }
+
     #[inline]
     pub(crate) const fn class(self, class_bits: u32) -> u32 {
         self.0 & !(u32::MAX << class_bits)
@@ -52,14 +58,23 @@ impl Place {
 
 impl Decision<'_> {
     /// The place of an address, which is canonical.
-    #[inline]
     pub(crate) fn place(&self, address: IpAddr) -> Place {
-        let entry = match address {
-            IpAddr::V4(v4) => trie::walk(self.trie, self.shape.root_v4, u32::from(v4)),
-            IpAddr::V6(v6) => self.entry_v6(u128::from(v6)),
-        };
-        // What is no place is damage, and denied.
-        Place(if entry >> 31 == 0 { entry } else { 0 })
+        match address {
+            IpAddr::V4(v4) => self.place_v4(u32::from(v4)),
+            IpAddr::V6(v6) => self.place_v6(u128::from(v6)),
+        }
+    }
+
+    /// The place of an IPv4 address.
+    #[inline]
+    pub(crate) fn place_v4(&self, address: u32) -> Place {
+        Place::of_entry(trie::walk(self.trie, self.shape.root_v4, address))
+    }
+
+    /// The place of an IPv6 address that is not IPv4-mapped.
+    #[inline]
+    pub(crate) fn place_v6(&self, address: u128) -> Place {
+        Place::of_entry(self.entry_v6(address))
     }
 
     #[inline]

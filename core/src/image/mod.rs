@@ -33,10 +33,13 @@ pub(crate) use addresses::{HostTableV6, Place, SPECIAL};
 #[cfg(feature = "std")]
 pub(crate) use decision::RowChunks;
 pub(crate) use decision::{CHUNK_WORDS, Decision};
-pub(crate) use layout::{Layout, Section, Shape, option_bits, seal};
+pub(crate) use layout::{Layout, Section, Shape, option_bits, scope_bit, seal};
+pub(crate) use trie::{
+    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
+};
+
 #[cfg(feature = "std")]
-pub(crate) use trie::POPCOUNT_PREFIX;
-pub(crate) use trie::{NodeKind, TrieEntry, array_len, node_header, popcount_header};
+pub(crate) use trie::sorted_runs;
 
 use crate::model::Options;
 #[cfg(not(feature = "std"))]
@@ -199,6 +202,13 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn options(&self) -> Options {
         options_of(self.options)
+    }
+
+    /// Whether the image judges the pods of some nodes only
+    /// ([`Compiler::scope_to_node`](crate::Compiler::scope_to_node)).
+    #[must_use]
+    pub fn is_scoped(&self) -> bool {
+        self.options & scope_bit(true) != 0
     }
 
     /// The number of pods that the image knows by name.

@@ -239,6 +239,13 @@ impl<'a, R: Record> Table<'a, R> {
         self.cells.get(first as usize..)?.first_chunk()
     }
 
+    /// The cells of `len` records from `first`; none where the table ends before.
+    #[inline]
+    pub(crate) fn slice(&self, first: u32, len: u32) -> &'a [R::Cell] {
+        let behind = self.cells.get(first as usize..).unwrap_or(&[]);
+        behind.get(..len as usize).unwrap_or(&[])
+    }
+
     /// `len` records from `first`; cut where the table ends.
     pub(crate) fn range(
         &self,

@@ -82,6 +82,8 @@ pub(crate) mod pod_flags {
     pub(crate) const HOST_NETWORK: u32 = 1;
     /// `Succeeded` or `Failed`: its addresses are no longer its own.
     pub(crate) const ENDED: u32 = 2;
+    /// The pod runs on a node that the image was not compiled for.
+    pub(crate) const OUT_OF_SCOPE: u32 = 4;
 }
 
 record! {

@@ -78,6 +78,9 @@ pub struct Live {
     /// Whether the cluster has changes that no reader sees, because it could not be
     /// compiled.
     is_behind: bool,
+    /// Whether patches have left so much behind that the next change compiles
+    /// everything anew.
+    is_worn: bool,
     /// Whether policies have changed since the last full compile.
     rules_changed: bool,
 }
@@ -124,6 +127,7 @@ impl Live {
             writer,
             epoch: 0,
             is_behind: false,
+            is_worn: false,
             rules_changed: false,
         })
     }
@@ -168,7 +172,7 @@ impl Live {
         let mut invalid = 0;
         let mut patch = Patch {
             changes: Vec::new(),
-            is_enough: !self.is_behind,
+            is_enough: !self.is_behind && !self.is_worn,
             is_seen: false,
         };
         for event in events {
@@ -186,10 +190,11 @@ impl Live {
                 }
             }
         }
+        let is_changed = patch.is_seen || !patch.changes.is_empty();
         let kind = if !patch.is_enough {
             self.rebuild()?;
             UpdateKind::Rebuilt
-        } else if patch.is_seen || !patch.changes.is_empty() {
+        } else if is_changed {
             self.publish(patch.changes);
             UpdateKind::Patched
         } else {
@@ -411,6 +416,7 @@ impl Live {
         self.writer.extend(changes);
         self.writer.append(Change::Epoch(self.epoch));
         self.writer.publish();
+        self.is_worn = self.writer.enter().is_some_and(|state| state.is_worn());
     }
 
     /// Compiles everything beside what readers read, and swaps.
@@ -420,6 +426,7 @@ impl Live {
         self.retained = retained;
         self.pods.renew(&self.retained);
         self.is_behind = false;
+        self.is_worn = false;
         self.rules_changed = false;
         self.epoch += 1;
         let state = State::new(self.epoch, image);

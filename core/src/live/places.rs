@@ -5,6 +5,7 @@
 //! changed; the old one stays behind, unused, until the next rebuild. So an address
 //! that comes and goes costs memory once.
 
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::tables::{Records, Tables};
@@ -12,7 +13,7 @@ use crate::address::{to_bits, unmapped};
 use crate::image::record::Table;
 use crate::image::tables::{HostV6Record, RunV6Record};
 use crate::image::{
-    HostTableV6, NodeKind, POPCOUNT_PREFIX, TrieEntry, node_header, popcount_header,
+    HostTableV6, NodeKind, POPCOUNT_PREFIX, TrieEntry, node_header, popcount_header, sorted_runs,
 };
 
 /// From this many entries on a node that is written anew is an array: unlike when
@@ -124,6 +125,10 @@ fn set_in_trie(words: &mut Records<u32>, entry: u32, (bits, len): (u32, u32), le
         Some(TrieEntry::Node(kind, offset)) => Some((kind, offset)),
         _ => None,
     };
+    if let Some((NodeKind::Sorted, offset)) = node {
+        let spread = spread(words, offset);
+        return set_in_trie(words, spread, (bits, len), leaf);
+    }
     let stride = node.map_or(8, |(kind, _)| kind.stride());
     let index = bits >> (32 - stride);
     let below = match node {
@@ -169,6 +174,26 @@ fn set_in_trie(words: &mut Records<u32>, entry: u32, (bits, len): (u32, u32), le
         start_run(&mut starts, start);
     }
     append_node(words, &entries, &starts)
+}
+
+/// Writes a sorted node anew as nodes of 8 bits, which are cheaper to change.
+fn spread(words: &mut Records<u32>, offset: u32) -> u32 {
+    let runs: Vec<(u32, u32)> = sorted_runs(words.table(), offset).collect();
+    let mut upper = [0; 256];
+    let mut next = 0;
+    let mut entry = 0;
+    for (byte, upper) in (0..).zip(&mut upper) {
+        let mut lower = [0; 256];
+        for (value, lower) in (byte << 8..).zip(&mut lower) {
+            while let Some((_, begun)) = runs.get(next).filter(|(first, _)| *first <= value) {
+                entry = *begun;
+                next += 1;
+            }
+            *lower = entry;
+        }
+        *upper = node_or_leaf(words, &lower);
+    }
+    node_or_leaf(words, &upper)
 }
 
 /// Whether a run of a popcount node begins at a value. The next node does, too.
@@ -239,7 +264,6 @@ fn append_node(words: &mut Records<u32>, entries: &[u32; 256], starts: &[u32; 8]
 mod tests {
     use std::collections::BTreeMap;
     use std::net::{Ipv4Addr, Ipv6Addr};
-    use std::vec::Vec;
 
     use super::*;
     use crate::Cluster;

@@ -25,7 +25,13 @@ pub(super) struct State {
     pub(super) compiled: Arc<Compiled>,
     /// Who holds the addresses that have changed hands since the last full compile.
     pub(super) newcomers: Newcomers,
+    /// How large the tables may become before everything is compiled anew.
+    most_bytes: usize,
 }
+
+/// How many bytes and addresses patches may add in any case.
+const SPARE_BYTES: usize = 8 << 20;
+const SPARE_NEWCOMERS: usize = 1 << 16;
 
 /// Holders by address, which is canonical.
 pub(super) type Newcomers = HashMap<IpAddr, Option<Newcomer>, FixedState>;
@@ -99,12 +105,21 @@ impl Absorb<Change> for State {
 impl State {
     /// The state that a full compile makes.
     pub(super) fn new(epoch: u64, image: ImageBuf) -> State {
+        let tables = Tables::copy(&image.image().decision);
         State {
             epoch,
-            tables: Tables::copy(&image.image().decision),
+            most_bytes: 2 * tables.bytes() + SPARE_BYTES,
+            tables,
             compiled: Arc::new(Compiled { epoch, image }),
             newcomers: Newcomers::default(),
         }
+    }
+
+    /// Whether patches have left so much behind that everything should be compiled
+    /// anew.
+    pub(super) fn is_worn(&self) -> bool {
+        let most_newcomers = self.compiled.image.image().pod_count() + SPARE_NEWCOMERS;
+        self.tables.bytes() > self.most_bytes || self.newcomers.len() > most_newcomers
     }
 
     #[inline]
@@ -116,38 +131,26 @@ impl State {
         port: u16,
     ) -> Verdict {
         let key = PortKey::new(protocol, port);
-        let (source, destination) = (canonical(source), canonical(destination));
-        let is_one_family = source.is_ipv4() == destination.is_ipv4();
-        let decision = self.tables.decision();
-        let (from, to) = (decision.place(source), decision.place(destination));
-        match decision.look_up(from, to, key) {
-            // As in `Image::verdict`.
-            Some(verdict) if is_one_family => {
-                let same = source == destination;
-                Verdict::new(verdict.egress() | same, verdict.ingress() | same)
-            }
-            verdict => self.verdict_of_parties(source, destination, key, verdict),
+        match self.tables.decision().verdict(source, destination, key) {
+            Some(verdict) => verdict,
+            None => self.verdict_of_parties(canonical(source), canonical(destination), key),
         }
     }
 
-    /// The verdict where it matters which pods the addresses are: for two families,
-    /// of which the tables have told all but this, or from the rules.
+    /// The verdict where it matters which pods the addresses are: whether they are
+    /// one, and, if the tables do not tell, what the rules say.
     #[cold]
     #[inline(never)]
-    fn verdict_of_parties(
-        &self,
-        source: IpAddr,
-        destination: IpAddr,
-        key: PortKey,
-        looked_up: Option<Verdict>,
-    ) -> Verdict {
+    fn verdict_of_parties(&self, source: IpAddr, destination: IpAddr, key: PortKey) -> Verdict {
         let image = self.compiled.image.image();
         let pair = Pair {
             image: &image,
             source: self.party(&image, source),
             destination: self.party(&image, destination),
         };
-        match looked_up {
+        let decision = self.tables.decision();
+        let (from, to) = (decision.place(source), decision.place(destination));
+        match decision.look_up(from, to, key) {
             Some(_) if pair.source.is_same_pod(&pair.destination) => Verdict::new(true, true),
             Some(verdict) => verdict,
             None => pair.interpret(key),

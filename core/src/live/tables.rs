@@ -42,6 +42,10 @@ impl<R: Record> Records<R> {
         self.0.len() as u32
     }
 
+    fn bytes(&self) -> usize {
+        self.0.len() * R::WIDTH
+    }
+
     pub(super) fn get(&self, index: u32) -> R {
         self.table().get(index)
     }
@@ -96,6 +100,19 @@ impl Tables {
             row_chunks: decision.row_chunks.bytes().to_vec(),
             chunk_words: Records::copy(decision.chunk_words),
         }
+    }
+
+    /// The bytes of all tables, what is no longer used among them.
+    pub(super) fn bytes(&self) -> usize {
+        self.trie.bytes()
+            + self.hosts_v6.bytes()
+            + self.runs_v6.bytes()
+            + self.port_pages.bytes()
+            + self.classes.bytes()
+            + self.port_maps.bytes()
+            + self.rows.bytes()
+            + self.row_chunks.len()
+            + self.chunk_words.bytes()
     }
 
     /// The tables, to ask.

@@ -41,6 +41,8 @@ pub(crate) struct RuleHit {
 pub(crate) enum Decided {
     /// The subject is no pod.
     NotAPod,
+    /// The image does not judge the subject: its node is not in its scope.
+    OutOfScope,
     /// Both ends are the same pod.
     SamePod,
     /// A rule.
@@ -60,6 +62,7 @@ impl Decided {
     pub(crate) fn is_allowed(self) -> bool {
         match self {
             Decided::NotAPod
+            | Decided::OutOfScope
             | Decided::SamePod
             | Decided::OwnNode
             | Decided::IsolatedElsewhere
@@ -115,6 +118,9 @@ impl<'i> Case<'i> {
         };
         if self.subject.is_same_pod(&self.peer) {
             return Decided::SamePod;
+        }
+        if subject.is_out_of_scope(self.image) {
+            return Decided::OutOfScope;
         }
         // 2.
         if let Some(hit) = self.first_hit(subject, Tier::Admin, assumed)

@@ -23,7 +23,7 @@ pub(crate) use party::{PodParty, holder, node_at};
 use core::net::IpAddr;
 
 use crate::Protocol;
-use crate::address::canonical;
+use crate::address::AddressBits;
 use crate::image::tables::ClassRecord;
 use crate::image::{Decision, Image, Place};
 use crate::protocol::PortKey;
@@ -96,22 +96,9 @@ impl Image<'_> {
         port: u16,
     ) -> Verdict {
         let key = PortKey::new(protocol, port);
-        let (source, destination) = (canonical(source), canonical(destination));
-        // Two addresses of one family that are the same pod's are the same, or their
-        // places are special.
-        let is_one_family = source.is_ipv4() == destination.is_ipv4();
-        let (from, to) = (
-            self.decision.place(source),
-            self.decision.place(destination),
-        );
-        match self.decision.look_up(from, to, key) {
-            Some(verdict) if is_one_family => {
-                // SEMANTICS: source and destination are the same pod: allow. What is
-                // no pod is allowed to itself as well.
-                let same = source == destination;
-                Verdict::new(verdict.egress | same, verdict.ingress | same)
-            }
-            _ => self.interpret(source, destination, key),
+        match self.decision.verdict(source, destination, key) {
+            Some(verdict) => verdict,
+            None => self.interpret(source, destination, key),
         }
     }
 
@@ -140,7 +127,38 @@ impl Image<'_> {
 }
 
 impl Decision<'_> {
-    /// The verdict from the tables; `None` where they leave it to interpretation.
+    /// The verdict from the tables; `None` where they leave it to interpretation, and
+    /// where the addresses are of two families: whether they are one pod's, only the
+    /// rules can tell.
+    #[inline]
+    pub(crate) fn verdict(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        key: PortKey,
+    ) -> Option<Verdict> {
+        let (from, to, same) = match (AddressBits::of(source), AddressBits::of(destination)) {
+            (AddressBits::V4(source), AddressBits::V4(destination)) => (
+                self.place_v4(source),
+                self.place_v4(destination),
+                source == destination,
+            ),
+            (AddressBits::V6(source), AddressBits::V6(destination)) => (
+                self.place_v6(source),
+                self.place_v6(destination),
+                source == destination,
+            ),
+            _ => return None,
+        };
+        // SEMANTICS: source and destination are the same pod: allow. Two addresses of
+        // one family that are the same pod's are the same, or their places are special.
+        // What is no pod is allowed to itself as well.
+        let verdict = self.look_up(from, to, key)?;
+        Some(Verdict::new(verdict.egress | same, verdict.ingress | same))
+    }
+
+    /// The verdict for two places; `None` where the tables leave it to
+    /// interpretation.
     #[inline]
     pub(crate) fn look_up(
         &self,
