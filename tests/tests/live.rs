@@ -21,7 +21,7 @@ use netpolicy_tests::worlds::World;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
-const CASES: u32 = 300;
+const CASES: u32 = 160;
 const SEED: u64 = 20_261_124;
 /// Of all pairs of addresses, one in so many is asked about at each step.
 const STRIDE: usize = 3;
@@ -184,7 +184,7 @@ fn every_step_equals_a_full_compile_and_the_oracle() {
     if config().cases == CASES {
         for kind in ["Unchanged", "Patched", "Rebuilt"] {
             let times = kinds.get(kind).copied().unwrap_or(0);
-            assert!(times > 100, "{kind} came {times} times only");
+            assert!(times > 50, "{kind} came {times} times only");
         }
     }
 }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::OwnedParts;
 use super::address_map::{class_bits, place, place_of};
 use super::arena::View;
+use super::atoms::AtomKind;
 use super::classes::{ClassKey, ClassKind};
 use super::matching::PodKindRecord;
 use super::nodes::OwnNode;
@@ -16,7 +17,7 @@ use crate::address::{canonical, to_bits};
 use crate::image::Place;
 use crate::image::record::Record;
 use crate::image::tables::{AddressRecord, LabelRecord, NONE, NamedPortRecord};
-use crate::model::Pod;
+use crate::model::{Label, Pod, domain_matches};
 
 /// The parts of a compiled cluster, with the memory that they lie in.
 pub(crate) struct Retained {
@@ -57,6 +58,29 @@ pub(crate) struct PodTraits {
     own_node: u32,
 }
 
+/// What is left of some labels as far as any selector looks, sorted by key.
+fn project(
+    view: View<'_>,
+    parts: &OwnedParts,
+    labels: &[Label<'_>],
+    projected: &mut Vec<LabelRecord>,
+) {
+    let asked = &parts.projection.asked;
+    let string = |text: &str| parts.facts.strings.find(view, text.as_bytes());
+    projected.clear();
+    for label in labels {
+        let Some(key) = string(&label.key).filter(|key| asked.key(view, *key)) else {
+            continue;
+        };
+        // A string that nothing has is mentioned by nothing.
+        let value = string(&label.value).unwrap_or(NONE);
+        // A key given twice has its last value.
+        projected.retain(|known| known.key != key);
+        projected.extend(asked.label(view, LabelRecord { key, value }));
+    }
+    projected.sort_unstable_by_key(|label| label.key);
+}
+
 impl Retained {
     /// Keeps what was found in some working memory.
     pub(crate) fn new(memory: Vec<u8>, front: u32, parts: OwnedParts) -> Retained {
@@ -72,6 +96,28 @@ impl Retained {
 
     fn view(&self) -> View<'_> {
         View::of(&self.memory)
+    }
+
+    /// Whether no policy can tell the labels of a namespace or node from others.
+    pub(crate) fn are_alike(&mut self, labels: &[Label<'_>], others: &[Label<'_>]) -> bool {
+        let view = View::of(&self.memory);
+        let mut projected = Vec::new();
+        project(view, &self.parts, others, &mut projected);
+        project(view, &self.parts, labels, &mut self.spelled.labels);
+        projected == self.spelled.labels
+    }
+
+    /// Whether some rule names a domain that covers this one.
+    pub(crate) fn asks_domain(&self, name: &str) -> bool {
+        let view = self.view();
+        let OwnedParts { facts, atoms, .. } = &self.parts;
+        (0..atoms.len())
+            .map(|atom| atoms.get(view, atom))
+            .filter(|atom| atom.kind() == AtomKind::Domain)
+            .any(|atom| {
+                let pattern = core::str::from_utf8(facts.strings.bytes(view, atom.a));
+                pattern.is_ok_and(|pattern| domain_matches(pattern, name))
+            })
     }
 
     /// The traits of a pod that can be a subject, if some compiled pod has each of
@@ -94,18 +140,7 @@ impl Retained {
         let asked = &projection.asked;
         let string = |text: &str| facts.strings.find(view, text.as_bytes());
 
-        labels.clear();
-        for label in &pod.labels {
-            let Some(key) = string(&label.key).filter(|key| asked.key(view, *key)) else {
-                continue;
-            };
-            // A string that nothing has is mentioned by nothing.
-            let value = string(&label.value).unwrap_or(NONE);
-            // A key given twice has its last value.
-            labels.retain(|known| known.key != key);
-            labels.extend(asked.label(view, LabelRecord { key, value }));
-        }
-        labels.sort_unstable_by_key(|label| label.key);
+        project(view, &self.parts, &pod.labels, labels);
         Spelled::bytes(bytes, labels);
         let labels = projection.label_sets.find(view, bytes)?;
 

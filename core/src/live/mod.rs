@@ -3,6 +3,42 @@
 //! [`Live`] takes objects as a watch delivers them; [`Reader`]s, on any number of
 //! threads, ask meanwhile, without waiting and without memory of their own.
 //!
+//! ```text
+//!             ┌── patch: a few words of the tables ──┐
+//!  events ──► Live                                   ├─► two copies ◄── readers
+//!             └── rebuild: compile, copy the tables ─┘   of the tables
+//! ```
+//!
+//! There are two copies of the decision tables. While readers read one, the writer
+//! changes the other, then they change places: a reader sees all of an update or
+//! nothing, and [`Reading::epoch`] tells which it saw. After every update verdicts
+//! are those of a full compile of the objects that are there.
+//!
+//! # What is patched
+//!
+//! | event | patched where |
+//! | --- | --- |
+//! | a pod comes or changes | a pod of the last full compile has its namespace, its own node, and its labels and named ports as far as any rule looks; pods like it stood in each region of its addresses; none of these is a node's |
+//! | a pod goes, or addresses are contested | no address is a node's |
+//! | a policy comes, changes or goes | its selectors look at labels and values that some selector looked at, and tell no pods apart that nothing told apart; its CIDRs occurred, its port names too; it asks for no nodes or domain names that no rule asked for. Its ports may be any |
+//! | a namespace or node changes | its labels change in nothing that a selector looks at, and its addresses not at all: then there is nothing to do |
+//! | a domain name resolves otherwise | no rule asks for it: then there is nothing to do |
+//!
+//! Everything else is compiled anew beside what readers read, on the thread that
+//! called [`Live::apply`], which takes as long as [`Cluster::compile`]. So hand over
+//! what has queued up meanwhile in one go, to [`Live::apply_all`]: one rebuild
+//! serves all. Where rules must be asked at each verdict (some pod has two
+//! addresses of one family, nodes share addresses, the budget does not suffice),
+//! policies are always compiled anew.
+//!
+//! What patches leave behind is cleared away by a rebuild when the tables have grown
+//! to twice their size and some more.
+//!
+//! # Objects that are not valid
+//!
+//! A version of an object that is not valid leaves everything else in force, and of
+//! the object itself the version before. [`Live::state`] tells so.
+//!
 //! ```
 //! use netpolicy::live::{Event, Live};
 //! use netpolicy::model::{NetworkPolicy, Options, Pod};
@@ -56,7 +92,7 @@ use left_right::{ReadHandleFactory, WriteHandle};
 
 use crate::compile::{AnyPolicy, CompileError, PolicyName, PolicyPatch, Retained};
 use crate::image::ImageBuf;
-use crate::model::{ClusterPolicy, Options, Pod};
+use crate::model::{ClusterPolicy, Label, List, NAMESPACE_NAME_LABEL, Options, Pod};
 use crate::{Cluster, Diagnostic, Severity};
 use holders::claims;
 use pods::Pods;
@@ -101,7 +137,7 @@ pub struct Update {
 /// How a state came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateKind {
-    /// Nothing has changed. The epoch is the same as before.
+    /// Nothing has changed that a verdict could tell. The epoch is the same as before.
     Unchanged,
     /// What readers read was changed in a few places.
     Patched,
@@ -172,7 +208,7 @@ impl Live {
         let mut invalid = 0;
         let mut patch = Patch {
             changes: Vec::new(),
-            is_enough: !self.is_behind && !self.is_worn,
+            is_enough: !self.is_behind,
             is_seen: false,
         };
         for event in events {
@@ -191,7 +227,7 @@ impl Live {
             }
         }
         let is_changed = patch.is_seen || !patch.changes.is_empty();
-        let kind = if !patch.is_enough {
+        let kind = if !patch.is_enough || self.is_worn && is_changed {
             self.rebuild()?;
             UpdateKind::Rebuilt
         } else if is_changed {
@@ -265,16 +301,16 @@ impl Live {
         let cluster = &mut self.cluster;
         match object {
             Object::Namespace(object) => {
-                if cluster.namespace(&object.name) != Some(&object) {
-                    cluster.insert_namespace(object);
-                    patch.is_enough = false;
-                }
+                let labels = object.labels.clone();
+                let old = cluster.insert_namespace(object);
+                let old = old.map_or(List::EMPTY, |old| old.labels);
+                patch.is_enough &= self.are_namespaces_alike(&old, &labels);
             }
             Object::Node(object) => {
-                if cluster.node(&object.name) != Some(&object) {
-                    cluster.insert_node(object);
-                    patch.is_enough = false;
-                }
+                let new = object.clone();
+                let old = cluster.insert_node(object).unwrap_or_default();
+                patch.is_enough &= old.addresses == new.addresses
+                    && self.retained.are_alike(&old.labels, &new.labels);
             }
             Object::Pod(object) => self.insert_pod(object, patch),
             Object::NetworkPolicy(object) => {
@@ -296,13 +332,24 @@ impl Live {
                 }
             }
             Object::DomainName(object) => {
-                if cluster.domain_name(&object.name) != Some(&object) {
-                    cluster.insert_domain_name(object);
-                    patch.is_enough = false;
-                }
+                let (name, addresses) = (object.name.clone(), object.addresses.clone());
+                let old = cluster.insert_domain_name(object).unwrap_or_default();
+                patch.is_enough &= old.addresses == addresses || !self.retained.asks_domain(&name);
             }
         }
         Ok(())
+    }
+
+    /// Whether no policy can tell two sets of labels of a namespace apart. Its name is
+    /// a label in any case.
+    fn are_namespaces_alike(&mut self, a: &[Label<'_>], b: &[Label<'_>]) -> bool {
+        let [a, b] = [a, b].map(|labels| {
+            let own = labels
+                .iter()
+                .filter(|label| *label.key != *NAMESPACE_NAME_LABEL);
+            own.cloned().collect::<Vec<_>>()
+        });
+        self.retained.are_alike(&a, &b)
     }
 
     fn insert_pod(&mut self, pod: Pod<'static>, patch: &mut Patch) {
@@ -373,16 +420,24 @@ impl Live {
             name,
         } = key;
         let cluster = &mut self.cluster;
-        let was_there = match kind {
-            ObjectKind::Namespace => cluster.remove_namespace(name).is_some(),
-            ObjectKind::Node => cluster.remove_node(name).is_some(),
-            ObjectKind::Pod => return self.remove_pod(namespace, name, patch),
+        match kind {
+            ObjectKind::Namespace => {
+                if let Some(old) = cluster.remove_namespace(name) {
+                    patch.is_enough &= self.are_namespaces_alike(&old.labels, &[]);
+                }
+            }
+            ObjectKind::Node => {
+                if let Some(old) = cluster.remove_node(name) {
+                    patch.is_enough &=
+                        old.addresses.is_empty() && self.retained.are_alike(&old.labels, &[]);
+                }
+            }
+            ObjectKind::Pod => self.remove_pod(namespace, name, patch),
             ObjectKind::NetworkPolicy => {
                 if cluster.remove_network_policy(namespace, name).is_some() {
                     let name = PolicyName::Network(namespace, name);
                     self.patch_policies(patch, |retained| retained.remove_policy(name));
                 }
-                return;
             }
             ObjectKind::AdminNetworkPolicy
             | ObjectKind::BaselineAdminNetworkPolicy
@@ -393,11 +448,13 @@ impl Live {
                     let name = PolicyName::Cluster(api, name);
                     self.patch_policies(patch, |retained| retained.remove_policy(name));
                 }
-                return;
             }
-            ObjectKind::DomainName => cluster.remove_domain_name(name).is_some(),
-        };
-        patch.is_enough &= !was_there;
+            ObjectKind::DomainName => {
+                if cluster.remove_domain_name(name).is_some() {
+                    patch.is_enough &= !self.retained.asks_domain(name);
+                }
+            }
+        }
     }
 
     fn refuse(

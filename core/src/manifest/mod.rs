@@ -15,8 +15,11 @@ mod objects;
 mod pod;
 mod scalar;
 mod tape;
+mod watch;
 mod workload;
 mod yaml;
+
+pub use watch::watch_event;
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
