@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 use hashbrown::HashTable;
 
-#[cfg(feature = "std")]
-use crate::compile::Retained;
 use crate::compile::{CompileError, CompileReport, Compiled, Compiler};
+#[cfg(feature = "std")]
+use crate::compile::{Retained, into_parts};
 use crate::image::ImageBuf;
 use crate::model::{
     ClusterPolicy, ClusterPolicyApi, DomainName, Namespace, NetworkPolicy, Node, Options, Pod,
@@ -244,8 +244,8 @@ impl Cluster {
         self.network_policies.get(("", namespace, name))
     }
 
-    /// The cluster-scoped policy of that kind and name. ClusterNetworkPolicies have
-    /// one space of names, whatever their tier.
+    /// The cluster-scoped policy of that kind and name. All of kind
+    /// ClusterNetworkPolicy have one space of names, whatever their tier.
     #[must_use]
     pub fn cluster_policy(
         &self,
@@ -410,8 +410,7 @@ impl Cluster {
         &self,
         options: &Options,
     ) -> Result<(ImageBuf, Retained), CompileError> {
-        let (image, _, memory, (parts, front)) =
-            self.compile_with(options, &[], |compiled| compiled.into_parts())?;
+        let (image, _, memory, (parts, front)) = self.compile_with(options, &[], into_parts)?;
         Ok((image, Retained::new(memory, front, parts)))
     }
 

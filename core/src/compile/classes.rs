@@ -74,8 +74,10 @@ pub(super) struct Classes {
     /// [`PodClassRecord`]s.
     pod_classes: Pool,
     /// For each kind of pod, its pod class.
+    #[cfg(feature = "std")]
     pub(super) pod_class_of_kind: List<u32>,
     /// The addresses that atoms name, sorted.
+    #[cfg(feature = "std")]
     named: List<Named>,
     /// The classes by number; twins repeat their nodes' keys. Class 0 is zeros.
     pub(super) all: List<ClassKey>,
@@ -179,7 +181,9 @@ impl Classes {
         })?;
         Ok(Classes {
             pod_classes,
+            #[cfg(feature = "std")]
             pod_class_of_kind,
+            #[cfg(feature = "std")]
             named,
             all,
             node_first: numbers.node_first,

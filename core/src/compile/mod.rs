@@ -416,19 +416,19 @@ fn known(parts: &OwnedParts) -> Known<'_> {
     }
 }
 
+/// What the steps found. It stays in the memory that was lent, of which the first so
+/// many bytes are needed.
+#[cfg(feature = "std")]
+pub(crate) fn into_parts(compiled: Compiled<'_>) -> (OwnedParts, u32) {
+    (compiled.parts, compiled.arena.front())
+}
+
 impl Compiled<'_> {
     /// What compiling came to; [`CompileReport::image_bytes`] is what
     /// [`Compiled::write`] needs.
     #[must_use]
     pub fn report(&self) -> &CompileReport {
         &self.report
-    }
-
-    /// What the steps found. It stays in the memory that was lent, of which the first
-    /// so many bytes are needed.
-    #[cfg(feature = "std")]
-    pub(crate) fn into_parts(self) -> (OwnedParts, u32) {
-        (self.parts, self.arena.front())
     }
 
     /// Writes the image to the beginning of `out`, and returns the bytes of it.

@@ -19,6 +19,8 @@ pub(super) struct Projection {
     pub(super) port_sets: Pool,
     /// For each set of [`Facts::port_sets`].
     pub(super) of_port_set: List<u32>,
+    /// To project what comes later.
+    #[cfg(feature = "std")]
     pub(super) asked: Asked,
 }
 
@@ -51,6 +53,7 @@ impl Projection {
             of_label_set,
             port_sets,
             of_port_set,
+            #[cfg(feature = "std")]
             asked,
         })
     }

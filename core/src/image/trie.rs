@@ -263,7 +263,7 @@ pub(crate) fn validate(
             NodeKind::Sorted => {
                 let values = sorted_values(words, node);
                 let begins = values.first() == Some(&[0, 0]);
-                let is_sorted = values.is_sorted_by_key(|value| u16::decode(value));
+                let is_sorted = values.is_sorted_by_key(u16::decode);
                 if values.len() != count as usize || !begins || !is_sorted {
                     return Err(at);
                 }

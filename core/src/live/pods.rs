@@ -66,10 +66,13 @@ impl Pods {
         retained: &mut Retained,
         changes: &mut Vec<Change>,
     ) -> Option<()> {
-        // Who wins or loses one address may be another on its others, too.
+        // Who wins or loses one address may be another on its others, too; and whoever
+        // is told anew on one address must be told so on all.
         let mut concerned: SmallVec<[IpAddr; 8]> = SmallVec::from_slice(touched);
-        for address in touched {
-            for index in self.holders.claimants(*address) {
+        let mut at = 0;
+        while let Some(address) = concerned.get(at).copied() {
+            at += 1;
+            for index in self.holders.claimants(address) {
                 let pod = pods.get(*index as usize)?;
                 for other in claims(pod) {
                     if !concerned.contains(&other) {

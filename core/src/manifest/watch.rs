@@ -83,7 +83,7 @@ fn field<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
 fn text_of<'t>(node: Node<'t>, name: &str) -> Option<&'t str> {
     field(node, name)
         .filter(|value| matches!(value.kind(), Kind::Text))
-        .map(|value| value.text())
+        .map(Node::text)
 }
 
 /// What an object is known by, if its kind matters and it has a name.
