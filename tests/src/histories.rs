@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use netpolicy::live::{Event, Object, ObjectKey, ObjectKind};
-use netpolicy::manifest::Loader;
+use netpolicy::live::{Event, ObjectKey, ObjectKind};
+use netpolicy::manifest::watch_event;
 use netpolicy::model::DomainName;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -166,30 +166,17 @@ fn copy(mut pod: Value, number: u8, own_addresses: bool) -> Value {
 
 /// The kind of an object that matters.
 fn object_kind(object: &Value) -> Option<ObjectKind> {
-    Some(match kind(object) {
-        ("v1", "Namespace") => ObjectKind::Namespace,
-        ("v1", "Node") => ObjectKind::Node,
-        ("v1", "Pod") => ObjectKind::Pod,
-        ("networking.k8s.io/v1", "NetworkPolicy") => ObjectKind::NetworkPolicy,
-        ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy") => {
-            ObjectKind::AdminNetworkPolicy
-        }
-        ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy") => {
-            ObjectKind::BaselineAdminNetworkPolicy
-        }
-        ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy") => {
-            ObjectKind::ClusterNetworkPolicy
-        }
-        _ => return None,
-    })
+    let (api_version, kind) = kind(object);
+    ObjectKind::from_api(api_version, kind)
 }
 
 /// What an object is known by.
 fn key(object: &Value) -> Option<ObjectKey> {
     let kind = object_kind(object)?;
-    let namespace = match kind {
-        ObjectKind::Pod | ObjectKind::NetworkPolicy => namespace(object),
-        _ => "",
+    let namespace = if kind.is_namespaced() {
+        namespace(object)
+    } else {
+        ""
     };
     Some(ObjectKey::namespaced(kind, namespace, name(object)))
 }
@@ -221,10 +208,8 @@ impl Happening {
     #[must_use]
     pub fn event(&self) -> Event {
         match self {
-            Happening::Set(object) => Event::Modified(read(object)),
-            Happening::Delete(object) => {
-                Event::Deleted(key(object).expect("only objects that matter are deleted"))
-            }
+            Happening::Set(object) => delivered("MODIFIED", object),
+            Happening::Delete(object) => delivered("DELETED", object),
             Happening::Resolve(name, Some(addresses)) => {
                 let domain = DomainName {
                     name: name.clone().into(),
@@ -239,25 +224,12 @@ impl Happening {
     }
 }
 
-/// Reads one object.
-fn read(object: &Value) -> Object {
-    let mut loader = Loader::default();
-    loader.read_text("event.json", &object.to_string());
-    let loaded = loader.finish();
-    let cluster = &loaded.cluster;
-    let object = None
-        .or(cluster.pods().first().cloned().map(Object::from))
-        .or(cluster.namespaces().first().cloned().map(Object::from))
-        .or(cluster.nodes().first().cloned().map(Object::from))
-        .or(cluster
-            .network_policies()
-            .first()
-            .cloned()
-            .map(Object::from))
-        .or(cluster
-            .cluster_policies()
-            .first()
-            .cloned()
-            .map(Object::from));
-    object.unwrap_or_else(|| panic!("a valid object is refused: {:#?}", loaded.diagnostics))
+/// The event that a watch delivers.
+fn delivered(event: &str, object: &Value) -> Event {
+    let text = json!({"type": event, "object": object}).to_string();
+    match watch_event(&text) {
+        Ok(Some(Event::Invalid(invalid))) => panic!("a valid object is refused: {invalid:#?}"),
+        Ok(Some(event)) => event,
+        other => panic!("{other:?}: {text}"),
+    }
 }

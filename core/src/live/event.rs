@@ -99,6 +99,34 @@ pub enum ObjectState<'l> {
 }
 
 impl ObjectKind {
+    /// The kind of the API's objects of these `apiVersion` and `kind`; `None` if they
+    /// do not matter here.
+    #[must_use]
+    pub fn from_api(api_version: &str, kind: &str) -> Option<ObjectKind> {
+        Some(match (api_version, kind) {
+            ("v1", "Namespace") => ObjectKind::Namespace,
+            ("v1", "Node") => ObjectKind::Node,
+            ("v1", "Pod") => ObjectKind::Pod,
+            ("networking.k8s.io/v1", "NetworkPolicy") => ObjectKind::NetworkPolicy,
+            ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy") => {
+                ObjectKind::AdminNetworkPolicy
+            }
+            ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy") => {
+                ObjectKind::BaselineAdminNetworkPolicy
+            }
+            ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy") => {
+                ObjectKind::ClusterNetworkPolicy
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether objects of the kind have a namespace.
+    #[must_use]
+    pub const fn is_namespaced(self) -> bool {
+        matches!(self, ObjectKind::Pod | ObjectKind::NetworkPolicy)
+    }
+
     /// The kind, as the API writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -152,7 +152,9 @@ impl Live {
     /// As [`Cluster::compile`].
     pub fn new(cluster: Cluster, options: Options) -> Result<Live, CompileError> {
         let (image, retained) = cluster.compile_retained(&options)?;
-        let (writer, reader) = left_right::new_from_empty(State::new(0, image));
+        let (mut writer, reader) = left_right::new_from_empty(State::new(0, image));
+        // The first two times it compares the copies as a whole: not at an update.
+        writer.publish().publish();
         Ok(Live {
             pods: Pods::new(cluster.pods(), &retained),
             retained,

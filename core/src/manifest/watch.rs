@@ -88,28 +88,12 @@ fn text_of<'t>(node: Node<'t>, name: &str) -> Option<&'t str> {
 
 /// What an object is known by, if its kind matters and it has a name.
 fn key(object: Node<'_>) -> Option<ObjectKey> {
-    let kind = match (text_of(object, "apiVersion")?, text_of(object, "kind")?) {
-        ("v1", "Namespace") => ObjectKind::Namespace,
-        ("v1", "Node") => ObjectKind::Node,
-        ("v1", "Pod") => ObjectKind::Pod,
-        ("networking.k8s.io/v1", "NetworkPolicy") => ObjectKind::NetworkPolicy,
-        ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy") => {
-            ObjectKind::AdminNetworkPolicy
-        }
-        ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy") => {
-            ObjectKind::BaselineAdminNetworkPolicy
-        }
-        ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy") => {
-            ObjectKind::ClusterNetworkPolicy
-        }
-        _ => return None,
-    };
+    let kind = ObjectKind::from_api(text_of(object, "apiVersion")?, text_of(object, "kind")?)?;
     let metadata = field(object, "metadata")?;
-    let namespace = match kind {
-        ObjectKind::Pod | ObjectKind::NetworkPolicy => {
-            text_of(metadata, "namespace").unwrap_or("default")
-        }
-        _ => "",
+    let namespace = if kind.is_namespaced() {
+        text_of(metadata, "namespace").unwrap_or("default")
+    } else {
+        ""
     };
     let name = text_of(metadata, "name")?;
     Some(ObjectKey::namespaced(kind, namespace, name))
