@@ -105,12 +105,13 @@ fn policy(number: u32, random: &mut Random) -> NetworkPolicy<'static> {
             line: 0,
         }
     });
+    let ingress = rules.collect();
     NetworkPolicy {
         namespace: format!("namespace-{}", number % NAMESPACES).into(),
         name: format!("policy-{number}").into(),
         pod_selector: app(random.below(APPS)),
         policy_types: vec![Direction::Ingress].into(),
-        ingress: rules.collect(),
+        ingress,
         ..NetworkPolicy::default()
     }
 }
@@ -244,7 +245,10 @@ fn main() {
     measure("pod gone", &mut live, (0..10_000).map(deleted));
     measure("the same pods again", &mut live, (0..10_000).map(added));
     let edits: Vec<_> = (0..1000)
-        .map(|_| Event::Modified(policy(random.below(POLICIES), &mut random).into()))
+        .map(|_| {
+            let number = random.below(POLICIES);
+            Event::Modified(policy(number, &mut random).into())
+        })
         .collect();
     measure("policy edited", &mut live, edits.into_iter());
     let relabelled = (0..3).map(|number| {
