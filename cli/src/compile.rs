@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
                 "{}: {} bytes, {} of them for verdicts; {} pods, {} policies, {} namespaces; {} classes, {} rows",
                 arguments.out.display(),
                 report.image_bytes,
-                report.decision_bytes,
+                report.verdict_bytes,
                 report.pods,
                 report.policies,
                 report.namespaces,

@@ -45,12 +45,16 @@ mod compile;
 mod diagnostic;
 pub mod explain;
 mod image;
+#[cfg(feature = "alloc")]
+pub mod lint;
 #[cfg(feature = "std")]
 pub mod live;
 #[cfg(feature = "std")]
 pub mod manifest;
 pub mod model;
 mod protocol;
+#[cfg(feature = "alloc")]
+pub mod reach;
 mod verdict;
 
 pub use address::{Cidr, Family, canonical};
@@ -63,7 +67,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use image::ImageBuf;
 pub use image::{Image, OpenError};
 pub use protocol::Protocol;
-pub use verdict::{Connection, Endpoint, Pair, Pairs, PodRef, Verdict};
+pub use verdict::{Connection, ConnectionKind, Endpoint, Pair, Pairs, PodRef, Verdict};
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, feature = "std"))]

@@ -135,7 +135,17 @@ fn cluster(random: &mut Random) -> Cluster {
         cluster.insert_pod(pod(number, number));
     }
     for number in 0..POLICIES {
-        cluster.insert_network_policy(policy(number, random));
+        let mut policy = policy(number, random);
+        if number < CIDRS {
+            // Every CIDR occurs.
+            let block = IpBlock::new(cidr(number), vec![]).unwrap();
+            let rule = NetworkPolicyRule {
+                peers: vec![NetworkPolicyPeer::IpBlock(block)].into(),
+                ..NetworkPolicyRule::default()
+            };
+            policy.ingress = policy.ingress.iter().cloned().chain([rule]).collect();
+        }
+        cluster.insert_network_policy(policy);
     }
     for number in 0..ADMIN_POLICIES {
         let rule = ClusterPolicyRule {

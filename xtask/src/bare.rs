@@ -4,11 +4,12 @@
 //! Building `core` needs its sources: those of rustup's component `rust-src`, or
 //! else Debian's toolchain, which has them in a package.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages::install;
 use crate::run::{root, run};
 
 const TARGET: &str = "x86_64-unknown-none";
@@ -56,22 +57,6 @@ impl Toolchain {
             PACKAGES.join(" ")
         )
     }
-}
-
-/// Installs Debian packages, where that is possible.
-fn install(packages: &[&str]) -> Result<()> {
-    if !Path::new("/usr/bin/apt-get").exists() {
-        return Ok(());
-    }
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        command
-    };
-    run(&mut apt(&["update", "-q"]))?;
-    run(apt(&["install", "-y", "-q", "--no-install-recommends"]).args(packages))
 }
 
 /// A linker that takes any ELF target.

@@ -317,12 +317,18 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
     }
 }
 
-/// The policies behind each decision.
+/// The policies behind each decision, as far as the budget goes: what lists of
+/// policies do not fit are searched for when they are asked about.
 fn walk_gates(view: View<'_>, parts: Parts<'_>, sink: &mut impl Sink) {
     let gates = parts.gates;
+    let budget = parts.known.options.table_budget / 4;
     let mut next = 0;
     for gate in 0..gates.all.len() {
         let policies = gates.policies(view, gate);
+        if (next + policies.len) as usize * u32::WIDTH > budget {
+            sink.put(Section::Gates, GateRecord::SEARCHED);
+            continue;
+        }
         let record = GateRecord {
             policies: next,
             policies_len: policies.len,

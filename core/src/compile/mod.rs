@@ -149,7 +149,7 @@ pub struct CompileReport {
     pub image_bytes: usize,
     /// The bytes of it that verdicts by addresses read; the rest is names and
     /// rules, for questions by name and explanations.
-    pub decision_bytes: usize,
+    pub verdict_bytes: usize,
     /// The most working memory in use at once, in bytes.
     pub working_bytes: usize,
     /// How many pods, policies and namespaces are in force.
@@ -340,7 +340,7 @@ impl<'m> Compiler<'m> {
         let plan = Plan::new(arena_mut, parts)?;
         let report = CompileReport {
             image_bytes: plan.len(),
-            decision_bytes: plan.decision_len(),
+            verdict_bytes: plan.decision_len(),
             working_bytes: arena.peak(),
             pods: order.pods.len,
             policies: order.policies.len,

@@ -5,8 +5,11 @@
 //! allocates nothing, and it costs a verdict nothing.
 
 mod display;
+mod selection;
 #[cfg(feature = "serde")]
 mod serialize;
+
+pub use selection::PeerRef;
 
 use crate::Protocol;
 use crate::image::Image;
@@ -63,6 +66,24 @@ pub enum Reason<'i> {
     NoRuleMatches,
     /// No policy governs this direction of the pod: allowed.
     NoPolicySelects,
+}
+
+impl Reason<'_> {
+    /// The reason as one word, as data has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Reason::NotAPod => "notAPod",
+            Reason::SamePod => "samePod",
+            Reason::OutOfScope => "outOfScope",
+            Reason::Rule(_) => "rule",
+            Reason::OwnNode => "ownNode",
+            Reason::Isolated => "isolated",
+            Reason::IsolatedElsewhere => "isolatedElsewhere",
+            Reason::NoRuleMatches => "noRuleMatches",
+            Reason::NoPolicySelects => "noPolicySelects",
+        }
+    }
 }
 
 /// What a policy that was consulted had to say.
@@ -143,7 +164,14 @@ impl<'i> Pair<'i> {
     /// Why a connection from the source to the destination may pass, or may not.
     #[must_use]
     pub fn explain(&self, protocol: Protocol, port: u16) -> Explanation<'i> {
-        let [egress, ingress] = self.cases(PortKey::new(protocol, port)).map(|case| {
+        Explanation::new(self.cases(PortKey::new(protocol, port)), protocol, port)
+    }
+}
+
+impl<'i> Explanation<'i> {
+    /// Explains both directions of a connection.
+    pub(crate) fn new(cases: [Case<'i>; 2], protocol: Protocol, port: u16) -> Explanation<'i> {
+        let [egress, ingress] = cases.map(|case| {
             let mut assumed = Assumed::default();
             let decided = case.decide(&mut assumed);
             DirectionExplanation {
@@ -159,9 +187,7 @@ impl<'i> Pair<'i> {
             port,
         }
     }
-}
 
-impl<'i> Explanation<'i> {
     /// The verdict that is explained.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -313,10 +339,7 @@ struct Consulting<'i> {
 
 impl<'i> Consulting<'i> {
     fn new(case: Case<'i>) -> Consulting<'i> {
-        let pod = case
-            .subject
-            .pod()
-            .filter(|_| !case.subject.is_same_pod(&case.peer));
+        let pod = case.subject.pod().filter(|_| !case.is_same_pod);
         Consulting {
             case,
             policies: pod.map(|pod| case.policies(pod)),
@@ -506,7 +529,8 @@ impl<'i> RuleRef<'i> {
     /// The line it begins on, in the file of its policy; 0 if unknown.
     #[must_use]
     pub fn line(&self) -> u32 {
-        self.record().line
+        // A line of no file leads nowhere.
+        self.policy.source().map_or(0, |_| self.record().line)
     }
 }
 

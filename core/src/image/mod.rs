@@ -29,7 +29,7 @@ pub use open::OpenError;
 #[cfg(feature = "alloc")]
 pub use owned::ImageBuf;
 
-pub(crate) use addresses::{HostTableV6, Place, SPECIAL};
+pub(crate) use addresses::{HostTableV6, LOW_BITS, Place, SPECIAL};
 #[cfg(feature = "std")]
 pub(crate) use decision::RowChunks;
 pub(crate) use decision::{CHUNK_WORDS, Decision};
@@ -95,6 +95,9 @@ pub(crate) struct Cold<'a> {
 impl<'a> Image<'a> {
     /// The version of the format that this crate writes: major, minor.
     pub const FORMAT_VERSION: (u16, u16) = (layout::MAJOR, layout::MINOR);
+
+    /// The bytes with which every image begins.
+    pub const LABEL: [u8; 8] = layout::LABEL;
 
     /// Opens an image from bytes that nobody vouches for.
     ///
@@ -202,6 +205,13 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn options(&self) -> Options {
         options_of(self.options)
+    }
+
+    /// The bytes of the tables that a verdict by addresses reads; the rest of the
+    /// image is for names and explanations.
+    #[must_use]
+    pub fn verdict_bytes(&self) -> usize {
+        self.decision.size()
     }
 
     /// Whether the image judges the pods of some nodes only

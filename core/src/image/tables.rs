@@ -236,8 +236,17 @@ record! {
 
 record! {
     /// The policies that decide for one kind of subject in one direction, in
-    /// their order: a range in `GATE_POLICIES`.
+    /// their order: a range in `GatePolicies`; or, with `policies` [`NONE`], those
+    /// that are found among all.
     pub(crate) struct GateRecord { policies, policies_len }
+}
+
+impl GateRecord {
+    /// A gate whose policies must be searched for.
+    pub(crate) const SEARCHED: GateRecord = GateRecord {
+        policies: NONE,
+        policies_len: 0,
+    };
 }
 
 record! {
@@ -296,8 +305,8 @@ record! {
 
 record! {
     /// A slot of the IPv6 host table. A leaf is the place of this one address; a
-    /// node leads on by the lower 16 bits, for all addresses that share the upper
-    /// 112. An empty slot is all zeros.
+    /// node leads on by the lower 8 bits, for all addresses that share the upper
+    /// 120. An empty slot is all zeros.
     pub(crate) struct HostV6Record { address: u128, entry }
 }
 

@@ -13,15 +13,14 @@ use crate::address::{to_bits, unmapped};
 use crate::image::record::Table;
 use crate::image::tables::{HostV6Record, RunV6Record};
 use crate::image::{
-    HostTableV6, NodeKind, POPCOUNT_PREFIX, TrieEntry, node_header, popcount_header, sorted_runs,
+    HostTableV6, LOW_BITS, NodeKind, POPCOUNT_PREFIX, TrieEntry, node_header, popcount_header,
+    sorted_runs,
 };
 
 /// From this many entries on a node that is written anew is an array: unlike when
 /// everything is compiled, it is likely to be changed again soon, and an array can
 /// be changed in place.
 const ARRAY_ENTRIES: u32 = 24;
-/// The low bits of an IPv6 address that the host table leaves to a trie.
-const LOW_BITS: u32 = 16;
 /// The fewest slots of a host table.
 const FEWEST_SLOTS: u32 = 64;
 
@@ -56,16 +55,16 @@ impl Tables {
         } else {
             if record.entry >> 31 == 0 {
                 let ground = self.ground_v6(address >> LOW_BITS << LOW_BITS);
-                let low = (record.address as u32) << LOW_BITS;
+                let low = (record.address as u32) << (32 - LOW_BITS);
                 record.entry = set_in_trie(&mut self.trie, ground, (low, LOW_BITS), record.entry);
             }
-            let low = (address as u32) << LOW_BITS;
+            let low = (address as u32) << (32 - LOW_BITS);
             record.entry = set_in_trie(&mut self.trie, record.entry, (low, LOW_BITS), place);
         }
         self.hosts_v6.set(slot, record);
     }
 
-    /// The slot of the /112 of an address, or the empty one where it would stand.
+    /// The slot of the /120 of an address, or the empty one where it would stand.
     fn slot_of(&self, address: u128) -> u32 {
         let mask = self.hosts_v6.len().wrapping_sub(1);
         let mut slot = HostTableV6::slot(address, self.shape.seed_v6, self.hosts_v6.len());
@@ -87,24 +86,12 @@ impl Tables {
         }
     }
 
-    /// The entry of a /112 without hosts, which begins at `first`: the places of its
+    /// The entry of a /120 without hosts, which begins at `first`: the places of its
     /// regions.
     fn ground_v6(&mut self, first: u128) -> u32 {
         let runs = self.runs_v6.table();
-        let at = runs.partition_point(|run| run.address <= first) - 1;
-        let len = runs.partition_point(|run| run.address >> LOW_BITS <= first >> LOW_BITS) - at;
-        if len == 1 {
-            return runs.get(at).place;
-        }
-        let mut upper = [0; 256];
-        for (index, entry) in upper.iter_mut().enumerate() {
-            let first = first | (index as u128) << 8;
-            let runs = self.runs_v6.table();
-            let of_lower = |index: usize| place_in(runs, first | index as u128);
-            let lower: [u32; 256] = core::array::from_fn(of_lower);
-            *entry = node_or_leaf(&mut self.trie, &lower);
-        }
-        node_or_leaf(&mut self.trie, &upper)
+        let entries = core::array::from_fn(|low| place_in(runs, first | low as u128));
+        node_or_leaf(&mut self.trie, &entries)
     }
 }
 

@@ -42,10 +42,6 @@ impl<R: Record> Records<R> {
         self.0.len() as u32
     }
 
-    fn bytes(&self) -> usize {
-        self.0.len() * R::WIDTH
-    }
-
     pub(super) fn get(&self, index: u32) -> R {
         self.table().get(index)
     }
@@ -104,15 +100,7 @@ impl Tables {
 
     /// The bytes of all tables, what is no longer used among them.
     pub(super) fn bytes(&self) -> usize {
-        self.trie.bytes()
-            + self.hosts_v6.bytes()
-            + self.runs_v6.bytes()
-            + self.port_pages.bytes()
-            + self.classes.bytes()
-            + self.port_maps.bytes()
-            + self.rows.bytes()
-            + self.row_chunks.len()
-            + self.chunk_words.bytes()
+        self.decision().size()
     }
 
     /// The tables, to ask.

@@ -5,20 +5,22 @@
 
 mod endpoint;
 mod interpret;
+mod kind;
 mod labels;
 mod party;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
 pub(crate) use interpret::rule_ports;
-pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
+pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, Without};
+pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};
-#[cfg(feature = "alloc")]
-pub(crate) use party::nodes_at;
 pub(crate) use party::{Identity, Party};
+#[cfg(feature = "alloc")]
+pub(crate) use party::{PodParty, nodes_at, stated_addresses};
 #[cfg(feature = "std")]
-pub(crate) use party::{PodParty, holder, node_at};
+pub(crate) use party::{holder, node_at};
 
 use core::net::IpAddr;
 
