@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::Explanation;
-use netpolicy::{Endpoint, Image, Pair, Protocol, Verdict};
+use netpolicy::{Image, Protocol};
 use serde::Serialize;
 
 use crate::Outcome;

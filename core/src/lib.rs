@@ -49,6 +49,8 @@ mod image;
 #[cfg(feature = "alloc")]
 pub mod lint;
 #[cfg(feature = "std")]
+pub mod live;
+#[cfg(feature = "std")]
 pub mod manifest;
 pub mod model;
 mod packet;

@@ -203,6 +203,7 @@ impl Display for End<'_> {
             address,
             identity,
             asked,
+            ..
         } = self.party;
         let node = |node: u32| self.image.string(self.image.cold.nodes.get(node).name);
         match (identity, address) {

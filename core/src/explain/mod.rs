@@ -9,8 +9,8 @@ mod selection;
 #[cfg(feature = "serde")]
 mod serialize;
 
-pub use selection::PeerRef;
 use core::net::IpAddr;
+pub use selection::PeerRef;
 
 use crate::Protocol;
 use crate::image::Image;

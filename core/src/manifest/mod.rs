@@ -16,8 +16,11 @@ mod pod;
 mod scalar;
 mod skip;
 mod tape;
+mod watch;
 mod workload;
 mod yaml;
+
+pub use watch::watch_event;
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;

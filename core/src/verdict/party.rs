@@ -17,6 +17,9 @@ pub(crate) struct Party<'i> {
     /// The pod that was asked about by name or description; another one may hold
     /// its address.
     pub(crate) asked: Option<PodParty<'i>>,
+    /// The number of a pod that the image does not know, and for which one of the
+    /// image stands in that no policy can tell from it; else 0.
+    pub(crate) stands_in_for: u64,
 }
 
 /// What an address is.
@@ -43,6 +46,7 @@ impl<'i> Party<'i> {
     /// Who is outside, and has no address.
     #[cfg(feature = "alloc")]
     pub(crate) const NOWHERE: Party<'static> = Party {
+        stands_in_for: 0,
         address: None,
         identity: Identity::External,
         asked: None,
@@ -59,6 +63,7 @@ impl<'i> Party<'i> {
             address: Some(address),
             identity,
             asked: None,
+            stands_in_for: 0,
         }
     }
 
@@ -84,6 +89,7 @@ impl<'i> Party<'i> {
             address: None,
             identity,
             asked: Some(PodParty::Known(pod)),
+            stands_in_for: 0,
         }
     }
 
@@ -100,6 +106,7 @@ impl<'i> Party<'i> {
             address: address.map(canonical),
             identity,
             asked: Some(PodParty::Described(pod)),
+            stands_in_for: 0,
         }
     }
 
@@ -125,7 +132,8 @@ impl<'i> Party<'i> {
     pub(crate) fn is_same_pod(&self, image: &Image<'i>, other: &Party<'i>) -> bool {
         match (self.pod(), other.pod()) {
             (Some(PodParty::Known(a)), Some(PodParty::Known(b))) => {
-                a == b && !(self.address.is_none() && stands_in(image, a))
+                let is_stand_in = self.address.is_none() && stands_in(image, a);
+                a == b && !is_stand_in && self.stands_in_for == other.stands_in_for
             }
             (Some(PodParty::Described(a)), Some(PodParty::Described(b))) => core::ptr::eq(a, b),
             _ => false,
@@ -134,7 +142,7 @@ impl<'i> Party<'i> {
 }
 
 /// The pod that holds an address.
-pub(super) fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
+pub(crate) fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
     let bits = to_bits(address);
     let pod = match unmapped(bits) {
         Some(v4) => {
@@ -199,7 +207,7 @@ pub(crate) fn stated_addresses<'i>(
 }
 
 /// What an address that no pod holds is.
-fn node_at<'i>(image: &Image<'i>, address: IpAddr) -> Identity<'i> {
+pub(crate) fn node_at<'i>(image: &Image<'i>, address: IpAddr) -> Identity<'i> {
     match node_records(image, address).next() {
         Some(NodeAddressRecord { node: NONE, .. }) => Identity::Node(None),
         Some(NodeAddressRecord { node, .. }) => Identity::Node(Some(node)),
