@@ -7,23 +7,27 @@
 enum { SLOTS = 2048, MOST_KEYS = SLOTS / 2 };
 
 struct counter {
-    uint64_t count; /* 0: an empty slot */
+    uint64_t count;
     uint64_t hash;
     struct counter_key key;
-    char *texts; /* the memory behind the key's texts */
+    char *texts; /* the memory behind the key's texts; NULL: an empty slot */
 };
 
 struct counters {
     pthread_mutex_t lock; /* taken by the owner for each packet, by others to read */
     size_t keys;
-    struct counter slots[SLOTS];
-    uint64_t others[2]; /* dropped, accepted; beyond MOST_KEYS */
+    /* The slots of a hash table, and behind them two for the rest: dropped, accepted. */
+    struct counter slots[SLOTS + 2];
 };
 
 struct counters *counters_new(void) {
     struct counters *counters = calloc(1, sizeof *counters);
-    if (counters != NULL)
-        pthread_mutex_init(&counters->lock, NULL);
+    if (counters == NULL)
+        return NULL;
+    pthread_mutex_init(&counters->lock, NULL);
+    for (int accept = 0; accept < 2; accept++)
+        counters->slots[SLOTS + accept].key = (struct counter_key){
+            .accept = accept, .direction = "", .reason = "others", .tier = ""};
     return counters;
 }
 
@@ -84,23 +88,29 @@ static bool fill(struct counter *slot, uint64_t hash, const struct counter_key *
     return true;
 }
 
-void counters_add(struct counters *counters, const struct counter_key *key) {
+size_t counters_find(struct counters *counters, const struct counter_key *key) {
     uint64_t hash = hash_key(key);
+    size_t at = hash % SLOTS;
     pthread_mutex_lock(&counters->lock);
-    for (size_t at = hash % SLOTS;; at = (at + 1) % SLOTS) {
+    for (;; at = (at + 1) % SLOTS) {
         struct counter *slot = &counters->slots[at];
-        bool is_new = slot->count == 0;
-        if (is_new && (counters->keys == MOST_KEYS || !fill(slot, hash, key))) {
-            counters->others[key->accept]++;
+        if (slot->texts == NULL) {
+            if (counters->keys < MOST_KEYS && fill(slot, hash, key))
+                counters->keys++;
+            else
+                at = SLOTS + key->accept;
             break;
         }
-        if (is_new)
-            counters->keys++;
-        if (is_new || (slot->hash == hash && same_key(&slot->key, key))) {
-            slot->count++;
+        if (slot->hash == hash && same_key(&slot->key, key))
             break;
-        }
     }
+    pthread_mutex_unlock(&counters->lock);
+    return at;
+}
+
+void counters_add(struct counters *counters, size_t counter) {
+    pthread_mutex_lock(&counters->lock);
+    counters->slots[counter].count++;
     pthread_mutex_unlock(&counters->lock);
 }
 
@@ -133,14 +143,8 @@ static void write_line(FILE *out, uint16_t queue, const struct counter_key *key,
 
 void counters_write(struct counters *counters, uint16_t queue, FILE *out) {
     pthread_mutex_lock(&counters->lock);
-    for (size_t i = 0; i < SLOTS; i++)
+    for (size_t i = 0; i < SLOTS + 2; i++)
         if (counters->slots[i].count != 0)
             write_line(out, queue, &counters->slots[i].key, counters->slots[i].count);
-    for (int accept = 0; accept < 2; accept++) {
-        struct counter_key others = {.accept = accept, .direction = "", .reason = "others",
-                                     .tier = ""};
-        if (counters->others[accept] != 0)
-            write_line(out, queue, &others, counters->others[accept]);
-    }
     pthread_mutex_unlock(&counters->lock);
 }

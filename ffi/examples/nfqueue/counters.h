@@ -26,8 +26,12 @@ struct counters;
 struct counters *counters_new(void);
 void counters_free(struct counters *counters);
 
-/* Counts one packet. Beyond a thousand different keys, only the verdict is told apart. */
-void counters_add(struct counters *counters, const struct counter_key *key);
+/* The number of the counter of a key, which stays the same. Beyond a thousand different keys,
+ * only the verdict is told apart. */
+size_t counters_find(struct counters *counters, const struct counter_key *key);
+
+/* Counts one packet, on a counter that was found. */
+void counters_add(struct counters *counters, size_t counter);
 
 /* Writes a line for each key. `queue` is one more label. */
 void counters_write(struct counters *counters, uint16_t queue, FILE *out);

@@ -161,7 +161,7 @@ static void close_queues(void) {
     for (size_t i = 0; i < daemon_state.workers_len; i++) {
         queue_close(daemon_state.workers[i].queue);
         counters_free(daemon_state.workers[i].policy.counters);
-        netpolicy_image_free(daemon_state.workers[i].policy.image);
+        policy_end(&daemon_state.workers[i].policy);
     }
 }
 
