@@ -253,8 +253,8 @@ impl Effects {
                         Code::ShadowedRule,
                         rule.line,
                         path,
-                        "never decides: rules in front of it match every connection that it \
-                         matches, between the pods, nodes and addresses that were given"
+                        "never decides: every connection that it matches is decided before it, \
+                         between the pods, nodes and addresses that were given"
                             .into(),
                     );
                 } else if known.matches && !known.has_effect {
