@@ -1,6 +1,7 @@
 //! Every chore of this repository: `cargo xtask --help`.
 
 mod bare;
+mod insight;
 mod run;
 mod test;
 

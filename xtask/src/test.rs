@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::bare;
+use crate::insight;
 use crate::run::{cargo, root, run};
 
 /// Install what tests need, and run them: all, or the parts that are named
@@ -26,6 +27,9 @@ enum Part {
     Cli,
     /// Vectors, oracle, properties, corpora, damaged images
     Suites,
+    /// Lists, differences, lint, simulation, generation: those of the command's tests
+    /// and of the suites that are about them
+    Insight,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -36,12 +40,16 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
         [] => Part::value_variants(),
         parts => parts,
     };
+    // Its tests are among those of two other parts.
+    let is_alone = !parts.contains(&Part::Cli) || !parts.contains(&Part::Suites);
     for part in parts {
         match part {
             Part::Lint => lint()?,
             Part::Core => core()?,
             Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
+            Part::Insight if is_alone => insight::test()?,
+            Part::Insight => {}
             Part::Docs => docs()?,
         }
     }
