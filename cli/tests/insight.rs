@@ -121,6 +121,30 @@ fn list_in_every_format() {
 }
 
 #[test]
+fn exposure_to_what_is_still_to_come() {
+    let text = answer(&["list", "-f", WORDPRESS, "--exposure"], 0);
+    let lines: Vec<_> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let has = |line: &str| lines.iter().any(|other| other == line);
+    // The selector of the rule, in its namespace; nobody else.
+    assert!(
+        has("pods with app=wordpress,tier=frontend in default -> default/mysql[Pod] TCP 3306"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("any pod in default -> default/mysql"),
+        "{text}"
+    );
+    // What no policy governs is open to all.
+    assert!(
+        has("any pod in any other namespace -> kube-system/coredns[Pod] everything"),
+        "{text}"
+    );
+}
+
+#[test]
 fn diff_of_folders_images_and_files() {
     let folder = TempFolder::new("diff");
     let policies = "examples/wordpress/policies.yaml";
