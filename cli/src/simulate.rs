@@ -9,7 +9,7 @@ use netpolicy::model::Direction;
 use netpolicy::{Image, Protocol};
 use serde::Serialize;
 
-use crate::flows::{self, Flow, FlowFormat, Flows};
+use crate::flows::{Flow, FlowFile, Flows};
 use crate::input::{Manifests, tell};
 use crate::list::table;
 use crate::observed::{Observed, add_policies, without_policies};
@@ -29,13 +29,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// The flows; - for standard input
-    #[arg(long, value_name = "FILE")]
-    flows: PathBuf,
-
-    /// How they are recorded, where that cannot be seen
-    #[arg(long, value_enum)]
-    format: Option<FlowFormat>,
+    #[command(flatten)]
+    flows: FlowFile,
 
     /// Policies in place of those of -f; may be repeated
     #[arg(long, value_name = "PATH")]
@@ -126,7 +121,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         add_policies(&mut cluster, &policies.cluster)?;
         Some(cluster.compile(&options)?.0)
     };
-    let flows = flows::read(&arguments.flows, arguments.format)?;
+    let flows = arguments.flows.read()?;
     progress::say("simulating");
     let present = present.image();
     let candidate = candidate.as_ref().map(|candidate| candidate.image());

@@ -13,7 +13,7 @@ mod vpc;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -23,9 +23,28 @@ pub(crate) use ends::{EndId, Ends, FlowEnd};
 
 use crate::progress;
 
+/// Where flows are, and how they are recorded.
+#[derive(clap::Args)]
+pub(crate) struct FlowFile {
+    /// The flows; - for standard input
+    #[arg(long, value_name = "FILE")]
+    flows: PathBuf,
+
+    /// How they are recorded, where that cannot be seen
+    #[arg(long, value_enum)]
+    format: Option<FlowFormat>,
+}
+
+impl FlowFile {
+    /// Reads them.
+    pub(crate) fn read(&self) -> Result<Flows> {
+        read(&self.flows, self.format)
+    }
+}
+
 /// How flows are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FlowFormat {
+enum FlowFormat {
     /// A header, with source, destination, protocol and port, and perhaps count
     Csv,
     /// An object with the same names on each line
@@ -165,7 +184,7 @@ impl Counter {
 }
 
 /// Reads a file of flows; `-` is standard input.
-pub(crate) fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
+fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
     let name = path.display().to_string();
     progress::say(&format!("reading {name}"));
     let flows = if path == Path::new("-") {

@@ -4,14 +4,12 @@ mod cidrs;
 mod policies;
 mod yaml;
 
-use std::path::PathBuf;
-
 use anyhow::{Result, bail};
 use netpolicy::reach::{Difference, PortSet, Reachability};
 use netpolicy::{Cluster, Image, Severity};
 
 use self::policies::Generator;
-use crate::flows::{self, FlowFormat, Flows};
+use crate::flows::{FlowFile, Flows};
 use crate::input::{Manifests, tell};
 use crate::observed::{Observed, add_policies, without_policies};
 use crate::{Outcome, output, progress};
@@ -29,13 +27,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// The flows; - for standard input
-    #[arg(long, value_name = "FILE")]
-    flows: PathBuf,
-
-    /// How they are recorded, where that cannot be seen
-    #[arg(long, value_enum)]
-    format: Option<FlowFormat>,
+    #[command(flatten)]
+    flows: FlowFile,
 
     /// Keep the NetworkPolicies of -f, and add to them; without it, those generated
     /// stand in their place
@@ -63,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let loaded = arguments.manifests.load()?;
     tell(&loaded.diagnostics);
     let (present, _) = loaded.cluster.compile(&options)?;
-    let flows = flows::read(&arguments.flows, arguments.format)?;
+    let flows = arguments.flows.read()?;
     progress::say("generating");
     let present = present.image();
     let generator = Generator {
