@@ -5,11 +5,15 @@ mod check;
 mod compile;
 mod diff;
 pub mod endpoint;
+mod flows;
+mod generate;
 mod input;
 mod lint;
 mod list;
+mod observed;
 mod output;
 mod progress;
+mod simulate;
 pub mod vectors;
 mod verdict;
 mod who;
@@ -68,6 +72,8 @@ enum Command {
     List(list::Arguments),
     Diff(diff::Arguments),
     Lint(lint::Arguments),
+    Simulate(simulate::Arguments),
+    Generate(generate::Arguments),
     Test(assertions::Arguments),
     Who(who::Arguments),
     Vectors(vectors::Arguments),
@@ -96,6 +102,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
         Command::List(arguments) => list::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Lint(arguments) => lint::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Test(arguments) => assertions::run(&arguments),
         Command::Who(arguments) => who::run(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),

@@ -4,6 +4,7 @@ mod bare;
 mod bench;
 mod ffi;
 mod fuzz;
+mod insight;
 mod packages;
 mod python;
 mod run;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::run::{cargo, output, root, run};
-use crate::{bare, bench, ffi, python, traffic};
+use crate::{bare, bench, ffi, insight, python, traffic};
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]
@@ -34,6 +34,9 @@ enum Part {
     Ffi,
     /// Real connections between network namespaces, held by the netfilter-queue daemon
     Traffic,
+    /// Lists, differences, lint, simulation, generation: those of the command's tests
+    /// and of the suites that are about them
+    Insight,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -44,6 +47,8 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
         [] => Part::value_variants(),
         parts => parts,
     };
+    // Its tests are among those of two other parts.
+    let is_alone = !parts.contains(&Part::Cli) || !parts.contains(&Part::Suites);
     for part in parts {
         match part {
             Part::Lint => lint()?,
@@ -54,6 +59,8 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Python => python::test()?,
             Part::Ffi => ffi::test()?,
             Part::Traffic => traffic::test()?,
+            Part::Insight if is_alone => insight::test()?,
+            Part::Insight => {}
             Part::Docs => docs()?,
         }
     }

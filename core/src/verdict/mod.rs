@@ -106,6 +106,15 @@ impl Image<'_> {
         }
     }
 
+    /// A number that two addresses share only if every verdict about the one is that
+    /// about the other, towards the same third; `None` for an address that has none to
+    /// share.
+    #[must_use]
+    pub fn class_of(&self, address: IpAddr) -> Option<u32> {
+        let place = self.place(canonical(address));
+        (!place.is_special()).then_some(place.0)
+    }
+
     /// Answers `connections` in order into `verdicts`.
     ///
     /// The shorter of the two slices says how many.
