@@ -83,7 +83,8 @@ impl Times {
         let begun = Instant::now();
         let update = live.apply(event)?;
         let seen = reader.enter().context("the readers are gone")?.epoch();
-        self.microseconds.push(begun.elapsed().as_nanos() as f64 / 1e3);
+        self.microseconds
+            .push(begun.elapsed().as_nanos() as f64 / 1e3);
         ensure!(
             seen == update.epoch && seen > before,
             "epoch {} was made, and {seen} is seen",
@@ -99,7 +100,10 @@ impl Times {
         let count = times.len();
         let at = |share: f64| {
             let index = (count as f64 * share) as usize;
-            times.get(index.min(count.saturating_sub(1))).copied().unwrap_or(f64::NAN)
+            times
+                .get(index.min(count.saturating_sub(1)))
+                .copied()
+                .unwrap_or(f64::NAN)
         };
         figures.add(Figure::new(format!("{name}/p50"), at(0.5), "µs"))?;
         figures.add(Figure::new(format!("{name}/p99"), at(0.99), "µs"))?;
@@ -155,7 +159,10 @@ fn edits(world: &World) -> impl Iterator<Item = Event> {
     let edits: Vec<NetworkPolicy<'static>> = policies.filter_map(edit).collect();
     let there = edits.clone().into_iter();
     let back = world.cluster.network_policies().iter();
-    let back: Vec<_> = back.filter(|policy| edit(policy).is_some()).cloned().collect();
+    let back: Vec<_> = back
+        .filter(|policy| edit(policy).is_some())
+        .cloned()
+        .collect();
     let both: Vec<_> = there.chain(back).collect();
     both.into_iter()
         .cycle()
@@ -207,7 +214,8 @@ fn readers(world: &World, mut live: Live, changes: Changes, figures: &mut Figure
             let reader = live.reader();
             let stop = AtomicBool::new(false);
             let time = thread::scope(|scope| -> Result<f64> {
-                let reading = scope.spawn(|| read(&reader, &connections, &stop));
+                let (connections, stop) = (&connections, &stop);
+                let reading = scope.spawn(move || read(&reader, connections, stop));
                 let begun = Instant::now();
                 let mut applied = 0;
                 let mut failed = None;
@@ -216,7 +224,11 @@ fn readers(world: &World, mut live: Live, changes: Changes, figures: &mut Figure
                         let due = Duration::from_secs(1) * applied / RATE;
                         thread::sleep(due.saturating_sub(begun.elapsed()));
                         let is_policy = applied as usize % POLICY_EVERY == POLICY_EVERY - 1;
-                        let next = if is_policy { edits.next() } else { events.next() };
+                        let next = if is_policy {
+                            edits.next()
+                        } else {
+                            events.next()
+                        };
                         failed = next.and_then(|event| live.apply(event).err());
                         applied += 1;
                     } else {
@@ -228,7 +240,9 @@ fn readers(world: &World, mut live: Live, changes: Changes, figures: &mut Figure
                     slowest_rate = slowest_rate.min(rate);
                 }
                 stop.store(true, Ordering::Relaxed);
-                let time = reading.join().map_err(|_| anyhow::anyhow!("a reader panicked"))?;
+                let time = reading
+                    .join()
+                    .map_err(|_| anyhow::anyhow!("a reader panicked"))?;
                 failed.map_or(Ok(time), |error| Err(error.into()))
             })?;
             *least = least.min(time);
@@ -236,7 +250,11 @@ fn readers(world: &World, mut live: Live, changes: Changes, figures: &mut Figure
     }
     let name = format!("{}/update/readers", world.name);
     figures.add(Figure::new(&name, least[1], "ns").beside("undisturbed", least[0]))?;
-    figures.add(Figure::new(format!("{name}/rate"), slowest_rate, "updates/s"))
+    figures.add(Figure::new(
+        format!("{name}/rate"),
+        slowest_rate,
+        "updates/s",
+    ))
 }
 
 /// Asks until it is stopped; returns the time of a verdict in nanoseconds.
@@ -246,8 +264,15 @@ fn read(reader: &Reader, connections: &[Connection], stop: &AtomicBool) -> f64 {
     while !stop.load(Ordering::Relaxed) {
         let few = &connections[asked % CONNECTIONS..][..CONNECTIONS / 16];
         black_box(back_to_back(few, |connection| {
-            let Connection { source, destination, protocol, port } = *connection;
-            reader.verdict(source, destination, protocol, port).is_allowed()
+            let Connection {
+                source,
+                destination,
+                protocol,
+                port,
+            } = *connection;
+            reader
+                .verdict(source, destination, protocol, port)
+                .is_allowed()
         }));
         asked += few.len();
     }
@@ -261,6 +286,9 @@ mod tests {
     #[test]
     fn moved_pods_have_free_addresses() {
         let moved = ["10.0.3.7", "fd00:10:244:3::7"].map(|text| beside(text.parse().unwrap()));
-        assert_eq!(moved.map(|address| address.to_string()), ["10.0.3.253", "fd00:10:244:3::fd"]);
+        assert_eq!(
+            moved.map(|address| address.to_string()),
+            ["10.0.3.253", "fd00:10:244:3::fd"]
+        );
     }
 }
