@@ -11,6 +11,7 @@ use netpolicy::live::{Event, Live, Object, Reader, UpdateKind};
 use netpolicy::model::{Label, Namespace, NetworkPolicy, NetworkPolicyRule, Options, Pod, Port};
 use netpolicy::{Connection, Protocol};
 
+use crate::contestant::Contestant;
 use crate::figure::{Figure, Figures};
 use crate::timing::back_to_back;
 use crate::traffic::{Mix, draw};
@@ -263,17 +264,7 @@ fn read(reader: &Reader, connections: &[Connection], stop: &AtomicBool) -> f64 {
     let mut asked = 0;
     while !stop.load(Ordering::Relaxed) {
         let few = &connections[asked % CONNECTIONS..][..CONNECTIONS / 16];
-        black_box(back_to_back(few, |connection| {
-            let Connection {
-                source,
-                destination,
-                protocol,
-                port,
-            } = *connection;
-            reader
-                .verdict(source, destination, protocol, port)
-                .is_allowed()
-        }));
+        black_box(back_to_back(few, |connection| reader.allows(connection)));
         asked += few.len();
     }
     begun.elapsed().as_nanos() as f64 / asked.max(1) as f64

@@ -9,6 +9,7 @@ pub use identity::IdentityMaps;
 pub use plain::Plain;
 
 use ahash::AHashSet;
+use netpolicy::live::Reader;
 use netpolicy::model::{ClusterPolicyPeer, Direction, NetworkPolicyPeer};
 use netpolicy::{Cidr, Cluster, Connection, Image};
 
@@ -20,14 +21,16 @@ pub trait Contestant {
 
 impl Contestant for Image<'_> {
     #[inline]
-    fn allows(&self, connection: &Connection) -> bool {
-        let Connection {
-            source,
-            destination,
-            protocol,
-            port,
-        } = *connection;
-        self.verdict(source, destination, protocol, port)
+    fn allows(&self, asked: &Connection) -> bool {
+        self.verdict(asked.source, asked.destination, asked.protocol, asked.port)
+            .is_allowed()
+    }
+}
+
+impl Contestant for Reader {
+    #[inline]
+    fn allows(&self, asked: &Connection) -> bool {
+        self.verdict(asked.source, asked.destination, asked.protocol, asked.port)
             .is_allowed()
     }
 }
