@@ -97,13 +97,10 @@ impl Times {
         let times = &mut self.microseconds;
         times.sort_unstable_by(f64::total_cmp);
         let count = times.len();
-        let at = |share: f64| {
-            let index = (count as f64 * share) as usize;
-            times
-                .get(index.min(count.saturating_sub(1)))
-                .copied()
-                .unwrap_or(f64::NAN)
-        };
+        if count == 0 {
+            return Ok(());
+        }
+        let at = |share: f64| times[((count as f64 * share) as usize).min(count - 1)];
         figures.add(Figure::new(format!("{name}/p50"), at(0.5), "µs"))?;
         figures.add(Figure::new(format!("{name}/p99"), at(0.99), "µs"))?;
         let patched = 100.0 * self.patched as f64 / count as f64;
