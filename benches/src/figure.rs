@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -91,8 +91,9 @@ impl Figures {
     /// Prints a figure and keeps it.
     ///
     /// # Errors
-    /// Where standard output cannot be written.
+    /// Where the figure is not a number, or standard output cannot be written.
     pub fn add(&mut self, figure: Figure) -> Result<()> {
+        ensure!(figure.value.is_finite(), "{} is not a number", figure.name);
         let line = match self.format {
             Format::Json => serde_json::to_string(&figure)?,
             Format::Text => text(&figure),
