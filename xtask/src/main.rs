@@ -3,6 +3,8 @@
 mod bare;
 mod run;
 mod test;
+mod toolchain;
+mod wasm;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -17,10 +19,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Chore {
     Test(test::Arguments),
+    /// Build the npm package into wasm/pkg
+    Wasm,
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Test(arguments) => test::test(&arguments),
+        Chore::Wasm => wasm::build(),
     }
 }

@@ -1,0 +1,54 @@
+//! Values from and to JavaScript.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// What a function throws: an `Error`.
+pub(crate) type Thrown = JsValue;
+
+/// An `Error` with this message.
+pub(crate) fn error(message: impl ToString) -> Thrown {
+    js_sys::Error::new(&message.to_string()).into()
+}
+
+/// A value as plain objects, arrays, strings and numbers.
+pub(crate) fn to_js(value: &impl Serialize) -> Result<JsValue, Thrown> {
+    value
+        .serialize(&Serializer::json_compatible())
+        .map_err(Into::into)
+}
+
+/// A value out of a plain object; the error says what `what` should be.
+pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue, what: &str) -> Result<T, Thrown> {
+    serde_wasm_bindgen::from_value(value).map_err(|mistake| error(format!("{what}: {mistake}")))
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// `from` and `to` of a question, and its protocol and port.
+    #[wasm_bindgen(typescript_type = "Question")]
+    pub type Question;
+    #[wasm_bindgen(typescript_type = "readonly Manifest[]")]
+    pub type Manifests;
+    #[wasm_bindgen(typescript_type = "Options | undefined")]
+    pub type OptionsObject;
+    #[wasm_bindgen(typescript_type = "Record<string, readonly string[]> | undefined")]
+    pub type DomainNames;
+    #[wasm_bindgen(typescript_type = "Record<string, number>")]
+    pub type SkippedKinds;
+    #[wasm_bindgen(typescript_type = "Pod[]")]
+    pub type Pods;
+    #[wasm_bindgen(typescript_type = "Verdict")]
+    pub type VerdictObject;
+    #[wasm_bindgen(typescript_type = "Explanation[]")]
+    pub type Explanations;
+    #[wasm_bindgen(typescript_type = "Diagnostic[]")]
+    pub type Diagnostics;
+    #[wasm_bindgen(typescript_type = "PodInfo[]")]
+    pub type PodInfos;
+    #[wasm_bindgen(typescript_type = "PolicyInfo[]")]
+    pub type Policies;
+}

@@ -1,0 +1,113 @@
+//! The npm package: `wasm/pkg/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{cargo, root, run};
+use crate::toolchain::Toolchain;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// What the package may weigh, the module and its JavaScript each gzipped, in KiB.
+const SIZE_LIMIT_KIB: u64 = 600;
+
+/// What is copied into the package as it is: from `wasm/`, to `wasm/pkg/`.
+const COPIED: [(&str, &str); 4] = [
+    ("npm/package.json", "package.json"),
+    ("npm/node.js", "node.js"),
+    ("npm/node.d.ts", "node.d.ts"),
+    ("README.md", "README.md"),
+];
+
+/// The folder of an npm project of this repository.
+pub(crate) fn npm(folder: &str, arguments: &[&str]) -> Command {
+    let mut npm = Command::new("npm");
+    npm.args(arguments).current_dir(root().join(folder));
+    npm
+}
+
+/// Builds the package.
+pub(crate) fn build() -> Result<()> {
+    let module = compile()?;
+    let package = root().join("wasm/pkg");
+    // Nothing of an earlier build stays.
+    if package.exists() {
+        fs::remove_dir_all(&package).context("cannot clear wasm/pkg")?;
+    }
+    bind(&module, &package)?;
+    optimise(&package.join("netpolicy_bg.wasm"))?;
+    for (from, to) in COPIED {
+        let from = root().join("wasm").join(from);
+        fs::copy(&from, package.join(to))
+            .with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    fs::copy(root().join("LICENSE"), package.join("LICENSE")).context("cannot copy LICENSE")?;
+    hold_size(&package)
+}
+
+/// The module, as cargo builds it.
+fn compile() -> Result<PathBuf> {
+    let toolchain = Toolchain::with_std(TARGET)?;
+    let mut build = toolchain.build(TARGET, "wasm", "std,panic_abort");
+    build.args(["--profile", "wasm", "--package", "netpolicy-wasm"]);
+    if let Some(linker) = toolchain.linker(&["wasm-ld-19", "wasm-ld", "rust-lld"])? {
+        build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+    }
+    run(&mut build)?;
+    let built = root().join("target/wasm").join(TARGET);
+    Ok(built.join("wasm/netpolicy_wasm.wasm"))
+}
+
+/// Writes the JavaScript and the types, and the module that fits them.
+fn bind(module: &Path, package: &Path) -> Result<()> {
+    let mut bindgen = cargo(&[
+        "run",
+        "--profile",
+        "tool",
+        "--package",
+        "xtask-bindgen",
+        "--",
+    ]);
+    run(bindgen.args([module, package]))
+}
+
+/// wasm-opt, from npm.
+fn optimise(module: &Path) -> Result<()> {
+    run(&mut npm("wasm", &["ci", "--no-fund", "--no-audit"]))?;
+    let optimised = module.with_extension("wasm.opt");
+    let mut wasm_opt = Command::new("node");
+    wasm_opt
+        .arg("node_modules/binaryen/bin/wasm-opt")
+        .args(["-O3", "--all-features", "--strip-debug"])
+        .arg(module)
+        .arg("-o")
+        .arg(&optimised)
+        .current_dir(root().join("wasm"));
+    run(&mut wasm_opt)?;
+    fs::rename(&optimised, module).context("cannot keep what wasm-opt wrote")
+}
+
+/// Fails if the package has become too large to load.
+fn hold_size(package: &Path) -> Result<()> {
+    let mut total = 0;
+    for file in ["netpolicy_bg.wasm", "netpolicy.js"] {
+        let gzipped = Command::new("gzip")
+            .args(["-9", "--stdout"])
+            .arg(package.join(file))
+            .output()
+            .context("cannot run gzip")?;
+        if !gzipped.status.success() {
+            bail!("gzip: {}", gzipped.status);
+        }
+        let size = gzipped.stdout.len() as u64;
+        eprintln!("{file}: {} KiB gzipped", size.div_ceil(1024));
+        total += size;
+    }
+    if total > SIZE_LIMIT_KIB * 1024 {
+        bail!("the package is over its limit of {SIZE_LIMIT_KIB} KiB gzipped");
+    }
+    Ok(())
+}
