@@ -49,6 +49,8 @@ mod image;
 pub mod manifest;
 pub mod model;
 mod protocol;
+#[cfg(feature = "alloc")]
+pub mod reach;
 mod verdict;
 
 pub use address::{Cidr, Family, canonical};

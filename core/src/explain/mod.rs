@@ -140,7 +140,14 @@ impl<'i> Pair<'i> {
     /// Why a connection from the source to the destination may pass, or may not.
     #[must_use]
     pub fn explain(&self, protocol: Protocol, port: u16) -> Explanation<'i> {
-        let [egress, ingress] = self.cases(PortKey::new(protocol, port)).map(|case| {
+        Explanation::new(self.cases(PortKey::new(protocol, port)), protocol, port)
+    }
+}
+
+impl<'i> Explanation<'i> {
+    /// Explains both directions of a connection.
+    pub(crate) fn new(cases: [Case<'i>; 2], protocol: Protocol, port: u16) -> Explanation<'i> {
+        let [egress, ingress] = cases.map(|case| {
             let mut assumed = Assumed::default();
             let decided = case.decide(&mut assumed);
             DirectionExplanation {
@@ -156,9 +163,7 @@ impl<'i> Pair<'i> {
             port,
         }
     }
-}
 
-impl<'i> Explanation<'i> {
     /// The verdict that is explained.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -309,10 +314,7 @@ struct Consulting<'i> {
 
 impl<'i> Consulting<'i> {
     fn new(case: Case<'i>) -> Consulting<'i> {
-        let pod = case
-            .subject
-            .pod()
-            .filter(|_| !case.subject.is_same_pod(&case.peer));
+        let pod = case.subject.pod().filter(|_| !case.is_same_pod);
         Consulting {
             case,
             policies: pod.map(|pod| case.policies(pod)),

@@ -245,11 +245,17 @@ impl<'i> Pair<'i> {
 
     /// Egress and ingress.
     pub(crate) fn cases(&self, key: PortKey) -> [Case<'i>; 2] {
+        self.cases_of(key, self.source.is_same_pod(&self.destination))
+    }
+
+    /// Egress and ingress, of one pod or of two.
+    pub(crate) fn cases_of(&self, key: PortKey, is_same_pod: bool) -> [Case<'i>; 2] {
         let case = |direction, subject, peer| Case {
             image: self.image,
             direction,
             subject,
             peer,
+            is_same_pod,
             key,
         };
         [

@@ -23,6 +23,9 @@ pub(crate) struct Case<'i> {
     pub(crate) subject: Party<'i>,
     /// The other end.
     pub(crate) peer: Party<'i>,
+    /// Whether both ends are one and the same pod, and not two pods of which one
+    /// stands for both.
+    pub(crate) is_same_pod: bool,
     pub(crate) key: PortKey,
 }
 
@@ -113,7 +116,7 @@ impl<'i> Case<'i> {
         let Some(subject) = self.subject.pod() else {
             return Decided::NotAPod;
         };
-        if self.subject.is_same_pod(&self.peer) {
+        if self.is_same_pod {
             return Decided::SamePod;
         }
         // 2.

@@ -14,9 +14,9 @@ pub(crate) use interpret::rule_ports;
 pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};
-#[cfg(feature = "alloc")]
-pub(crate) use party::nodes_at;
 pub(crate) use party::{Identity, Party};
+#[cfg(feature = "alloc")]
+pub(crate) use party::{PodParty, nodes_at, stated_addresses};
 
 use core::net::IpAddr;
 

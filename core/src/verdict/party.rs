@@ -37,6 +37,13 @@ pub(crate) enum PodParty<'i> {
 }
 
 impl<'i> Party<'i> {
+    /// Who is outside, and has no address.
+    #[cfg(feature = "alloc")]
+    pub(crate) const NOWHERE: Party<'static> = Party {
+        address: None,
+        identity: Identity::External,
+    };
+
     /// Who an address is.
     pub(crate) fn at(image: &Image<'i>, address: IpAddr) -> Party<'i> {
         let address = canonical(address);
@@ -86,6 +93,15 @@ impl<'i> Party<'i> {
         match self.identity {
             Identity::Pod(pod) => Some(pod),
             Identity::Node(_) | Identity::External => None,
+        }
+    }
+
+    /// The index of the pod that stands here, if it is one of the image's.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn known_pod(&self) -> Option<u32> {
+        match self.identity {
+            Identity::Pod(PodParty::Known(pod)) => Some(pod),
+            _ => None,
         }
     }
 
