@@ -49,6 +49,10 @@ extern "C" {
     pub type Diagnostics;
     #[wasm_bindgen(typescript_type = "PodInfo[]")]
     pub type PodInfos;
+    #[wasm_bindgen(typescript_type = "Reachability")]
+    pub type ReachabilityObject;
+    #[wasm_bindgen(typescript_type = "Difference")]
+    pub type DifferenceObject;
     #[wasm_bindgen(typescript_type = "PolicyInfo[]")]
     pub type Policies;
 }

@@ -22,7 +22,7 @@ use crate::endpoint;
 /// it to the garbage collector.
 #[wasm_bindgen]
 pub struct Image {
-    image: ImageBuf,
+    pub(crate) image: ImageBuf,
 }
 
 impl From<ImageBuf> for Image {
@@ -176,8 +176,7 @@ impl Image {
         let verdicts = ends.zip(protocols.iter().zip(ports)).map(
             |((source, destination), (protocol, port))| {
                 let protocol = Protocol(*protocol);
-                let verdict =
-                    image.verdict(address(source), address(destination), protocol, *port);
+                let verdict = image.verdict(address(source), address(destination), protocol, *port);
                 u8::from(verdict.egress()) | u8::from(verdict.ingress()) << 1
             },
         );

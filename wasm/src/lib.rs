@@ -3,11 +3,14 @@
 //!
 //! What JavaScript sees is typed by hand, in `types.ts`; the declarations that
 //! wasm-bindgen writes name those types.
+// What wasm-bindgen exports is public to JavaScript.
+#![allow(unreachable_pub)]
 
 mod convert;
 mod endpoint;
 mod image;
 mod manifest;
+mod reach;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -11,8 +11,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::convert::{
-    Diagnostics, DomainNames, Manifests, OptionsObject, Pods, SkippedKinds, Thrown, error,
-    from_js, to_js,
+    Diagnostics, DomainNames, Manifests, OptionsObject, Pods, SkippedKinds, Thrown, error, from_js,
+    to_js,
 };
 use crate::image::Image;
 

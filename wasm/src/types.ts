@@ -220,3 +220,92 @@ export interface PolicyInfo extends PolicyRef {
   /** How many pods of the image it selects. */
   selectedPods: number;
 }
+
+/** Ports of one protocol, both ends included; `"other"`: all protocols without ports. */
+export interface PortRange {
+  protocol: "TCP" | "UDP" | "SCTP" | "other";
+  first?: number;
+  last?: number;
+}
+
+/** Protocols and ports. */
+export interface PortSet {
+  /** `TCP 80,443; UDP`, `everything` or `nothing`. */
+  text: string;
+  ranges: PortRange[];
+}
+
+/** Addresses of one family, both ends included. */
+export interface AddressRange {
+  first: string;
+  last: string;
+}
+
+/** The pods that one controller runs, or one pod that none runs. */
+export interface WorkloadPeer {
+  type: "workload";
+  namespace: string;
+  /** Deployment, StatefulSet, ...; `Pod` for a pod by itself. */
+  kind: string;
+  name: string;
+  /** Whether all its pods use the network of their nodes, so that no policy governs them. */
+  hostNetwork: boolean;
+  pods: number;
+  /** The ports of its pods that some rule calls by name. */
+  namedPorts: { name: string; protocol: string; number: number }[];
+  /** Left out for all its pods; otherwise policies tell them apart, and these are meant. */
+  part?: { name: string; address?: string }[];
+}
+
+/** Nodes; `ownNode`: the one that the pod at the other end runs on. */
+export interface NodePeer {
+  type: "nodes" | "ownNode";
+  names: string[];
+  /** Empty for all their addresses. */
+  ranges: AddressRange[];
+}
+
+/** Addresses that are no pod's and no node's. */
+export interface ExternalPeer {
+  type: "external";
+  ranges: AddressRange[];
+}
+
+export type Peer = WorkloadPeer | NodePeer | ExternalPeer;
+
+/** Every connection that may pass: row `i` says that `peers[sources[i]]` may open
+ * connections to `peers[destinations[i]]`, to exactly `portSets[ports[i]]`. No two rows
+ * speak of the same pair of ends. */
+export interface Reachability {
+  peers: Peer[];
+  portSets: PortSet[];
+  sources: Uint32Array;
+  destinations: Uint32Array;
+  ports: Uint32Array;
+}
+
+/** Connections between two ends that one of two images lets through. */
+export interface Change {
+  source: Peer;
+  destination: Peer;
+  before: PortSet;
+  after: PortSet;
+  /** What passes afterwards only. */
+  added: PortSet;
+  /** What passes before only. */
+  removed: PortSet;
+}
+
+export interface WorkloadName {
+  namespace: string;
+  kind: string;
+  name: string;
+}
+
+/** What two images answer differently. */
+export interface Difference {
+  /** None: a proof that no connection differs. */
+  changes: Change[];
+  addedWorkloads: WorkloadName[];
+  removedWorkloads: WorkloadName[];
+}

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use crate::bare;
 use crate::run::{cargo, root, run};
+use crate::wasm;
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]
@@ -26,6 +27,8 @@ enum Part {
     Cli,
     /// Vectors, oracle, properties, corpora, damaged images
     Suites,
+    /// The npm package, and the visualizer in a real browser
+    Wasm,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -42,6 +45,7 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Core => core()?,
             Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
+            Part::Wasm => wasm::test()?,
             Part::Docs => docs()?,
         }
     }

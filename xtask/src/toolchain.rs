@@ -76,9 +76,8 @@ impl Toolchain {
                 ..own
             });
         }
-        Toolchain::with_sources().map_err(|error| {
-            error.context(format!("with rustup: `rustup target add {target}`"))
-        })
+        Toolchain::with_sources()
+            .map_err(|error| error.context(format!("with rustup: `rustup target add {target}`")))
     }
 
     /// `cargo build` for `target`, in the root of the repository, in a folder of

@@ -7,22 +7,23 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::run::{cargo, root, run};
-use crate::toolchain::Toolchain;
+use crate::toolchain::{Toolchain, install};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What the package may weigh, the module and its JavaScript each gzipped, in KiB.
 const SIZE_LIMIT_KIB: u64 = 600;
 
-/// What is copied into the package as it is: from `wasm/`, to `wasm/pkg/`.
-const COPIED: [(&str, &str); 4] = [
-    ("npm/package.json", "package.json"),
-    ("npm/node.js", "node.js"),
-    ("npm/node.d.ts", "node.d.ts"),
-    ("README.md", "README.md"),
+/// What is copied into the package as it is, and what it is called there.
+const COPIED: [(&str, &str); 5] = [
+    ("wasm/npm/package.json", "package.json"),
+    ("wasm/npm/node.js", "node.js"),
+    ("wasm/npm/node.d.ts", "node.d.ts"),
+    ("wasm/README.md", "README.md"),
+    ("LICENSE", "LICENSE"),
 ];
 
-/// The folder of an npm project of this repository.
+/// npm, in a folder of the repository.
 pub(crate) fn npm(folder: &str, arguments: &[&str]) -> Command {
     let mut npm = Command::new("npm");
     npm.args(arguments).current_dir(root().join(folder));
@@ -38,13 +39,13 @@ pub(crate) fn build() -> Result<()> {
         fs::remove_dir_all(&package).context("cannot clear wasm/pkg")?;
     }
     bind(&module, &package)?;
-    optimise(&package.join("netpolicy_bg.wasm"))?;
     for (from, to) in COPIED {
-        let from = root().join("wasm").join(from);
+        let from = root().join(from);
         fs::copy(&from, package.join(to))
             .with_context(|| format!("cannot copy {}", from.display()))?;
     }
-    fs::copy(root().join("LICENSE"), package.join("LICENSE")).context("cannot copy LICENSE")?;
+    run(&mut npm("wasm", &["ci"]))?;
+    optimise(&package.join("netpolicy_bg.wasm"))?;
     hold_size(&package)
 }
 
@@ -76,7 +77,6 @@ fn bind(module: &Path, package: &Path) -> Result<()> {
 
 /// wasm-opt, from npm.
 fn optimise(module: &Path) -> Result<()> {
-    run(&mut npm("wasm", &["ci", "--no-fund", "--no-audit"]))?;
     let optimised = module.with_extension("wasm.opt");
     let mut wasm_opt = Command::new("node");
     wasm_opt
@@ -110,4 +110,32 @@ fn hold_size(package: &Path) -> Result<()> {
         bail!("the package is over its limit of {SIZE_LIMIT_KIB} KiB gzipped");
     }
     Ok(())
+}
+
+/// Builds the package and the visualizer, and tests both: in Node, and in a browser.
+pub(crate) fn test() -> Result<()> {
+    build()?;
+    run(&mut npm("wasm", &["run", "check"]))?;
+    run(&mut npm("wasm", &["test"]))?;
+    run(&mut npm("wasm/visualizer", &["ci"]))?;
+    run(&mut npm("wasm/visualizer", &["run", "build"]))?;
+    let mut tests = npm("wasm/visualizer", &["test"]);
+    run(tests.env("CHROMIUM", chromium()?))
+}
+
+/// A browser: the one of the environment variable `CHROMIUM`, or Debian's.
+fn chromium() -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os("CHROMIUM") {
+        return Ok(given.into());
+    }
+    let debian = PathBuf::from("/usr/bin/chromium");
+    if !debian.exists() {
+        install(&["chromium"])?;
+    }
+    if !debian.exists() {
+        bail!(
+            "a browser is needed: on Debian `apt-get install chromium`, elsewhere set CHROMIUM to the path of a Chromium or Chrome"
+        );
+    }
+    Ok(debian)
 }

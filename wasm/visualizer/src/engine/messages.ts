@@ -1,0 +1,79 @@
+/** What the page and the Worker with the engine say to each other. */
+import type { Diagnostic, Explanation, PolicyInfo, PortSet, Question } from "netpolicy";
+
+export interface SourceFile {
+  name: string;
+  text: string;
+}
+
+/** Somebody who can be an end of a connection, as the picture has it. */
+export type Party = WorkloadParty | OutsideParty;
+
+export interface WorkloadParty {
+  type: "workload";
+  id: string;
+  namespace: string;
+  kind: string;
+  name: string;
+  /** The names of its pods. */
+  pods: string[];
+  /** Labels that all its pods have. */
+  labels: Record<string, string>;
+  ports: { name: string; protocol: string; number: number }[];
+  addresses: string[];
+  hostNetwork: boolean;
+  /** In which directions some policy has a say about any of its pods. */
+  governed: { egress: boolean; ingress: boolean };
+}
+
+/** External addresses, or nodes. */
+export interface OutsideParty {
+  type: "external" | "nodes";
+  id: string;
+  /** A few words. */
+  title: string;
+  /** All of it. */
+  detail: string;
+  /** An address of it to ask with. */
+  sample: string;
+}
+
+/** What a source may open to a destination. */
+export interface Connection {
+  source: string;
+  destination: string;
+  /** Where policies tell the pods of a workload apart, there are several. */
+  allowed: { ports: PortSet; sourcePod?: string; destinationPod?: string }[];
+  /** Allowed only because no policy governs it at either end. */
+  unrestricted: boolean;
+}
+
+/** What the edit adds to and removes from a connection. */
+export interface ConnectionChange {
+  source: string;
+  destination: string;
+  added: PortSet;
+  removed: PortSet;
+}
+
+export interface Model {
+  parties: Party[];
+  connections: Connection[];
+  policies: PolicyInfo[];
+  diagnostics: Diagnostic[];
+  objects: number;
+  skipped: Record<string, number>;
+  /** Beside what is pinned; `null` if nothing is. */
+  changes: ConnectionChange[] | null;
+}
+
+export type Request =
+  | { kind: "load"; files: SourceFile[] }
+  | { kind: "pin"; files: SourceFile[] | null }
+  | { kind: "explain"; question: Question };
+
+export interface Responses {
+  load: Model;
+  pin: null;
+  explain: Explanation[];
+}

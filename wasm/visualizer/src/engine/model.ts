@@ -1,0 +1,131 @@
+/** From the engine's answers to what the picture shows. */
+import type { Change, Cluster, Image, Peer, Pod, PodInfo, Reachability } from "netpolicy";
+import type { Connection, ConnectionChange, Model, OutsideParty, Party, WorkloadParty } from "./messages";
+import { describeRanges, sampleAddress } from "./ranges";
+
+export const workloadId = (namespace: string, kind: string, name: string) =>
+  `${namespace}/${kind}/${name}`;
+
+export function buildModel(cluster: Cluster, image: Image, pinned: Image | null): Model {
+  const parties = new Map<string, Party>();
+  for (const workload of workloads(cluster.pods(), image.pods())) {
+    parties.set(workload.id, workload);
+  }
+  const connections = connectionsOf(image.reachability(), parties);
+  const difference = pinned?.difference(image);
+  return {
+    parties: [...parties.values()],
+    connections,
+    policies: image.policies(),
+    diagnostics: [...cluster.diagnostics, ...image.check()],
+    objects: cluster.objects,
+    skipped: cluster.skipped,
+    changes: difference
+      ? difference.changes.flatMap((change) => changeOf(change, parties))
+      : null,
+    // What `changesOf` adds to the parties counts as well.
+    ...(difference ? { parties: [...parties.values()] } : {}),
+  };
+}
+
+/** The workloads of the pods; a pod that nothing runs is one by itself. */
+function workloads(pods: Pod[], infos: PodInfo[]): WorkloadParty[] {
+  const governed = new Map(
+    infos.map((info) => [`${info.namespace}/${info.name}`, info.governed] as const),
+  );
+  const found = new Map<string, WorkloadParty>();
+  for (const pod of pods) {
+    const { kind, name } = pod.workload ?? { kind: "Pod", name: pod.name };
+    const id = workloadId(pod.namespace, kind, name);
+    const its = governed.get(`${pod.namespace}/${pod.name}`) ?? { egress: false, ingress: false };
+    const known = found.get(id);
+    if (!known) {
+      const { namespace, labels, ports, hostNetwork } = pod;
+      found.set(id, {
+        type: "workload", id, namespace, kind, name, labels: { ...labels }, ports, hostNetwork,
+        pods: [pod.name], addresses: [...pod.addresses], governed: { ...its },
+      });
+      continue;
+    }
+    known.pods.push(pod.name);
+    known.addresses.push(...pod.addresses);
+    // A workload is protected if all its pods are.
+    known.governed.egress &&= its.egress;
+    known.governed.ingress &&= its.ingress;
+    known.hostNetwork &&= pod.hostNetwork;
+    for (const [key, value] of Object.entries(known.labels)) {
+      if (pod.labels[key] !== value) delete known.labels[key];
+    }
+  }
+  return [...found.values()];
+}
+
+/** The party that a peer is; an outside one that is new is added. */
+function partyOf(peer: Peer, parties: Map<string, Party>): string | null {
+  if (peer.type === "workload") {
+    const id = workloadId(peer.namespace, peer.kind, peer.name);
+    if (!parties.has(id)) {
+      // It is only in what is pinned.
+      parties.set(id, {
+        type: "workload", id, namespace: peer.namespace, kind: peer.kind, name: peer.name,
+        pods: [], labels: {}, ports: [], addresses: [], hostNetwork: peer.hostNetwork,
+        governed: { egress: true, ingress: true },
+      });
+    }
+    return id;
+  }
+  // A pod's own node may always reach it; drawing that for each pod says nothing.
+  if (peer.type === "ownNode") return null;
+  const outside = outsideParty(peer);
+  if (!parties.has(outside.id)) parties.set(outside.id, outside);
+  return outside.id;
+}
+
+function outsideParty(peer: Exclude<Peer, { type: "workload" }>): OutsideParty {
+  const key = peer.ranges.map(({ first, last }) => `${first}-${last}`).join(",");
+  const sample = sampleAddress(peer.ranges);
+  if (peer.type === "external") {
+    return { type: "external", id: `external:${key}`, sample, ...describeRanges(peer.ranges) };
+  }
+  const names = peer.names.join(", ");
+  const title = peer.ranges.length === 0 ? "Nodes" : peer.names.length === 1 ? `Node ${names}` : "Some nodes";
+  return { type: "nodes", id: `nodes:${key}`, title, detail: names || "the cluster's nodes", sample };
+}
+
+function connectionsOf(reach: Reachability, parties: Map<string, Party>): Connection[] {
+  const ids = reach.peers.map((peer) => partyOf(peer, parties));
+  const pod = (peer: Peer | undefined) => (peer?.type === "workload" ? peer.part?.[0]?.name : undefined);
+  const found = new Map<string, Connection>();
+  reach.sources.forEach((from, row) => {
+    const to = reach.destinations[row]!;
+    const [source, destination] = [ids[from], ids[to]];
+    const ports = reach.portSets[reach.ports[row]!];
+    if (!source || !destination || !ports) return;
+    const allowed = {
+      ports,
+      sourcePod: pod(reach.peers[from]),
+      destinationPod: pod(reach.peers[to]),
+    };
+    const key = `${source} ${destination}`;
+    const known = found.get(key);
+    if (known) known.allowed.push(allowed);
+    else {
+      const unrestricted = isUnrestricted(parties.get(source), parties.get(destination));
+      found.set(key, { source, destination, allowed: [allowed], unrestricted });
+    }
+  });
+  return [...found.values()];
+}
+
+function isUnrestricted(source: Party | undefined, destination: Party | undefined): boolean {
+  const governs = (party: Party | undefined, direction: "egress" | "ingress") =>
+    party?.type === "workload" && party.governed[direction];
+  return !governs(source, "egress") && !governs(destination, "ingress");
+}
+
+function changeOf(change: Change, parties: Map<string, Party>): ConnectionChange[] {
+  const source = partyOf(change.source, parties);
+  const destination = partyOf(change.destination, parties);
+  if (!source || !destination) return [];
+  return [{ source, destination, added: change.added, removed: change.removed }];
+}

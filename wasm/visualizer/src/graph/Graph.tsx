@@ -1,0 +1,187 @@
+/** The graph: frames, workloads and edges where ELK has put them. */
+import { Background, BackgroundVariant, Controls, type Edge as FlowEdge, type EdgeProps, type Node as FlowNode, type NodeProps, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { createContext, memo, useContext, useEffect, useMemo, useState } from "react";
+import { select, useStore } from "../state/store";
+import type { Edge } from "./bundle";
+import { type Picture, type PlacedEdge, type PlacedFrame, type PlacedParty, place, titleOf } from "./layout";
+import { type Palette, palettes } from "./palette";
+import type { Scene } from "./scene";
+import { CardShape, EdgeShape, type Emphasis, FrameShape, pathOf } from "./shapes";
+
+type PartyNode = FlowNode<{ placed: PlacedParty; emphasis: Emphasis }, "party">;
+type FrameNode = FlowNode<{ frame: PlacedFrame; emphasis: Emphasis }, "frame">;
+type LinkEdge = FlowEdge<{ placed: PlacedEdge; emphasis: Emphasis }, "link">;
+
+const PaletteContext = createContext<Palette>(palettes.light);
+
+const PartyView = memo(({ data: { placed, emphasis } }: NodeProps<PartyNode>) => {
+  const palette = useContext(PaletteContext);
+  const { width, height, party } = placed;
+  return (
+    <svg width={width} height={height} className="shape">
+      <CardShape {...{ party, width, height, palette, emphasis }} />
+    </svg>
+  );
+});
+
+const FrameView = memo(({ data: { frame, emphasis } }: NodeProps<FrameNode>) => {
+  const palette = useContext(PaletteContext);
+  return (
+    <svg width={frame.width} height={frame.height} className="shape">
+      <FrameShape {...{ frame, palette, emphasis }} />
+    </svg>
+  );
+});
+
+const LinkView = memo(({ data }: EdgeProps<LinkEdge>) => {
+  const palette = useContext(PaletteContext);
+  if (!data) return null;
+  const { placed, emphasis } = data;
+  return (
+    <>
+      <path d={pathOf(placed)} className="edge-target" />
+      <EdgeShape {...{ placed, palette, emphasis }} />
+    </>
+  );
+});
+
+const nodeTypes = { party: PartyView, frame: FrameView };
+const edgeTypes = { link: LinkView };
+
+export function selectEdge(edge: Edge): void {
+  const connections = edge.links.map(({ source, destination }) => ({ source, destination }));
+  select({ kind: "edge", id: edge.id, connections, at: 0 });
+}
+
+export function Graph({ scene, onPicture }: { scene: Scene; onPicture: (picture: Picture) => void }) {
+  const [picture, setPicture] = useState<Picture | null>(null);
+  useEffect(() => {
+    let isCurrent = true;
+    void place(scene).then((placed) => {
+      if (!isCurrent) return;
+      setPicture(placed);
+      onPicture(placed);
+    });
+    return () => {
+      isCurrent = false;
+    };
+  }, [scene, onPicture]);
+  const theme = useStore((state) => state.theme);
+  if (!picture) return <div className="canvas-note" role="status">Drawing…</div>;
+  return (
+    <PaletteContext value={palettes[theme]}>
+      <ReactFlowProvider>
+        <Flow picture={picture} palette={palettes[theme]} />
+      </ReactFlowProvider>
+    </PaletteContext>
+  );
+}
+
+function Flow({ picture, palette }: { picture: Picture; palette: Palette }) {
+  const selection = useStore((state) => state.selection);
+  const theme = useStore((state) => state.theme);
+  const { fitView } = useReactFlow();
+  // A picture of another size than the last gets a view of its own.
+  const size = `${Math.round(picture.width / 60)}x${Math.round(picture.height / 60)}`;
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => void fitView({ padding: 0.06, maxZoom: 1.15 }));
+    return () => cancelAnimationFrame(frame);
+  }, [size, fitView]);
+
+  const lit = useMemo(() => litBy(picture, selection), [picture, selection]);
+  const emphasis = (id: string): Emphasis => (lit ? (lit.has(id) ? "lit" : "dim") : "plain");
+  const nodes = useMemo(() => {
+    const frames = picture.frames.map((frame): FrameNode => ({
+      id: frame.id, type: "frame", position: frame, width: frame.width, height: frame.height, zIndex: 0,
+      data: { frame, emphasis: lit && !frame.within ? "plain" : "plain" },
+      focusable: frame.within !== null, selectable: frame.within !== null,
+      ariaLabel: `namespace ${frame.namespace}`,
+      style: { pointerEvents: frame.within ? "all" : "none" },
+    }));
+    const parties = picture.parties.map((placed): PartyNode => ({
+      id: placed.id, type: "party", position: placed, width: placed.width, height: placed.height, zIndex: 2,
+      data: { placed, emphasis: emphasis(placed.id) },
+      ariaLabel: titleOf(placed.party), className: "party",
+    }));
+    return [...frames, ...parties];
+  }, [picture, lit]);
+  const edges = useMemo(
+    () =>
+      picture.edges.map((placed): LinkEdge => ({
+        id: placed.edge.id, type: "link", source: nodeOf(placed.edge.source, picture, "source"),
+        target: nodeOf(placed.edge.destination, picture, "destination"),
+        zIndex: emphasis(placed.edge.id) === "lit" ? 3 : 1,
+        data: { placed, emphasis: emphasis(placed.edge.id) },
+        ariaLabel: edgeName(placed.edge, picture),
+      })),
+    [picture, lit],
+  );
+  return (
+    <ReactFlow
+      nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes} colorMode={theme}
+      nodesDraggable={false} nodesConnectable={false} elementsSelectable nodesFocusable edgesFocusable
+      minZoom={0.1} maxZoom={2.5} fitView fitViewOptions={{ padding: 0.06, maxZoom: 1.15 }}
+      proOptions={{ hideAttribution: true }} zIndexMode="manual" onlyRenderVisibleElements={false}
+      onNodesChange={(changes) => {
+        // Enter on a node that has the focus selects it as a click does.
+        for (const change of changes) {
+          if (change.type === "select" && change.selected) chooseNode(change.id, picture);
+        }
+      }}
+      onEdgesChange={(changes) => {
+        for (const change of changes) {
+          const placed = change.type === "select" && change.selected && picture.edges.find(({ edge }) => edge.id === change.id);
+          if (placed) selectEdge(placed.edge);
+        }
+      }}
+      onPaneClick={() => select(null)}
+    >
+      <Background variant={BackgroundVariant.Dots} gap={22} size={1} color={palette.frameLine} />
+      <Controls showInteractive={false} position="bottom-right" />
+    </ReactFlow>
+  );
+}
+
+function chooseNode(id: string, picture: Picture): void {
+  const frame = picture.frames.find((other) => other.id === id);
+  if (frame?.within) selectEdge(frame.within);
+  const placed = picture.parties.find((other) => other.id === id);
+  if (placed) select({ kind: "party", id: placed.party.id });
+}
+
+/** The node that an end of an edge is, which for what is outside depends on its side. */
+function nodeOf(id: string, picture: Picture, side: "source" | "destination"): string {
+  return picture.parties.some((placed) => placed.id === id) || id.startsWith("frame:") ? id : `${side}:${id}`;
+}
+
+function edgeName(edge: Edge, picture: Picture): string {
+  const name = (id: string) => {
+    const placed = picture.parties.find(({ party }) => party.id === id);
+    return placed ? titleOf(placed.party) : `all of ${id.replace("frame:", "")}`;
+  };
+  return `${name(edge.source)} to ${name(edge.destination)}: ${edge.label}`;
+}
+
+/** What belongs to the selection; `null` if nothing is selected. */
+function litBy(picture: Picture, selection: ReturnType<typeof useStore.getState>["selection"]): Set<string> | null {
+  if (!selection) return null;
+  const lit = new Set<string>();
+  const party = (id: string) => {
+    for (const placed of picture.parties) if (placed.party.id === id) lit.add(placed.id);
+  };
+  for (const { edge } of picture.edges) {
+    const isLit =
+      selection.kind === "edge"
+        ? edge.id === selection.id
+        : edge.links.some(({ source, destination }) => source === selection.id || destination === selection.id);
+    if (!isLit) continue;
+    lit.add(edge.id);
+    for (const { source, destination } of edge.links) {
+      party(source);
+      party(destination);
+    }
+  }
+  if (selection.kind === "party") party(selection.id);
+  else for (const { source, destination } of selection.connections) [source, destination].forEach(party);
+  return lit.size > 0 ? lit : null;
+}

@@ -1,0 +1,107 @@
+/**
+ * Edges told together: what goes to (or comes from) every workload of a namespace is
+ * one edge of its frame. Without this, a policy such as "DNS for all" hides the rest.
+ */
+import type { Party } from "../engine/messages";
+
+/** How an edge stands to what is pinned. */
+export type Change = "same" | "added" | "removed";
+
+export interface Link {
+  source: string;
+  destination: string;
+  label: string;
+  change: Change;
+}
+
+export interface Edge extends Link {
+  id: string;
+  /** The connections that it stands for. */
+  links: Link[];
+}
+
+export const frameId = (namespace: string) => `frame:${namespace}`;
+
+interface Bundles {
+  edges: Edge[];
+  /** What all workloads of a namespace may open to one another. */
+  within: Map<string, Edge>;
+}
+
+export function bundle(links: Link[], parties: Map<string, Party>): Bundles {
+  const members = new Map<string, string[]>();
+  for (const party of parties.values()) {
+    if (party.type === "workload") {
+      members.set(party.namespace, [...(members.get(party.namespace) ?? []), party.id]);
+    }
+  }
+  const namespaceOf = (id: string) => {
+    const party = parties.get(id);
+    return party?.type === "workload" ? party.namespace : null;
+  };
+
+  const within = new Map<string, Edge>();
+  let edges = links.map((link): Edge => ({ ...link, id: "", links: [link] }));
+  edges = edges.filter((edge) => edge.source !== edge.destination);
+
+  // Everybody with everybody in a namespace.
+  const inside = groups(edges, (edge) => {
+    const namespace = namespaceOf(edge.source);
+    return namespace !== null && namespace === namespaceOf(edge.destination)
+      ? [namespace, edge.label, edge.change]
+      : null;
+  });
+  for (const { key: [namespace], edges: some } of inside) {
+    const count = members.get(namespace!)!.length;
+    if (count < 2 || some.length < count * (count - 1) || within.has(namespace!)) continue;
+    const frame = frameId(namespace!);
+    within.set(namespace!, join(some, frame, frame));
+    edges = without(edges, some);
+  }
+
+  const fold = (own: "source" | "destination") => {
+    const other = own === "source" ? "destination" : "source";
+    const folded = groups(edges, (edge) => {
+      const namespace = namespaceOf(edge[own]);
+      return namespace !== null && namespace !== namespaceOf(edge[other])
+        && edge[other] !== frameId(namespace)
+        ? [namespace, edge[other], edge.label, edge.change]
+        : null;
+    });
+    for (const { key: [namespace, end], edges: some } of folded) {
+      if (some.length < 2 || some.length < members.get(namespace!)!.length) continue;
+      const frame = frameId(namespace!);
+      const joined = own === "source" ? join(some, frame, end!) : join(some, end!, frame);
+      edges = [...without(edges, some), joined];
+    }
+  };
+  fold("destination");
+  fold("source");
+
+  const name = (edge: Edge) => `${edge.source} > ${edge.destination} : ${edge.label} ${edge.change}`;
+  for (const edge of [...edges, ...within.values()]) edge.id = name(edge);
+  return { edges, within };
+}
+
+function groups(edges: Edge[], keyOf: (edge: Edge) => string[] | null) {
+  const found = new Map<string, { key: string[]; edges: Edge[] }>();
+  for (const edge of edges) {
+    const key = keyOf(edge);
+    if (!key) continue;
+    const text = key.join("\0");
+    const known = found.get(text);
+    if (known) known.edges.push(edge);
+    else found.set(text, { key, edges: [edge] });
+  }
+  return found.values();
+}
+
+function without(edges: Edge[], gone: Edge[]): Edge[] {
+  const set = new Set(gone);
+  return edges.filter((edge) => !set.has(edge));
+}
+
+function join(edges: Edge[], source: string, destination: string): Edge {
+  const { label, change } = edges[0]!;
+  return { id: "", source, destination, label, change, links: edges.flatMap((edge) => edge.links) };
+}
