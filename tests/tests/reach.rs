@@ -256,9 +256,15 @@ fn rows_say_what_verdicts_say() {
                         allowed.set(allowed.get() + usize::from(expected));
                         if ports.contains(protocol, port) != expected {
                             return Err(TestCaseError::fail(format!(
-                                "budget {budget}: {from} ({:?}) -> {to} ({:?}) {protocol} {port}: verdict {expected}, rows {rows:?}\nall: {:#?}",
+                                "budget {budget}: {from} ({:?}) -> {to} ({:?}) {protocol} {port}: verdict {expected}, rows {rows:?}\nall: {:#?}\n{:#}",
                                 who(&image, from), who(&image, to),
                                 reach.rows().collect::<Vec<_>>(),
+                                image.explain(&Connection {
+                                    source: from,
+                                    destination: to,
+                                    protocol,
+                                    port,
+                                }),
                             )));
                         }
                     }

@@ -186,30 +186,46 @@ impl<'i> Deciders<'i> {
     }
 
     fn interpret(&self, decider: u32, segment: u32, subject: Party<'i>, peer: &PeerAt<'i>) -> bool {
-        let Some(decider) = self.all.get(decider as usize) else {
-            return false;
-        };
+        self.all.get(decider as usize).is_some_and(|decider| {
+            let key = decider.starts.get(segment as usize).copied().unwrap_or(0);
+            self.judge(decider.direction, subject, peer, key)
+        })
+    }
+
+    /// The verdict of the rules.
+    fn judge(&self, direction: Direction, subject: Party<'i>, peer: &PeerAt<'i>, key: u32) -> bool {
         let case = Case {
             image: self.tables.image,
-            direction: decider.direction,
+            direction,
             subject,
             peer: peer.party,
             // One pod speaks for all of its place, and may so stand on both sides.
             is_same_pod: false,
-            key: PortKey(decider.starts.get(segment as usize).copied().unwrap_or(0)),
+            key: PortKey(key),
         };
         case.decide(&mut Assumed::default()).is_allowed()
     }
 
-    /// On which ports a decider lets a peer through. Where the subject matters (its
-    /// place is special), it is `subject`, and the rules are asked.
-    pub(super) fn ports(
-        &mut self,
+    /// On which ports the rules let a peer through to a subject that is more than its
+    /// class, so that the segments of its decider need not be its own.
+    pub(super) fn ports_by_rules(
+        &self,
         sets: &mut PortSets,
-        decider: u32,
-        subject: Option<Party<'i>>,
+        direction: Direction,
+        subject: Party<'i>,
         peer: &PeerAt<'i>,
     ) -> u32 {
+        let starts = rule_starts(self.tables.image, direction, subject);
+        let ends = starts.iter().skip(1).copied().chain([PortKey::END]);
+        let segments = starts.iter().copied().zip(ends);
+        let kept = segments.filter(|(first, _)| self.judge(direction, subject, peer, *first));
+        sets.intern(PortSet::from_keys(
+            kept.map(|(first, end)| (first, end - 1)),
+        ))
+    }
+
+    /// On which ports a decider lets a peer through.
+    pub(super) fn ports(&mut self, sets: &mut PortSets, decider: u32, peer: &PeerAt<'i>) -> u32 {
         let segments = self
             .all
             .get(decider as usize)
@@ -219,11 +235,7 @@ impl<'i> Deciders<'i> {
             let first = block * 64;
             let mut mask = 0_u64;
             for segment in first..segments.min(first + 64) {
-                let allows = match subject {
-                    Some(subject) => self.interpret(decider, segment, subject, peer),
-                    None => self.allows(decider, segment, peer),
-                };
-                mask |= u64::from(allows) << (segment - first);
+                mask |= u64::from(self.allows(decider, segment, peer)) << (segment - first);
             }
             let of_block = match self.masks.get(&(decider, block, mask)) {
                 Some(id) => *id,

@@ -222,12 +222,11 @@ impl Ends<'_> {
             let ([from_a, from_b], [to_a, to_b]) = (at(sources, from), at(destinations, to));
             // What is missing in one image can reach nothing there. What both have is a
             // pair in both or in none: the units of one may be wider than the other's.
-            let mut ports = |network: &mut Network<'_>, from: Option<u32>, to: Option<u32>| {
-                match (from, to) {
+            let mut ports =
+                |network: &mut Network<'_>, from: Option<u32>, to: Option<u32>| match (from, to) {
                     (Some(from), Some(to)) => network.ports(sets, from, to, self.relation),
                     _ => Some(PortSets::EMPTY),
-                }
-            };
+                };
             let before = ports(first, from_a, to_a)?;
             let after = ports(second, from_b, to_b)?;
             Some(if before == after {

@@ -109,14 +109,13 @@ impl<'i> Network<'i> {
             ) else {
                 continue;
             };
-            let is_node = matches!(end.party.identity, Identity::Node(_));
             let (key, egress, ingress) = (*key, *egress, *ingress);
             let identity = (
                 end.group,
                 *block,
                 [egress, ingress],
                 PlaceKey {
-                    class: if is_node { key.class } else { 0 },
+                    class: if key.is_node { key.class } else { 0 },
                     ..key
                 },
             );
@@ -163,16 +162,21 @@ impl<'i> Network<'i> {
     ) -> Option<u32> {
         let (from, to) = self.pair(source, destination, relation)?;
         let (source, destination) = (self.unit(source)?, self.unit(destination)?);
+        let (egress, ingress) = (source.egress, destination.ingress);
         // A place that the tables leave to interpretation is a pod of its own, and
         // both directions are asked of its very pair.
-        let is_special = from.class.is_none() || to.class.is_none();
-        let subject = |party| is_special.then_some(party);
-        let (egress, ingress) = (source.egress, destination.ingress);
-        let egress = self.deciders.ports(sets, egress, subject(from.party), &to);
+        if from.class.is_none() || to.class.is_none() {
+            let (source, destination) = (from.party, to.party);
+            let deciders = &self.deciders;
+            let egress = deciders.ports_by_rules(sets, Direction::Egress, source, &to);
+            let ingress = deciders.ports_by_rules(sets, Direction::Ingress, destination, &from);
+            return Some(sets.combine(Combine::Intersection, egress, ingress));
+        }
+        let egress = self.deciders.ports(sets, egress, &to);
         if egress == PortSets::EMPTY {
             return Some(egress);
         }
-        let ingress = self.deciders.ports(sets, ingress, subject(to.party), &from);
+        let ingress = self.deciders.ports(sets, ingress, &from);
         Some(sets.combine(Combine::Intersection, egress, ingress))
     }
 
@@ -237,10 +241,12 @@ impl<'i> Network<'i> {
     /// A node of a unit, as a pod of another sees it.
     fn node_for(&self, pod: &Unit<'i>, node: &Unit<'i>, relation: Relation) -> Option<PeerAt<'i>> {
         let class = node.key.class;
+        let node_class = node.key.family.map(|family| (class, family));
         let own = self.places.own_nodes.get(pod.key.own_node as usize)?;
-        let own = own.iter().find(|(other, _)| *other == class);
+        let own = own.iter().find(|(other, _)| Some(*other) == node_class);
         let own = own.map_or(0, |(_, count)| *count);
-        let all = self.places.nodes_of_class.get(&class).copied().unwrap_or(0);
+        let all = node_class.and_then(|class| self.places.nodes_of_class.get(&class));
+        let all = all.copied().unwrap_or(0);
         let is_own = relation == Relation::OwnNode;
         let pod_index = match pod.party.identity {
             Identity::Pod(PodParty::Known(index)) => Some(index),

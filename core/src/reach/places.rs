@@ -64,7 +64,9 @@ pub(super) struct PlaceKey {
     pub(super) own_node: u32,
     /// The pod, if the tables leave it to interpretation; or [`NONE`].
     pub(super) special: u32,
-    pub(super) is_pod: bool,
+    /// A node address may have the class of the external addresses around it, and yet
+    /// be some pod's own.
+    pub(super) is_node: bool,
 }
 
 /// What stands at a place.
@@ -86,9 +88,13 @@ pub(super) struct Standing<'i> {
     pub(super) party: Party<'i>,
 }
 
+/// What node addresses are told apart by: class, and family, which a class need not
+/// tell.
+pub(super) type NodeClass = (u32, Family);
+
 /// The own node of some pods, as far as it matters: how many of its addresses have
 /// each class.
-pub(super) type OwnNode = Vec<(u32, u32)>;
+pub(super) type OwnNode = Vec<(NodeClass, u32)>;
 
 /// Every end of a connection that an image knows.
 pub(super) struct Places<'i> {
@@ -104,7 +110,7 @@ pub(super) struct Places<'i> {
     /// The number of each set in `OWN_NODES`.
     own_node_of_set: HashMap<u32, u32, ahash::RandomState>,
     /// How many node addresses each class has.
-    pub(super) nodes_of_class: HashMap<u32, u32, ahash::RandomState>,
+    pub(super) nodes_of_class: HashMap<NodeClass, u32, ahash::RandomState>,
 }
 
 impl<'i> Places<'i> {
@@ -169,7 +175,7 @@ impl<'i> Places<'i> {
             family: party.address.map(Family::of),
             own_node,
             special,
-            is_pod: pod.is_some(),
+            is_node: matches!(party.identity, Identity::Node(_)),
         };
         let place = self.place(key);
         self.standing.push(Standing {
@@ -286,8 +292,9 @@ impl<'i> Places<'i> {
         number
     }
 
-    fn class_at(&self, address: IpAddr) -> u32 {
-        self.image.place(address).class(self.image.shape.class_bits)
+    fn class_at(&self, address: IpAddr) -> NodeClass {
+        let class = self.image.place(address).class(self.image.shape.class_bits);
+        (class, Family::of(address))
     }
 
     fn add_nodes(&mut self) {
