@@ -33,9 +33,9 @@ extern "C" {
     pub type Question;
     #[wasm_bindgen(typescript_type = "readonly Manifest[]")]
     pub type Manifests;
-    #[wasm_bindgen(typescript_type = "Options | undefined")]
+    #[wasm_bindgen(typescript_type = "Options")]
     pub type OptionsObject;
-    #[wasm_bindgen(typescript_type = "Record<string, readonly string[]> | undefined")]
+    #[wasm_bindgen(typescript_type = "Record<string, readonly string[]>")]
     pub type DomainNames;
     #[wasm_bindgen(typescript_type = "Record<string, number>")]
     pub type SkippedKinds;

@@ -1,9 +1,9 @@
 //! An image, and what can be asked of it.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use netpolicy::explain::Explanation;
-use netpolicy::model::Pod;
+use netpolicy::explain::{Explanation, Reason};
+use netpolicy::model::{Direction, Pod};
 use netpolicy::{Endpoint, ImageBuf, PodRef, Protocol};
 use serde::Serialize;
 use wasm_bindgen::JsCast;
@@ -46,14 +46,17 @@ struct PodInfo<'i> {
     name: &'i str,
     workload: Option<WorkloadInfo<'i>>,
     addresses: Vec<IpAddr>,
-    governed: Governed,
+    open: Openness,
 }
 
-/// In which directions some policy governs a pod.
+/// `Openness` in `types.ts`.
 #[derive(Serialize)]
-struct Governed {
-    egress: bool,
-    ingress: bool,
+#[serde(rename_all = "camelCase")]
+struct Openness {
+    to_pods: bool,
+    to_outside: bool,
+    from_pods: bool,
+    from_outside: bool,
 }
 
 #[derive(Serialize)]
@@ -93,20 +96,41 @@ pub fn pack_addresses(addresses: Vec<String>) -> Result<Vec<u8>, Thrown> {
     Ok(packed)
 }
 
-/// Whether some policy has a say about a pod, whoever is at the other end.
-fn governed<'i>(image: &'i netpolicy::Image<'i>, pod: PodRef<'i>) -> Governed {
-    let anybody = Pod::default();
-    let (pod, anybody) = (Endpoint::Pod(pod), Endpoint::Described(&anybody));
-    let is_governed = |from, to, direction: usize| {
-        image.pairs(from, to).any(|pair| {
-            let explanation = pair.explain(Protocol::TCP, 1);
-            let side = explanation.directions()[direction];
-            side.policies().next().is_some()
+/// Whether a stranger, of whom no policy speaks, may be at the other end: a pod
+/// without labels in a namespace without any, or an external address; on a port of
+/// which no policy speaks either.
+fn openness<'i>(image: &'i netpolicy::Image<'i>, pod: PodRef<'i>) -> Openness {
+    const PROBES: [(Protocol, u16); 2] = [(Protocol::TCP, 1), (Protocol::ICMP, 0)];
+    let stranger = Pod::default();
+    let pod = Endpoint::Pod(pod);
+    let outside = Endpoint::Address(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 254)));
+    let outside_v6 = Endpoint::Address(IpAddr::V6(Ipv6Addr::new(
+        0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xfe,
+    )));
+    let is_open = |from, to, direction| {
+        image.pairs(from, to).all(|pair| {
+            PROBES.iter().all(|(protocol, port)| {
+                let explanation = pair.explain(*protocol, *port);
+                let side = match direction {
+                    Direction::Egress => explanation.egress(),
+                    Direction::Ingress => explanation.ingress(),
+                };
+                matches!(
+                    side.reason(),
+                    Reason::NoPolicySelects | Reason::NoRuleMatches | Reason::NotAPod
+                )
+            })
         })
     };
-    Governed {
-        egress: is_governed(pod, anybody, 0),
-        ingress: is_governed(anybody, pod, 1),
+    let (to, from) = (
+        |other| is_open(pod, other, Direction::Egress),
+        |other| is_open(other, pod, Direction::Ingress),
+    );
+    Openness {
+        to_pods: to(Endpoint::Described(&stranger)),
+        to_outside: to(outside) && to(outside_v6),
+        from_pods: from(Endpoint::Described(&stranger)),
+        from_outside: from(outside) && from(outside_v6),
     }
 }
 
@@ -222,7 +246,7 @@ impl Image {
                 name: pod.name(),
                 workload: pod.workload().map(workload),
                 addresses: pod.addresses().collect(),
-                governed: governed(&image, pod),
+                open: openness(&image, pod),
             })
             .collect();
         Ok(to_js(&pods)?.unchecked_into())

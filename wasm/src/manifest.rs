@@ -86,15 +86,14 @@ impl Cluster {
     /// Throws an `Error` if a manifest has neither text nor objects.
     pub fn load(
         manifests: Manifests,
-        #[wasm_bindgen(js_name = domainNames)] domain_names: DomainNames,
+        #[wasm_bindgen(js_name = domainNames)] domain_names: Option<DomainNames>,
     ) -> Result<Cluster, Thrown> {
         let mut loader = Loader::default();
         for (index, manifest) in Array::from(&manifests).iter().enumerate() {
             read(&mut loader, &manifest, index)?;
         }
-        let domain_names = JsValue::from(domain_names);
-        if !domain_names.is_undefined() {
-            let names: BTreeMap<String, Vec<IpAddr>> = from_js(domain_names, "domainNames")?;
+        if let Some(domain_names) = domain_names {
+            let names: BTreeMap<String, Vec<IpAddr>> = from_js(domain_names.into(), "domainNames")?;
             for (name, addresses) in names {
                 loader.domain_name(DomainName {
                     name: name.into(),
@@ -135,12 +134,10 @@ impl Cluster {
     /// Compiles the cluster.
     ///
     /// Throws an `Error` for a wrong option, or for more than an image can hold.
-    pub fn compile(&self, options: OptionsObject) -> Result<Image, Thrown> {
-        let options = JsValue::from(options);
-        let choices: Choices = if options.is_undefined() {
-            Choices::default()
-        } else {
-            from_js(options, "options")?
+    pub fn compile(&self, options: Option<OptionsObject>) -> Result<Image, Thrown> {
+        let choices: Choices = match options {
+            Some(options) => from_js(options.into(), "options")?,
+            None => Choices::default(),
         };
         let (image, _) = self
             .loaded

@@ -205,6 +205,17 @@ export interface Pod {
   hostNetwork: boolean;
 }
 
+/** Whether strangers, of whom no policy speaks, may be at the other end, only because no
+ * rule decides: neither a policy's denial nor its leave. */
+export interface Openness {
+  /** Pods without labels, in namespaces without labels. */
+  toPods: boolean;
+  /** External addresses. */
+  toOutside: boolean;
+  fromPods: boolean;
+  fromOutside: boolean;
+}
+
 /** A pod of an image. */
 export interface PodInfo {
   namespace: string;
@@ -212,8 +223,7 @@ export interface PodInfo {
   /** What runs it, or what it stands in for. */
   workload: WorkloadInfo | null;
   addresses: string[];
-  /** In which directions some policy has a say. */
-  governed: { egress: boolean; ingress: boolean };
+  open: Openness;
 }
 
 export interface PolicyInfo extends PolicyRef {

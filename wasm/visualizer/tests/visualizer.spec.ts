@@ -37,16 +37,16 @@ test("an edge tells its reason, and lights the lines", async ({ page }) => {
 test("a denial tells its reason as well", async ({ page }) => {
   await openPage(page);
   const form = page.getByTestId("ask");
-  await form.getByLabel("From").fill("default/batch");
-  await form.getByLabel("To").fill("default/mysql");
-  await form.getByLabel("Port").fill("3306");
+  await form.getByLabel("From", { exact: true }).fill("default/batch");
+  await form.getByLabel("To", { exact: true }).fill("default/mysql");
+  await form.getByLabel("Port", { exact: true }).fill("3306");
   await form.getByRole("button", { name: "Why?" }).click();
   await expect(page.getByTestId("reason")).toHaveAttribute("data-verdict", "deny");
   await expect(page.getByTestId("egress")).toHaveAttribute("data-verdict", "deny");
   await expect(page.getByTestId("ingress")).toContainText("matches the port, but not the peer");
   await expect(page.locator(".cm-line.lit-deny", { hasText: "name: default-deny" })).toBeVisible();
   await picture(page, "reason-denied");
-  await form.getByLabel("From").fill("default/nobody");
+  await form.getByLabel("From", { exact: true }).fill("default/nobody");
   await form.getByRole("button", { name: "Why?" }).click();
   await expect(page.getByRole("alert")).toContainText("no pod or workload default/nobody");
 });
@@ -98,9 +98,9 @@ test("the examples", async ({ page }) => {
   }
   // An admin rule that decides against what nobody else forbids.
   const form = page.getByTestId("ask");
-  await form.getByLabel("From").fill("shop/web");
-  await form.getByLabel("To").fill("vault/database");
-  await form.getByLabel("Port").fill("5432");
+  await form.getByLabel("From", { exact: true }).fill("shop/web");
+  await form.getByLabel("To", { exact: true }).fill("vault/database");
+  await form.getByLabel("Port", { exact: true }).fill("5432");
   await form.getByRole("button", { name: "Why?" }).click();
   await expect(page.getByTestId("ingress").locator(".tier.decides.deny")).toContainText("restricted denies it");
   await picture(page, "three-tiers-denied");

@@ -14,6 +14,7 @@ fn main() -> Result<()> {
         .input_path(input)
         .out_name("netpolicy")
         .typescript(true)
+        .omit_default_module_path(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .web(true)?;

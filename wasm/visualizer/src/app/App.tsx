@@ -99,7 +99,7 @@ function GraphNote({ scene }: { scene: Scene }) {
   return (
     <label className="graph-note">
       <input type="checkbox" checked={unrestricted} onChange={(event) => useStore.setState({ unrestricted: event.target.checked })} />
-      {unrestricted ? "Drawing connections that no policy governs" : `Draw ${scene.hidden} connections that no policy governs`}
+      {unrestricted ? "With connections that no policy restricts" : `Draw ${scene.hidden} connections that no policy restricts`}
     </label>
   );
 }

@@ -4,7 +4,8 @@ import { EditorView } from "@codemirror/view";
 import { useEffect, useRef } from "react";
 import type { SourceFile } from "../engine/messages";
 import { edit, useStore } from "../state/store";
-import { litBy, setLit } from "./lit";
+import { litBy } from "./deciding";
+import { setLit } from "./lit";
 import { extensions, showDiagnostics } from "./setup";
 
 export function Editor() {

@@ -1,41 +1,8 @@
 /** The lines that decide, lit in the editor. */
 import { type Extension, RangeSetBuilder, StateEffect, StateField, type Text } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView } from "@codemirror/view";
-import type { DirectionExplanation, Explanation, PolicyRef, RuleRef } from "netpolicy";
 import { headOf, itemAt } from "./blocks";
-
-export type Tone = "allow" | "deny" | "pass";
-
-/** A rule, or the head of a policy. */
-export interface Lit {
-  file: string;
-  line: number;
-  tone: Tone;
-  what: "rule" | "policy";
-}
-
-/** What decides: rules that match, and where nothing does, the policies that isolate. */
-export function litBy(explanations: Explanation[]): Lit[] {
-  return explanations.slice(0, 1).flatMap(({ egress, ingress }) => [...ofDirection(egress), ...ofDirection(ingress)]);
-}
-
-function ofDirection(side: DirectionExplanation): Lit[] {
-  const lit: Lit[] = [];
-  for (const { policy, match } of side.policies) {
-    if (match) lit.push(...rule(match));
-    else if (side.reason === "isolated" && policy.tier === "NetworkPolicy") lit.push(...head(policy));
-  }
-  return lit;
-}
-
-function rule({ policy, line, action, failsClosed }: RuleRef): Lit[] {
-  if (policy.file === null || line === 0) return [];
-  const tone = failsClosed ? "deny" : action;
-  return [{ file: policy.file, line, tone, what: "rule" }];
-}
-
-const head = ({ file, line }: PolicyRef): Lit[] =>
-  file === null || line === null ? [] : [{ file, line, tone: "deny", what: "policy" }];
+import type { Lit, Tone } from "./deciding";
 
 export const setLit = StateEffect.define<Lit[]>();
 

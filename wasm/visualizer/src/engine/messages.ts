@@ -1,5 +1,5 @@
 /** What the page and the Worker with the engine say to each other. */
-import type { Diagnostic, Explanation, PolicyInfo, PortSet, Question } from "netpolicy";
+import type { Diagnostic, Explanation, Openness, PolicyInfo, PortSet, Question } from "netpolicy";
 
 export interface SourceFile {
   name: string;
@@ -22,8 +22,8 @@ export interface WorkloadParty {
   ports: { name: string; protocol: string; number: number }[];
   addresses: string[];
   hostNetwork: boolean;
-  /** In which directions some policy has a say about any of its pods. */
-  governed: { egress: boolean; ingress: boolean };
+  /** What is open to strangers at any of its pods. */
+  open: Openness;
 }
 
 /** External addresses, or nodes. */
@@ -44,7 +44,7 @@ export interface Connection {
   destination: string;
   /** Where policies tell the pods of a workload apart, there are several. */
   allowed: { ports: PortSet; sourcePod?: string; destinationPod?: string }[];
-  /** Allowed only because no policy governs it at either end. */
+  /** All of it is allowed, and only because no policy restricts it at either end. */
   unrestricted: boolean;
 }
 

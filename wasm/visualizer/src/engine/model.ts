@@ -1,5 +1,5 @@
 /** From the engine's answers to what the picture shows. */
-import type { Change, Cluster, Image, Peer, Pod, PodInfo, Reachability } from "netpolicy";
+import type { Change, Cluster, Image, Openness, Peer, Pod, PodInfo, PortSet, Reachability } from "netpolicy";
 import type { Connection, ConnectionChange, Model, OutsideParty, Party, WorkloadParty } from "./messages";
 import { describeRanges, sampleAddress } from "./ranges";
 
@@ -13,6 +13,7 @@ export function buildModel(cluster: Cluster, image: Image, pinned: Image | null)
   }
   const connections = connectionsOf(image.reachability(), parties);
   const difference = pinned?.difference(image);
+  const changes = difference?.changes.flatMap((change) => changeOf(change, parties)) ?? null;
   return {
     parties: [...parties.values()],
     connections,
@@ -20,38 +21,34 @@ export function buildModel(cluster: Cluster, image: Image, pinned: Image | null)
     diagnostics: [...cluster.diagnostics, ...image.check()],
     objects: cluster.objects,
     skipped: cluster.skipped,
-    changes: difference
-      ? difference.changes.flatMap((change) => changeOf(change, parties))
-      : null,
-    // What `changesOf` adds to the parties counts as well.
-    ...(difference ? { parties: [...parties.values()] } : {}),
+    changes,
   };
 }
 
+const WAYS = ["toPods", "toOutside", "fromPods", "fromOutside"] as const;
+const CLOSED: Openness = { toPods: false, toOutside: false, fromPods: false, fromOutside: false };
+
 /** The workloads of the pods; a pod that nothing runs is one by itself. */
 function workloads(pods: Pod[], infos: PodInfo[]): WorkloadParty[] {
-  const governed = new Map(
-    infos.map((info) => [`${info.namespace}/${info.name}`, info.governed] as const),
-  );
+  const openness = new Map(infos.map((info) => [`${info.namespace}/${info.name}`, info.open] as const));
   const found = new Map<string, WorkloadParty>();
   for (const pod of pods) {
     const { kind, name } = pod.workload ?? { kind: "Pod", name: pod.name };
     const id = workloadId(pod.namespace, kind, name);
-    const its = governed.get(`${pod.namespace}/${pod.name}`) ?? { egress: false, ingress: false };
+    const its = openness.get(`${pod.namespace}/${pod.name}`) ?? CLOSED;
     const known = found.get(id);
     if (!known) {
       const { namespace, labels, ports, hostNetwork } = pod;
       found.set(id, {
         type: "workload", id, namespace, kind, name, labels: { ...labels }, ports, hostNetwork,
-        pods: [pod.name], addresses: [...pod.addresses], governed: { ...its },
+        pods: [pod.name], addresses: [...pod.addresses], open: { ...its },
       });
       continue;
     }
     known.pods.push(pod.name);
     known.addresses.push(...pod.addresses);
-    // A workload is protected if all its pods are.
-    known.governed.egress &&= its.egress;
-    known.governed.ingress &&= its.ingress;
+    // A workload is as open as the most open of its pods.
+    for (const way of WAYS) known.open[way] ||= its[way];
     known.hostNetwork &&= pod.hostNetwork;
     for (const [key, value] of Object.entries(known.labels)) {
       if (pod.labels[key] !== value) delete known.labels[key];
@@ -69,7 +66,7 @@ function partyOf(peer: Peer, parties: Map<string, Party>): string | null {
       parties.set(id, {
         type: "workload", id, namespace: peer.namespace, kind: peer.kind, name: peer.name,
         pods: [], labels: {}, ports: [], addresses: [], hostNetwork: peer.hostNetwork,
-        governed: { egress: true, ingress: true },
+        open: CLOSED,
       });
     }
     return id;
@@ -110,17 +107,19 @@ function connectionsOf(reach: Reachability, parties: Map<string, Party>): Connec
     const known = found.get(key);
     if (known) known.allowed.push(allowed);
     else {
-      const unrestricted = isUnrestricted(parties.get(source), parties.get(destination));
+      const unrestricted = isUnrestricted(ports, parties.get(source), parties.get(destination));
       found.set(key, { source, destination, allowed: [allowed], unrestricted });
     }
   });
   return [...found.values()];
 }
 
-function isUnrestricted(source: Party | undefined, destination: Party | undefined): boolean {
-  const governs = (party: Party | undefined, direction: "egress" | "ingress") =>
-    party?.type === "workload" && party.governed[direction];
-  return !governs(source, "egress") && !governs(destination, "ingress");
+/** Whether everything is allowed, and that only because nothing restricts it. */
+function isUnrestricted(ports: PortSet, source: Party | undefined, destination: Party | undefined): boolean {
+  if (ports.text !== "everything" || !source || !destination) return false;
+  const mayLeave = source.type !== "workload" || source.open[destination.type === "workload" ? "toPods" : "toOutside"];
+  const mayArrive = destination.type !== "workload" || destination.open[source.type === "workload" ? "fromPods" : "fromOutside"];
+  return mayLeave && mayArrive;
 }
 
 function changeOf(change: Change, parties: Map<string, Party>): ConnectionChange[] {

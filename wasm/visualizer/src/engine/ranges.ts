@@ -85,12 +85,16 @@ export function describeRanges(ranges: AddressRange[]): { title: string; detail:
   const detail = [words4, words6].filter((text) => text !== "").join("; ");
   const isWhole = (text: string) => text === "all IPv4" || text === "all IPv6";
   if (isWhole(words4) && isWhole(words6)) {
-    return { title: "Anywhere outside", detail: "every address that is no pod's and no node's" };
+    return { title: "Anywhere outside", detail: "any external address" };
   }
   if (isWhole(detail)) return { title: `Anywhere outside (${detail.slice(4)})`, detail };
   const has = (address: string) => ranges.some((range) => contains(range, address));
   if (has("1.1.1.1") && has("203.0.113.7") && PRIVATE.some((address) => !has(address))) {
     return { title: "The internet", detail };
+  }
+  const barred = [...complement(4, v4).flatMap((range) => blocks(4, range)), ...complement(6, v6).flatMap((range) => blocks(6, range))];
+  if (v4.length > 0 && v6.length > 0 && barred.length <= 2) {
+    return { title: `Anywhere but ${barred.map((block) => block.replace(/\/(32|128)$/, "")).join(", ")}`, detail };
   }
   return { title: detail.length <= 34 ? detail : `${words4 || words6}`.split(", ")[0]! + ", …", detail };
 }

@@ -1,37 +1,60 @@
 /** The graph: frames, workloads and edges where ELK has put them. */
-import { Background, BackgroundVariant, Controls, type Edge as FlowEdge, type EdgeProps, type Node as FlowNode, type NodeProps, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
-import { createContext, memo, useContext, useEffect, useMemo, useState } from "react";
+import { Background, BackgroundVariant, Controls, type Edge as FlowEdge, type EdgeProps, Handle, type Node as FlowNode, type NodeProps, Position, ReactFlow, ReactFlowProvider, useReactFlow, useStore as useStoreOfFlow } from "@xyflow/react";
+import { createContext, memo, useContext, useEffect, useMemo, useRef, useState } from "react";
 import { select, useStore } from "../state/store";
 import type { Edge } from "./bundle";
 import { type Picture, type PlacedEdge, type PlacedFrame, type PlacedParty, place, titleOf } from "./layout";
 import { type Palette, palettes } from "./palette";
 import type { Scene } from "./scene";
-import { CardShape, EdgeShape, type Emphasis, FrameShape, pathOf } from "./shapes";
+import { CardShape, EdgeShape, type Emphasis, FrameShape, FrameTitle, pathOf } from "./shapes";
 
 type PartyNode = FlowNode<{ placed: PlacedParty; emphasis: Emphasis }, "party">;
 type FrameNode = FlowNode<{ frame: PlacedFrame; emphasis: Emphasis }, "frame">;
+type TitleNode = FlowNode<{ frame: PlacedFrame }, "title">;
 type LinkEdge = FlowEdge<{ placed: PlacedEdge; emphasis: Emphasis }, "link">;
 
+const FIT = { padding: 0.05, maxZoom: 1.15 };
+
 const PaletteContext = createContext<Palette>(palettes.light);
+
+/** Edges are drawn only between nodes that have handles, though ELK says where they go. */
+const Handles = () => (
+  <>
+    <Handle type="target" position={Position.Left} isConnectable={false} />
+    <Handle type="source" position={Position.Right} isConnectable={false} />
+  </>
+);
 
 const PartyView = memo(({ data: { placed, emphasis } }: NodeProps<PartyNode>) => {
   const palette = useContext(PaletteContext);
   const { width, height, party } = placed;
   return (
-    <svg width={width} height={height} className="shape">
-      <CardShape {...{ party, width, height, palette, emphasis }} />
-    </svg>
+    <>
+      <Handles />
+      <svg width={width} height={height} className="shape">
+        <CardShape {...{ party, width, height, palette, emphasis }} />
+      </svg>
+    </>
   );
 });
 
 const FrameView = memo(({ data: { frame, emphasis } }: NodeProps<FrameNode>) => {
   const palette = useContext(PaletteContext);
   return (
-    <svg width={frame.width} height={frame.height} className="shape">
-      <FrameShape {...{ frame, palette, emphasis }} />
-    </svg>
+    <>
+      <Handles />
+      <svg width={frame.width} height={frame.height} className="shape">
+        <FrameShape {...{ frame, palette, emphasis }} />
+      </svg>
+    </>
   );
 });
+
+const TitleView = memo(({ data: { frame } }: NodeProps<TitleNode>) => (
+  <svg width={frame.width} height={38} className="shape">
+    <FrameTitle frame={frame} palette={useContext(PaletteContext)} />
+  </svg>
+));
 
 const LinkView = memo(({ data }: EdgeProps<LinkEdge>) => {
   const palette = useContext(PaletteContext);
@@ -45,7 +68,7 @@ const LinkView = memo(({ data }: EdgeProps<LinkEdge>) => {
   );
 });
 
-const nodeTypes = { party: PartyView, frame: FrameView };
+const nodeTypes = { party: PartyView, frame: FrameView, title: TitleView };
 const edgeTypes = { link: LinkView };
 
 export function selectEdge(edge: Edge): void {
@@ -55,9 +78,11 @@ export function selectEdge(edge: Edge): void {
 
 export function Graph({ scene, onPicture }: { scene: Scene; onPicture: (picture: Picture) => void }) {
   const [picture, setPicture] = useState<Picture | null>(null);
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     let isCurrent = true;
-    void place(scene).then((placed) => {
+    const { clientWidth, clientHeight } = box.current!;
+    void place(scene, clientWidth / clientHeight).then((placed) => {
       if (!isCurrent) return;
       setPicture(placed);
       onPicture(placed);
@@ -67,13 +92,18 @@ export function Graph({ scene, onPicture }: { scene: Scene; onPicture: (picture:
     };
   }, [scene, onPicture]);
   const theme = useStore((state) => state.theme);
-  if (!picture) return <div className="canvas-note" role="status">Drawing…</div>;
   return (
-    <PaletteContext value={palettes[theme]}>
-      <ReactFlowProvider>
-        <Flow picture={picture} palette={palettes[theme]} />
-      </ReactFlowProvider>
-    </PaletteContext>
+    <div className="graph" ref={box}>
+      {picture ? (
+        <PaletteContext value={palettes[theme]}>
+          <ReactFlowProvider>
+            <Flow picture={picture} palette={palettes[theme]} />
+          </ReactFlowProvider>
+        </PaletteContext>
+      ) : (
+        <p className="canvas-note" role="status">Drawing…</p>
+      )}
+    </div>
   );
 }
 
@@ -83,17 +113,18 @@ function Flow({ picture, palette }: { picture: Picture; palette: Palette }) {
   const { fitView } = useReactFlow();
   // A picture of another size than the last gets a view of its own.
   const size = `${Math.round(picture.width / 60)}x${Math.round(picture.height / 60)}`;
+  const window = useStoreOfFlow(({ width, height }) => `${width}x${height}`);
   useEffect(() => {
-    const frame = requestAnimationFrame(() => void fitView({ padding: 0.06, maxZoom: 1.15 }));
+    const frame = requestAnimationFrame(() => void fitView(FIT));
     return () => cancelAnimationFrame(frame);
-  }, [size, fitView]);
+  }, [size, window, fitView]);
 
   const lit = useMemo(() => litBy(picture, selection), [picture, selection]);
   const emphasis = (id: string): Emphasis => (lit ? (lit.has(id) ? "lit" : "dim") : "plain");
   const nodes = useMemo(() => {
     const frames = picture.frames.map((frame): FrameNode => ({
       id: frame.id, type: "frame", position: frame, width: frame.width, height: frame.height, zIndex: 0,
-      data: { frame, emphasis: lit && !frame.within ? "plain" : "plain" },
+      data: { frame, emphasis: "plain" },
       focusable: frame.within !== null, selectable: frame.within !== null,
       ariaLabel: `namespace ${frame.namespace}`,
       style: { pointerEvents: frame.within ? "all" : "none" },
@@ -103,7 +134,12 @@ function Flow({ picture, palette }: { picture: Picture; palette: Palette }) {
       data: { placed, emphasis: emphasis(placed.id) },
       ariaLabel: titleOf(placed.party), className: "party",
     }));
-    return [...frames, ...parties];
+    // Above the edges, so that they can be read where one crosses them.
+    const titles = picture.frames.map((frame): TitleNode => ({
+      id: `title:${frame.id}`, type: "title", position: frame, width: frame.width, height: 38, zIndex: 2,
+      data: { frame }, focusable: false, selectable: false, style: { pointerEvents: "none" },
+    }));
+    return [...frames, ...parties, ...titles];
   }, [picture, lit]);
   const edges = useMemo(
     () =>
@@ -120,7 +156,7 @@ function Flow({ picture, palette }: { picture: Picture; palette: Palette }) {
     <ReactFlow
       nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes} colorMode={theme}
       nodesDraggable={false} nodesConnectable={false} elementsSelectable nodesFocusable edgesFocusable
-      minZoom={0.1} maxZoom={2.5} fitView fitViewOptions={{ padding: 0.06, maxZoom: 1.15 }}
+      minZoom={0.1} maxZoom={2.5} fitView fitViewOptions={FIT}
       proOptions={{ hideAttribution: true }} zIndexMode="manual" onlyRenderVisibleElements={false}
       onNodesChange={(changes) => {
         // Enter on a node that has the focus selects it as a click does.

@@ -49,7 +49,6 @@ const LABEL_LENGTH = 34;
 
 const OPTIONS = {
   "elk.algorithm": "layered",
-  "elk.direction": "RIGHT",
   "elk.hierarchyHandling": "INCLUDE_CHILDREN",
   "elk.edgeRouting": "ORTHOGONAL",
   "elk.json.shapeCoords": "ROOT",
@@ -70,10 +69,21 @@ const OPTIONS = {
   "elk.aspectRatio": "1.5",
 };
 
-export async function place(scene: Scene): Promise<Picture> {
+/** Up to here both directions are tried, and the one that fits the window better is taken. */
+const TRIED = 60;
+
+/** Places a scene in a window of this shape: its width divided by its height. */
+export async function place(scene: Scene, aspect: number): Promise<Picture> {
+  const directions = scene.parties.size <= TRIED ? ["RIGHT", "DOWN"] : ["RIGHT"];
+  const pictures = await Promise.all(directions.map((direction) => placeTowards(scene, direction)));
+  const scale = ({ width, height }: Picture) => Math.min(aspect / width, 1 / height);
+  return pictures.reduce((best, other) => (scale(other) > scale(best) * 1.1 ? other : best));
+}
+
+async function placeTowards(scene: Scene, direction: string): Promise<Picture> {
   const { graph, roles } = describe(scene);
-  const placed = await elk.layout(graph);
-  return picture(placed, scene, roles);
+  const layoutOptions = { ...OPTIONS, "elk.direction": direction };
+  return picture(await elk.layout({ ...graph, layoutOptions }), scene, roles);
 }
 
 /** External parties stand left as sources and right as destinations. */
@@ -129,7 +139,7 @@ function describe(scene: Scene): { graph: ElkNode; roles: Map<string, Role> } {
     };
   });
   const outside = [...roles.values()].map(({ id, party }) => card(party, id));
-  return { graph: { id: "root", layoutOptions: OPTIONS, children: [...frames, ...outside], edges }, roles };
+  return { graph: { id: "root", children: [...frames, ...outside], edges }, roles };
 }
 
 const withinWidth = (edge: Edge | undefined) =>
@@ -140,18 +150,21 @@ export const withinText = (edge: Edge) => `all to all: ${truncated(edge.label, 2
 
 /** What stands below a name. */
 export function caption(party: Party): string {
-  if (party.type !== "workload") return truncated(party.detail, 40);
+  if (party.type !== "workload") return truncated(party.detail, 32);
   const pods = party.pods.length > 1 ? ` · ${party.pods.length} pods` : "";
   return `${party.kind}${pods}${party.hostNetwork ? " · host network" : ""}`;
 }
 
+export type Openness = "unprotected" | "ingress open" | "egress open";
+
 /** In which directions no policy protects a workload. */
-export function openness(party: Party): string | null {
+export function openness(party: Party): Openness | null {
   if (party.type !== "workload" || party.hostNetwork) return null;
-  const { egress, ingress } = party.governed;
-  if (!ingress && !egress) return "unprotected";
-  if (!ingress) return "ingress open";
-  if (!egress) return "egress open";
+  const { toPods, toOutside, fromPods, fromOutside } = party.open;
+  const [egress, ingress] = [toPods && toOutside, fromPods && fromOutside];
+  if (ingress && egress) return "unprotected";
+  if (ingress) return "ingress open";
+  if (egress) return "egress open";
   return null;
 }
 

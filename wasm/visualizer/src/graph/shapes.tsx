@@ -24,7 +24,7 @@ export function CardShape({ party, width, height, palette, emphasis }: {
       <rect
         x={0.75} y={0.75} width={width - 1.5} height={height - 1.5} rx={isOutside ? height / 2 : 9}
         fill={isOutside ? palette.outside : palette.card}
-        stroke={emphasis === "lit" ? palette.accent : mark ? palette.open : palette.cardLine}
+        stroke={emphasis === "lit" ? palette.accent : isExposed(party) ? palette.open : palette.cardLine}
         strokeWidth={emphasis === "lit" ? 2 : 1.2}
         strokeDasharray={mark === "unprotected" && emphasis !== "lit" ? "5 3.5" : undefined}
       />
@@ -34,7 +34,7 @@ export function CardShape({ party, width, height, palette, emphasis }: {
       </text>
       <text x={36} y={38.5} fontSize={11} fontWeight={450} fill={palette.muted}>{text}</text>
       {mark && (
-        <text x={width - 13} y={38.5} fontSize={11} fontWeight={600} textAnchor="end" fill={palette.open}>
+        <text x={width - 13} y={38.5} fontSize={11} fontWeight={isExposed(party) ? 600 : 450} textAnchor="end" fill={isExposed(party) ? palette.open : palette.muted}>
           {mark}
         </text>
       )}
@@ -42,10 +42,16 @@ export function CardShape({ party, width, height, palette, emphasis }: {
   );
 }
 
+/** Whether strangers may connect to it; that it may connect to them is less of a worry. */
+function isExposed(party: Party): boolean {
+  const mark = openness(party);
+  return mark === "unprotected" || mark === "ingress open";
+}
+
 /** A small sign of what it is: a box for workloads, a globe for what is outside. */
 function Glyph({ party, palette }: { party: Party; palette: Palette }) {
   if (party.type === "workload") {
-    const isOpen = openness(party) !== null;
+    const isOpen = isExposed(party);
     return (
       <g fill="none" stroke={isOpen ? palette.open : palette.accent} strokeWidth={1.5} strokeLinejoin="round" strokeLinecap="round">
         <path d="M21 12.5 27 15v5.5c0 3.7-2.6 5.8-6 7-3.4-1.2-6-3.3-6-7V15Z" />
@@ -66,13 +72,24 @@ export function FrameShape({ frame, palette, emphasis }: {
   palette: Palette;
   emphasis: Emphasis;
 }) {
-  const { width, height, namespace, within } = frame;
+  const { width, height, within } = frame;
   return (
     <g fontFamily={SANS} opacity={emphasis === "dim" ? 0.5 : 1}>
       <rect x={0.5} y={0.5} width={width - 1} height={height - 1} rx={14} fill={palette.frame} stroke={palette.frameLine} />
-      <text x={20} y={26} fontSize={13} fontWeight={600} fill={palette.ink}>{namespace}</text>
       {within && <WithinMark edge={within} x={width - 16} palette={palette} />}
     </g>
+  );
+}
+
+/** The name of a namespace, legible where edges cross it. */
+export function FrameTitle({ frame, palette }: { frame: PlacedFrame; palette: Palette }) {
+  return (
+    <text
+      x={20} y={26} fontFamily={SANS} fontSize={13} fontWeight={600} fill={palette.ink}
+      stroke={palette.frame} strokeWidth={6} strokeLinejoin="round" paintOrder="stroke"
+    >
+      {frame.namespace}
+    </text>
   );
 }
 

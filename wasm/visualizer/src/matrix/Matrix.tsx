@@ -114,7 +114,7 @@ function Legend({ table, marked }: { table: Table; marked: Spot | null }) {
   return (
     <p className="matrix-legend">
       <i className="swatch all" /> all ports <i className="swatch some" /> some ports
-      <i className="swatch open" /> no policy governs it <i className="swatch none" /> denied
+      <i className="swatch open" /> no policy restricts it <i className="swatch none" /> denied
       <span>Rows open connections to columns. Click a namespace to unfold it.</span>
     </p>
   );

@@ -3,7 +3,7 @@ import interUrl from "@fontsource-variable/inter/files/inter-latin-wght-normal.w
 import { renderToStaticMarkup } from "react-dom/server";
 import type { Picture } from "../graph/layout";
 import type { Palette } from "../graph/palette";
-import { CardShape, EdgeShape, FrameShape } from "../graph/shapes";
+import { CardShape, EdgeShape, FrameShape, FrameTitle } from "../graph/shapes";
 
 const MARGIN = 24;
 
@@ -29,6 +29,11 @@ export async function drawGraph(picture: Picture, palette: Palette): Promise<Dra
       ))}
       {picture.edges.map((placed) => (
         <EdgeShape key={placed.edge.id} placed={placed} palette={palette} emphasis="plain" />
+      ))}
+      {picture.frames.map((frame) => (
+        <g key={frame.id} transform={`translate(${frame.x} ${frame.y})`}>
+          <FrameTitle frame={frame} palette={palette} />
+        </g>
       ))}
       {picture.parties.map(({ id, party, x, y, width: its, height: high }) => (
         <g key={id} transform={`translate(${x} ${y})`}>

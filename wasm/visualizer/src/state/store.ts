@@ -1,6 +1,7 @@
 /** The state of the page, and what changes it. */
 import type { Explanation, Question } from "netpolicy";
 import { create } from "zustand";
+import { litBy } from "../editor/deciding";
 import { ask } from "../engine/engine";
 import type { Model, SourceFile } from "../engine/messages";
 import { examples } from "../examples";
@@ -140,10 +141,15 @@ export async function pin(on: boolean): Promise<void> {
   await recompute();
 }
 
-/** Asks why; the answer is kept up to date with every edit. */
+/** Asks why, and shows the lines that decide; the answer is kept up to date with every
+ * edit. */
 export async function askWhy(asked: Asked): Promise<void> {
   set({ asked });
   await explain();
+  const { explanations, files, current } = get();
+  const lit = litBy(explanations ?? []);
+  const first = lit.find(({ file }) => file === files[current]?.name) ?? lit[0];
+  if (first) jumpTo(first.file, first.line);
 }
 
 async function explain(): Promise<void> {
