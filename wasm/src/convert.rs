@@ -1,10 +1,11 @@
 //! Values from and to JavaScript.
 
+use js_sys::Object;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
 
 /// What a function throws: an `Error`.
 pub(crate) type Thrown = JsValue;
@@ -21,8 +22,32 @@ pub(crate) fn to_js(value: &impl Serialize) -> Result<JsValue, Thrown> {
         .map_err(Into::into)
 }
 
-/// A value out of a plain object; the error says what `what` should be.
-pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue, what: &str) -> Result<T, Thrown> {
+/// A value out of a plain object that has no other fields than these; errors name it
+/// `what`.
+pub(crate) fn from_js<T: DeserializeOwned>(
+    value: JsValue,
+    what: &str,
+    fields: &[&str],
+) -> Result<T, Thrown> {
+    // A field that is misspelt would otherwise count as left out.
+    let keys = value
+        .dyn_ref::<Object>()
+        .map(Object::keys)
+        .unwrap_or_default();
+    for key in keys.iter() {
+        let key = key.as_string().unwrap_or_default();
+        if !fields.contains(&&*key) {
+            let known = fields.join(", ");
+            return Err(error(format!(
+                "{what}: unknown field {key:?}, expected one of {known}"
+            )));
+        }
+    }
+    map_from_js(value, what)
+}
+
+/// A value out of an object with any keys, or out of anything else.
+pub(crate) fn map_from_js<T: DeserializeOwned>(value: JsValue, what: &str) -> Result<T, Thrown> {
     serde_wasm_bindgen::from_value(value).map_err(|mistake| error(format!("{what}: {mistake}")))
 }
 

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use netpolicy::model::{Label, NamedPort, Pod};
 use netpolicy::{Endpoint, Family, Image, Pair, Protocol};
 use serde::Deserialize;
+use wasm_bindgen::JsValue;
 
-use crate::convert::{Thrown, error};
+use crate::convert::{Thrown, error, from_js};
 
 /// `Question` in `types.ts`.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     from: End,
     to: End,
@@ -163,6 +163,10 @@ impl Resolved {
 }
 
 impl Question {
+    pub(crate) fn read(value: JsValue) -> Result<Question, Thrown> {
+        from_js(value, "question", &["from", "to", "protocol", "port"])
+    }
+
     /// Hands every pair of addresses that the question is about to `visit`.
     pub(crate) fn each_pair(
         self,

@@ -1,17 +1,17 @@
 //! An image, and what can be asked of it.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netpolicy::explain::{Explanation, Reason};
 use netpolicy::model::{Direction, Pod};
-use netpolicy::{Endpoint, ImageBuf, PodRef, Protocol};
+use netpolicy::{Endpoint, Family, ImageBuf, PodRef, Protocol};
 use serde::Serialize;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::convert::{
-    Diagnostics, Explanations, PodInfos, Policies, Question, Thrown, VerdictObject, error, from_js,
-    to_js,
+    Diagnostics, Explanations, PodInfos, Policies, Question, Thrown, VerdictObject, error, to_js,
 };
 use crate::endpoint;
 
@@ -50,7 +50,7 @@ struct PodInfo<'i> {
 }
 
 /// `Openness` in `types.ts`.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Openness {
     to_pods: bool,
@@ -154,7 +154,7 @@ impl Image {
     ///
     /// Throws an `Error` for an end that does not exist.
     pub fn verdict(&self, question: Question) -> Result<VerdictObject, Thrown> {
-        let question: endpoint::Question = from_js(question.into(), "question")?;
+        let question = endpoint::Question::read(question.into())?;
         let (mut egress, mut ingress) = (true, true);
         question.each_pair(&self.image.image(), |pair, protocol, port| {
             let verdict = pair.verdict(protocol, port);
@@ -213,7 +213,7 @@ impl Image {
     ///
     /// Throws an `Error` for an end that does not exist.
     pub fn explain(&self, question: Question) -> Result<Explanations, Thrown> {
-        let question: endpoint::Question = from_js(question.into(), "question")?;
+        let question = endpoint::Question::read(question.into())?;
         let mut explained = Vec::new();
         question.each_pair(&self.image.image(), |pair, protocol, port| {
             let explanation: Explanation<'_> = pair.explain(protocol, port);
@@ -239,6 +239,15 @@ impl Image {
     pub fn pods(&self) -> Result<PodInfos, Thrown> {
         let image = self.image.image();
         let workload = |(kind, name)| WorkloadInfo { kind, name };
+        // Pods that no policy can tell apart are open alike.
+        let mut by_class = HashMap::new();
+        let mut openness_of = |pod: PodRef<'_>| {
+            let families: Vec<_> = pod.addresses().map(Family::of).collect();
+            let kind = (pod.class(), families);
+            *by_class
+                .entry(kind)
+                .or_insert_with(|| openness(&image, pod))
+        };
         let pods: Vec<_> = image
             .pods()
             .map(|pod| PodInfo {
@@ -246,7 +255,7 @@ impl Image {
                 name: pod.name(),
                 workload: pod.workload().map(workload),
                 addresses: pod.addresses().collect(),
-                open: openness(&image, pod),
+                open: openness_of(pod),
             })
             .collect();
         Ok(to_js(&pods)?.unchecked_into())

@@ -12,7 +12,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::convert::{
     Diagnostics, DomainNames, Manifests, OptionsObject, Pods, SkippedKinds, Thrown, error, from_js,
-    to_js,
+    map_from_js, to_js,
 };
 use crate::image::Image;
 
@@ -93,7 +93,8 @@ impl Cluster {
             read(&mut loader, &manifest, index)?;
         }
         if let Some(domain_names) = domain_names {
-            let names: BTreeMap<String, Vec<IpAddr>> = from_js(domain_names.into(), "domainNames")?;
+            let names: BTreeMap<String, Vec<IpAddr>> =
+                map_from_js(domain_names.into(), "domainNames")?;
             for (name, addresses) in names {
                 loader.domain_name(DomainName {
                     name: name.into(),
@@ -136,7 +137,7 @@ impl Cluster {
     /// Throws an `Error` for a wrong option, or for more than an image can hold.
     pub fn compile(&self, options: Option<OptionsObject>) -> Result<Image, Thrown> {
         let choices: Choices = match options {
-            Some(options) => from_js(options.into(), "options")?,
+            Some(options) => from_js(options.into(), "options", &Choices::FIELDS)?,
             None => Choices::default(),
         };
         let (image, _) = self
@@ -150,13 +151,23 @@ impl Cluster {
 
 /// `Options` in `types.ts`.
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase")]
 struct Choices {
     isolation: Option<Isolation>,
     own_node_ingress: Option<Node>,
     own_node_egress: Option<Node>,
     ip_block_selects_pods: Option<bool>,
     table_budget: Option<u32>,
+}
+
+impl Choices {
+    const FIELDS: [&str; 5] = [
+        "isolation",
+        "ownNodeIngress",
+        "ownNodeEgress",
+        "ipBlockSelectsPods",
+        "tableBudget",
+    ];
 }
 
 #[derive(Deserialize)]

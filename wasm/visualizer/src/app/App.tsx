@@ -80,6 +80,9 @@ export function App() {
             {scene && <Graph scene={scene} onPicture={onPicture} />}
             {scene && <GraphNote scene={scene} />}
             {table && <Matrix table={table} onToggle={toggle} />}
+            {model?.imagined && (
+              <p className="imagined" role="status">No pods were given: these stand for those that the policies select.</p>
+            )}
             {model && model.parties.length === 0 && (
               <p className="canvas-note">No pods or workloads yet. Add some to the manifests, drop files here, or choose an example.</p>
             )}

@@ -33,6 +33,7 @@ export function Editor() {
     const kept = states.current.get(file.name);
     seen.current = file;
     view.setState(kept?.doc.toString() === file.text ? kept : stateOf(file, seen));
+    view.scrollDOM.scrollTop = 0;
   }, [file]);
 
   useEffect(() => {

@@ -57,6 +57,8 @@ export interface ConnectionChange {
 }
 
 export interface Model {
+  /** The pods are none that were given: they stand for what policies select. */
+  imagined: boolean;
   parties: Party[];
   connections: Connection[];
   policies: PolicyInfo[];

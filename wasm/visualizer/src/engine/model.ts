@@ -6,7 +6,7 @@ import { describeRanges, sampleAddress } from "./ranges";
 export const workloadId = (namespace: string, kind: string, name: string) =>
   `${namespace}/${kind}/${name}`;
 
-export function buildModel(cluster: Cluster, image: Image, pinned: Image | null): Model {
+export function buildModel(cluster: Cluster, image: Image, pinned: Image | null, imagined: boolean): Model {
   const parties = new Map<string, Party>();
   for (const workload of workloads(cluster.pods(), image.pods())) {
     parties.set(workload.id, workload);
@@ -19,6 +19,7 @@ export function buildModel(cluster: Cluster, image: Image, pinned: Image | null)
     connections,
     policies: image.policies(),
     diagnostics: [...cluster.diagnostics, ...image.check()],
+    imagined,
     objects: cluster.objects,
     skipped: cluster.skipped,
     changes,
@@ -91,24 +92,25 @@ function outsideParty(peer: Exclude<Peer, { type: "workload" }>): OutsideParty {
 
 function connectionsOf(reach: Reachability, parties: Map<string, Party>): Connection[] {
   const ids = reach.peers.map((peer) => partyOf(peer, parties));
-  const pod = (peer: Peer | undefined) => (peer?.type === "workload" ? peer.part?.[0]?.name : undefined);
+  const pods = reach.peers.map((peer) => (peer.type === "workload" ? peer.part?.[0]?.name : undefined));
+  // Most connections are of whole workloads, and share what they allow: there can be
+  // hundreds of thousands.
+  const whole = reach.portSets.map((ports) => [{ ports }]);
   const found = new Map<string, Connection>();
   reach.sources.forEach((from, row) => {
     const to = reach.destinations[row]!;
+    const set = reach.ports[row]!;
     const [source, destination] = [ids[from], ids[to]];
-    const ports = reach.portSets[reach.ports[row]!];
-    if (!source || !destination || !ports) return;
-    const allowed = {
-      ports,
-      sourcePod: pod(reach.peers[from]),
-      destinationPod: pod(reach.peers[to]),
-    };
+    const ports = reach.portSets[set]!;
+    if (!source || !destination) return;
+    const [sourcePod, destinationPod] = [pods[from], pods[to]];
+    const allowed = sourcePod || destinationPod ? [{ ports, sourcePod, destinationPod }] : whole[set]!;
     const key = `${source} ${destination}`;
     const known = found.get(key);
-    if (known) known.allowed.push(allowed);
+    if (known) known.allowed = [...known.allowed, ...allowed];
     else {
       const unrestricted = isUnrestricted(ports, parties.get(source), parties.get(destination));
-      found.set(key, { source, destination, allowed: [allowed], unrestricted });
+      found.set(key, { source, destination, allowed, unrestricted });
     }
   });
   return [...found.values()];

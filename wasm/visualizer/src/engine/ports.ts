@@ -47,7 +47,7 @@ export function portLabel(set: PortSet): string {
   for (const protocol of PROTOCOLS) {
     const ranges = rangesOf(set, protocol);
     const gaps = complement(ranges);
-    if (ranges.length > 0) inside.push({ protocol, ports: gaps.length === 0 ? "" : write(ranges) });
+    if (ranges.length > 0) inside.push({ protocol, ports: gaps.length === 0 ? "" : gaps.length < ranges.length ? `but ${write(gaps)}` : write(ranges) });
     if (gaps.length > 0) outside.push({ protocol, ports: ranges.length === 0 ? "" : write(gaps) });
   }
   if (hasOther(set)) inside.push({ protocol: "other protocols", ports: "" });

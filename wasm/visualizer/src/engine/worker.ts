@@ -1,5 +1,6 @@
 /** The engine, in a Worker: the page stays responsive whatever it is given. */
 import init, { Cluster, type Image } from "netpolicy";
+import { imagine } from "./imagine";
 import type { Request, SourceFile } from "./messages";
 import { buildModel } from "./model";
 
@@ -9,9 +10,25 @@ const ready = init();
 let image: Image | null = null;
 let pinned: Image | null = null;
 
-function compile(files: SourceFile[]): { cluster: Cluster; image: Image } {
-  const cluster = Cluster.load(files.map(({ name, text }) => ({ file: name, text })));
-  return { cluster, image: cluster.compile() };
+interface Compiled {
+  cluster: Cluster;
+  image: Image;
+  /** Whether pods had to be imagined, since none were given. */
+  imagined: boolean;
+}
+
+function compile(files: SourceFile[]): Compiled {
+  const manifests = files.map(({ name, text }) => ({ file: name, text }));
+  const cluster = Cluster.load(manifests);
+  if (cluster.pods().length === 0) {
+    const objects = imagine(files);
+    if (objects.length > 0) {
+      cluster.free();
+      const imagined = Cluster.load([{ file: "", objects }, ...manifests]);
+      return { cluster: imagined, image: imagined.compile(), imagined: true };
+    }
+  }
+  return { cluster, image: cluster.compile(), imagined: false };
 }
 
 function answer(request: Request): unknown {
@@ -20,7 +37,7 @@ function answer(request: Request): unknown {
       const compiled = compile(request.files);
       image?.free();
       image = compiled.image;
-      const model = buildModel(compiled.cluster, image, pinned);
+      const model = buildModel(compiled.cluster, image, pinned, compiled.imagined);
       compiled.cluster.free();
       return model;
     }

@@ -1,5 +1,5 @@
 /** The graph: frames, workloads and edges where ELK has put them. */
-import { Background, BackgroundVariant, Controls, type Edge as FlowEdge, type EdgeProps, Handle, type Node as FlowNode, type NodeProps, Position, ReactFlow, ReactFlowProvider, useReactFlow, useStore as useStoreOfFlow } from "@xyflow/react";
+import { Background, BackgroundVariant, Controls, type Edge as FlowEdge, type EdgeProps, Handle, type Node as FlowNode, type NodeProps, Position, ReactFlow, ReactFlowProvider, getViewportForBounds, useReactFlow, useStore as useStoreOfFlow } from "@xyflow/react";
 import { createContext, memo, useContext, useEffect, useMemo, useRef, useState } from "react";
 import { select, useStore } from "../state/store";
 import type { Edge } from "./bundle";
@@ -13,7 +13,9 @@ type FrameNode = FlowNode<{ frame: PlacedFrame; emphasis: Emphasis }, "frame">;
 type TitleNode = FlowNode<{ frame: PlacedFrame }, "title">;
 type LinkEdge = FlowEdge<{ placed: PlacedEdge; emphasis: Emphasis }, "link">;
 
-const FIT = { padding: 0.05, maxZoom: 1.15 };
+/** Room around the picture; below it stands what is left out. */
+const ROOM = { top: "20px", right: "20px", bottom: "58px", left: "20px" } as const;
+const [MIN_ZOOM, MAX_ZOOM, FIT_ZOOM] = [0.1, 2.5, 1.15];
 
 const PaletteContext = createContext<Palette>(palettes.light);
 
@@ -110,14 +112,16 @@ export function Graph({ scene, onPicture }: { scene: Scene; onPicture: (picture:
 function Flow({ picture, palette }: { picture: Picture; palette: Palette }) {
   const selection = useStore((state) => state.selection);
   const theme = useStore((state) => state.theme);
-  const { fitView } = useReactFlow();
-  // A picture of another size than the last gets a view of its own.
-  const size = `${Math.round(picture.width / 60)}x${Math.round(picture.height / 60)}`;
-  const window = useStoreOfFlow(({ width, height }) => `${width}x${height}`);
+  const { setViewport } = useReactFlow();
+  const width = useStoreOfFlow((flow) => flow.width);
+  const height = useStoreOfFlow((flow) => flow.height);
+  // A picture or a window of another size gets a view of its own.
+  const size = [picture.width, picture.height].map((length) => Math.round(length / 60)).join("x");
   useEffect(() => {
-    const frame = requestAnimationFrame(() => void fitView(FIT));
-    return () => cancelAnimationFrame(frame);
-  }, [size, window, fitView]);
+    if (width === 0 || height === 0) return;
+    const bounds = { x: 0, y: 0, width: picture.width, height: picture.height };
+    void setViewport(getViewportForBounds(bounds, width, height, MIN_ZOOM, FIT_ZOOM, ROOM));
+  }, [size, width, height, setViewport]);
 
   const lit = useMemo(() => litBy(picture, selection), [picture, selection]);
   const emphasis = (id: string): Emphasis => (lit ? (lit.has(id) ? "lit" : "dim") : "plain");
@@ -156,7 +160,7 @@ function Flow({ picture, palette }: { picture: Picture; palette: Palette }) {
     <ReactFlow
       nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes} colorMode={theme}
       nodesDraggable={false} nodesConnectable={false} elementsSelectable nodesFocusable edgesFocusable
-      minZoom={0.1} maxZoom={2.5} fitView fitViewOptions={FIT}
+      minZoom={MIN_ZOOM} maxZoom={MAX_ZOOM}
       proOptions={{ hideAttribution: true }} zIndexMode="manual" onlyRenderVisibleElements={false}
       onNodesChange={(changes) => {
         // Enter on a node that has the focus selects it as a click does.

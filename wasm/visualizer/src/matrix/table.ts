@@ -44,24 +44,44 @@ interface Choices {
 
 export function buildTable(model: Model, choices: Choices): Table {
   const { filter } = choices;
-  const connections = new Map<string, Connection>();
-  for (const connection of model.connections) {
-    if (filter.passes(connection)) connections.set(`${connection.source} ${connection.destination}`, connection);
-  }
+  const connections = connectionsOf(model);
   const changes = new Map((model.changes ?? []).map((change) => [`${change.source} ${change.destination}`, change]));
   const items = itemsOf(model, choices);
   const used = { source: new Set<string>(), destination: new Set<string>() };
-  for (const { source, destination } of [...connections.values(), ...changes.values()]) {
-    used.source.add(source);
-    used.destination.add(destination);
+  for (const ends of [connections, changes]) {
+    for (const { source, destination } of ends.values()) {
+      used.source.add(source);
+      used.destination.add(destination);
+    }
   }
   const side = (ends: Set<string>) =>
     items.filter(({ members: [first] }) => first!.type === "workload" || ends.has(first!.id));
+  const cells = new Map<string, Cell>();
   return {
     sources: side(used.source),
     destinations: side(used.destination),
-    cell: (source, destination) => cellOf(source, destination, connections, changes),
+    cell: (source, destination) => {
+      const key = `${source.id} ${destination.id}`;
+      let cell = cells.get(key);
+      if (!cell) {
+        cell = cellOf(source, destination, filter, connections, changes);
+        cells.set(key, cell);
+      }
+      return cell;
+    },
   };
+}
+
+const known = new WeakMap<Model, Map<string, Connection>>();
+
+/** The connections by their ends; found once for each model. */
+function connectionsOf(model: Model): Map<string, Connection> {
+  let connections = known.get(model);
+  if (!connections) {
+    connections = new Map(model.connections.map((connection) => [`${connection.source} ${connection.destination}`, connection]));
+    known.set(model, connections);
+  }
+  return connections;
 }
 
 function itemsOf(model: Model, { filter, nodes, toggled }: Choices): Item[] {
@@ -93,6 +113,7 @@ function itemsOf(model: Model, { filter, nodes, toggled }: Choices): Item[] {
 function cellOf(
   source: Item,
   destination: Item,
+  filter: Filter,
   connections: Map<string, Connection>,
   changes: Map<string, ConnectionChange>,
 ): Cell {
@@ -105,7 +126,7 @@ function cellOf(
       const key = `${from.id} ${to.id}`;
       const connection = connections.get(key);
       const change = changes.get(key);
-      if (connection) {
+      if (connection && filter.passes(connection)) {
         cell.allowed += 1;
         if (connection.allowed.some(({ ports }) => ports.text === "everything")) cell.whole += 1;
         if (connection.unrestricted) cell.unrestricted += 1;
