@@ -44,7 +44,7 @@ export function headOf(doc: Text, line: number): Lines[] {
     if (isBlank(text)) continue;
     const its = indentOf(text);
     if (its < indent || (its === indent && /^\s*- /.test(text))) break;
-    const isTop = its === indent && /^\s*(kind|spec):/.test(text);
+    const isTop = its === indent && /^\s*(kind|metadata|spec):/.test(text);
     const isBelow = its <= indent + 4 && /^\s*(podSelector|policyTypes|subject):/.test(text);
     const isName = its <= indent + 4 && /^\s*name:/.test(text) && found.length < 3;
     if (!isTop && !isBelow && !isName) continue;

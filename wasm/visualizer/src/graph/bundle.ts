@@ -63,13 +63,13 @@ export function bundle(links: Link[], parties: Map<string, Party>): Bundles {
     const other = own === "source" ? "destination" : "source";
     const folded = groups(edges, (edge) => {
       const namespace = namespaceOf(edge[own]);
-      return namespace !== null && namespace !== namespaceOf(edge[other])
-        && edge[other] !== frameId(namespace)
-        ? [namespace, edge[other], edge.label, edge.change]
-        : null;
+      return namespace !== null && edge[other] !== frameId(namespace) ? [namespace, edge[other], edge.label, edge.change] : null;
     });
     for (const { key: [namespace, end], edges: some } of folded) {
-      if (some.length < 2 || some.length < members.get(namespace!)!.length) continue;
+      // Of its own namespace, a workload can only be connected with the others.
+      const isInside = namespaceOf(end!) === namespace;
+      const all = members.get(namespace!)!.length - (isInside ? 1 : 0);
+      if (some.length < (isInside ? 3 : 2) || some.length < all) continue;
       const frame = frameId(namespace!);
       const joined = own === "source" ? join(some, frame, end!) : join(some, end!, frame);
       edges = [...without(edges, some), joined];

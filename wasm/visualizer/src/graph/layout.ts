@@ -65,12 +65,11 @@ const OPTIONS = {
   "elk.layered.considerModelOrder.strategy": "PREFER_NODES",
   "elk.layered.crossingMinimization.forceNodeModelOrder": "false",
   "elk.layered.edgeLabels.sideSelection": "ALWAYS_UP",
-  "elk.layered.thoroughness": "12",
   "elk.aspectRatio": "1.5",
 };
 
 /** Up to here both directions are tried, and the one that fits the window better is taken. */
-const TRIED = 60;
+const TRIED = 30;
 
 /** Places a scene in a window of this shape: its width divided by its height. */
 export async function place(scene: Scene, aspect: number): Promise<Picture> {

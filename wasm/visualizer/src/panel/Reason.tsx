@@ -104,13 +104,18 @@ function TierStep({ tier, side }: { tier: Tier; side: DirectionExplanation }) {
           ? missed.map((consulted) => <Miss key={keyOf(consulted)} consulted={consulted} />)
           : (
             <details>
-              <summary>{missed.length === 1 ? "1 other policy does not match" : `${missed.length} other policies do not match`}</summary>
+              <summary>{silent(missed.length, matched.length > 0)}</summary>
               {missed.map((consulted) => <Miss key={keyOf(consulted)} consulted={consulted} />)}
             </details>
           ))}
       </div>
     </li>
   );
+}
+
+function silent(count: number, isOther: boolean): string {
+  const other = isOther ? "other " : "";
+  return count === 1 ? `1 ${other}policy does not match` : `${count} ${other}policies do not match`;
 }
 
 const keyOf = ({ policy }: ConsultedPolicy) => `${policy.kind} ${policy.namespace} ${policy.name}`;
