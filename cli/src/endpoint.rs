@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 use netpolicy::model::{Label, NamedPort, Pod};
-use netpolicy::{Endpoint, Image, PodRef, Protocol};
+use netpolicy::{Endpoint, Image, Protocol};
 
 /// An end as it was written.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ impl EndpointArgument {
                 if let Some(pod) = image.pod(namespace, name) {
                     return Ok(vec![Endpoint::Pod(pod)]);
                 }
-                let pods = pods_of_workload(image, namespace, name);
+                let pods = image.pods_of_workload(namespace, name);
                 if pods.is_empty() {
                     bail!(
                         "no pod or workload {namespace}/{name}{}",
@@ -112,25 +112,6 @@ impl EndpointArgument {
             }
         }
     }
-}
-
-/// The pods of a workload: one for each class and set of families of address, since
-/// others could not get another answer.
-fn pods_of_workload<'i>(image: &'i Image<'i>, namespace: &str, name: &str) -> Vec<PodRef<'i>> {
-    let mut kinds = Vec::new();
-    let mut pods = Vec::new();
-    let of_workload = |pod: &PodRef<'_>| {
-        pod.namespace() == namespace && pod.workload().is_some_and(|(_, workload)| workload == name)
-    };
-    for pod in image.pods().filter(of_workload) {
-        let families: Vec<_> = pod.addresses().map(netpolicy::Family::of).collect();
-        let kind = (pod.class(), families);
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-            pods.push(pod);
-        }
-    }
-    pods
 }
 
 /// A hint at what may have been meant.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use netpolicy::model::{Label, NamedPort, Pod};
-use netpolicy::{Endpoint, Family, Image, Pair, Protocol};
+use netpolicy::{Endpoint, Image, Pair, Protocol};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
@@ -144,21 +144,11 @@ impl Resolved {
         if let Some(pod) = image.pod(namespace, name) {
             return Ok(vec![Endpoint::Pod(pod)]);
         }
-        let mut kinds = Vec::new();
-        let mut pods = Vec::new();
-        for pod in image.pods().filter(|pod| pod.namespace() == namespace) {
-            let families: Vec<_> = pod.addresses().map(Family::of).collect();
-            let kind = (pod.class(), families);
-            let is_of_workload = pod.workload().is_some_and(|(_, workload)| workload == name);
-            if is_of_workload && !kinds.contains(&kind) {
-                kinds.push(kind);
-                pods.push(Endpoint::Pod(pod));
-            }
-        }
+        let pods = image.pods_of_workload(namespace, name);
         if pods.is_empty() {
             return Err(error(format!("no pod or workload {namespace}/{name}")));
         }
-        Ok(pods)
+        Ok(pods.into_iter().map(Endpoint::Pod).collect())
     }
 }
 

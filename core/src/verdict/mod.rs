@@ -7,6 +7,8 @@ mod endpoint;
 mod interpret;
 mod labels;
 mod party;
+#[cfg(feature = "alloc")]
+mod workload;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
