@@ -22,6 +22,8 @@ export interface WorkloadParty {
   ports: { name: string; protocol: string; number: number }[];
   addresses: string[];
   hostNetwork: boolean;
+  /** It stands for what a policy selects. */
+  imagined: boolean;
   /** What is open to strangers at any of its pods. */
   open: Openness;
 }
@@ -57,6 +59,8 @@ export interface ConnectionChange {
 }
 
 export interface Model {
+  /** There is more than a graph can show: a matrix is easier to read. */
+  crowded: boolean;
   /** The pods are none that were given: they stand for what policies select. */
   imagined: boolean;
   parties: Party[];

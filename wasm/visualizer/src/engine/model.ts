@@ -9,7 +9,7 @@ export const workloadId = (namespace: string, kind: string, name: string) =>
 export function buildModel(cluster: Cluster, image: Image, pinned: Image | null, imagined: boolean): Model {
   const parties = new Map<string, Party>();
   for (const workload of workloads(cluster.pods(), image.pods())) {
-    parties.set(workload.id, workload);
+    parties.set(workload.id, { ...workload, imagined });
   }
   const connections = connectionsOf(image.reachability(), parties);
   const difference = pinned?.difference(image);
@@ -20,6 +20,7 @@ export function buildModel(cluster: Cluster, image: Image, pinned: Image | null,
     policies: image.policies(),
     diagnostics: [...cluster.diagnostics, ...image.check()],
     imagined,
+    crowded: isCrowded(parties, connections),
     objects: cluster.objects,
     skipped: cluster.skipped,
     changes,
@@ -28,6 +29,16 @@ export function buildModel(cluster: Cluster, image: Image, pinned: Image | null,
 
 const WAYS = ["toPods", "toOutside", "fromPods", "fromOutside"] as const;
 const CLOSED: Openness = { toPods: false, toOutside: false, fromPods: false, fromOutside: false };
+
+/** Up to so many workloads, and connections that policies leave between them, a graph is
+ * easier to read than a matrix. */
+const GRAPH_LIMITS = { workloads: 50, connections: 80 };
+
+function isCrowded(parties: Map<string, Party>, connections: Connection[]): boolean {
+  const workloads = [...parties.values()].filter(({ type }) => type === "workload").length;
+  const drawn = connections.filter(({ unrestricted }) => !unrestricted).length;
+  return workloads > GRAPH_LIMITS.workloads || drawn > GRAPH_LIMITS.connections;
+}
 
 /** The workloads of the pods; a pod that nothing runs is one by itself. */
 function workloads(pods: Pod[], infos: PodInfo[]): WorkloadParty[] {
@@ -41,7 +52,7 @@ function workloads(pods: Pod[], infos: PodInfo[]): WorkloadParty[] {
     if (!known) {
       const { namespace, labels, ports, hostNetwork } = pod;
       found.set(id, {
-        type: "workload", id, namespace, kind, name, labels: { ...labels }, ports, hostNetwork,
+        type: "workload", id, namespace, kind, name, labels: { ...labels }, ports, hostNetwork, imagined: false,
         pods: [pod.name], addresses: [...pod.addresses], open: { ...its },
       });
       continue;
@@ -66,7 +77,7 @@ function partyOf(peer: Peer, parties: Map<string, Party>): string | null {
       // It is only in what is pinned.
       parties.set(id, {
         type: "workload", id, namespace: peer.namespace, kind: peer.kind, name: peer.name,
-        pods: [], labels: {}, ports: [], addresses: [], hostNetwork: peer.hostNetwork,
+        pods: [], labels: {}, ports: [], addresses: [], hostNetwork: peer.hostNetwork, imagined: false,
         open: CLOSED,
       });
     }

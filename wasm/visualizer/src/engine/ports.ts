@@ -40,8 +40,8 @@ const hasOther = (set: PortSet) => set.ranges.some((range: PortRange) => range.p
 
 /** `TCP 80, 443`, `all ports`, `all but TCP 80`. */
 export function portLabel(set: PortSet): string {
-  if (set.text === "everything") return "all ports";
-  if (set.text === "nothing") return "nothing";
+  if (isEverything(set)) return "all ports";
+  if (set.ranges.length === 0) return "nothing";
   const inside: { protocol: string; ports: string }[] = [];
   const outside: { protocol: string; ports: string }[] = [];
   for (const protocol of PROTOCOLS) {
@@ -54,6 +54,27 @@ export function portLabel(set: PortSet): string {
   else outside.push({ protocol: "other protocols", ports: "" });
   const [kept, left] = [together(inside), together(outside)];
   return left.length + 8 < kept.length ? `all but ${left}` : kept;
+}
+
+const isEverything = (set: PortSet) =>
+  hasOther(set) && PROTOCOLS.every((protocol) => complement(rangesOf(set, protocol)).length === 0);
+
+/** What is in both of two sets, or in the first only. */
+export function combine(a: PortSet, b: PortSet, keep: "both" | "first"): PortSet {
+  const isKept = (inB: boolean) => inB === (keep === "both");
+  const ranges: PortRange[] = [];
+  for (const protocol of PROTOCOLS) {
+    const others = rangesOf(b, protocol);
+    const wanted = keep === "both" ? others : complement(others);
+    for (const [first, last] of rangesOf(a, protocol)) {
+      for (const [from, to] of wanted) {
+        if (Math.max(first, from) <= Math.min(last, to)) ranges.push({ protocol, first: Math.max(first, from), last: Math.min(last, to) });
+      }
+    }
+  }
+  if (hasOther(a) && isKept(hasOther(b))) ranges.push({ protocol: "other" });
+  const set = { ranges, text: "" };
+  return { ...set, text: portLabel(set) };
 }
 
 /** What several sets are called together. */

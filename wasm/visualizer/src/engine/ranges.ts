@@ -61,14 +61,27 @@ function complement(family: Family, ranges: Range[]): Range[] {
   return gaps;
 }
 
-/** The ranges of a family in words: as blocks, or as everything but some blocks. */
+/** The smallest block around ranges. */
+function cover(family: Family, ranges: Range[]): { block: string; range: Range } {
+  const [first, last] = [ranges[0]![0], ranges.at(-1)![1]];
+  let size = 0n;
+  while (first >> size !== last >> size) size += 1n;
+  const start = (first >> size) << size;
+  return { block: `${write(family, start)}/${BITS[family] - size}`, range: [start, start + (1n << size) - 1n] };
+}
+
+/** The ranges of a family in words: as blocks, or as a block but for some smaller ones. */
 function words(family: Family, ranges: Range[]): string {
   if (ranges.length === 0) return "";
   const inside = ranges.flatMap((range) => blocks(family, range));
-  const outside = complement(family, ranges).flatMap((range) => blocks(family, range));
-  const all = family === 4 ? "IPv4" : "IPv6";
-  if (outside.length === 0) return `all ${all}`;
-  return outside.length < inside.length ? `all ${all} but ${outside.join(", ")}` : inside.join(", ");
+  const { block, range: [start, end] } = cover(family, ranges);
+  const gaps = complement(family, ranges)
+    .map(([first, last]): Range => [first > start ? first : start, last < end ? last : end])
+    .filter(([first, last]) => first <= last);
+  const outside = gaps.flatMap((gap) => blocks(family, gap));
+  const all = block.endsWith("/0") ? `all IPv${family}` : block;
+  if (outside.length === 0) return all;
+  return outside.length < inside.length ? `${all} but ${outside.join(", ")}` : inside.join(", ");
 }
 
 /** The private blocks, whose absence makes the rest "the public internet". */
@@ -96,7 +109,8 @@ export function describeRanges(ranges: AddressRange[]): { title: string; detail:
   if (v4.length > 0 && v6.length > 0 && barred.length <= 2) {
     return { title: `Anywhere but ${barred.map((block) => block.replace(/\/(32|128)$/, "")).join(", ")}`, detail };
   }
-  return { title: detail.length <= 34 ? detail : `${words4 || words6}`.split(", ")[0]! + ", …", detail };
+  if (detail.length <= 36) return { title: detail, detail: "external addresses" };
+  return { title: `${(words4 || words6).split(", ")[0]}, …`, detail };
 }
 
 function contains(range: AddressRange, address: string): boolean {

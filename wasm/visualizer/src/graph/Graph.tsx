@@ -74,7 +74,7 @@ const nodeTypes = { party: PartyView, frame: FrameView, title: TitleView };
 const edgeTypes = { link: LinkView };
 
 export function selectEdge(edge: Edge): void {
-  const connections = edge.links.map(({ source, destination }) => ({ source, destination }));
+  const connections = edge.links.map(({ source, destination, ports }) => ({ source, destination, ports }));
   select({ kind: "edge", id: edge.id, connections, at: 0 });
 }
 

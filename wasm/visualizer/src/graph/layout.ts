@@ -158,7 +158,7 @@ export type Openness = "unprotected" | "ingress open" | "egress open";
 
 /** In which directions no policy protects a workload. */
 export function openness(party: Party): Openness | null {
-  if (party.type !== "workload" || party.hostNetwork) return null;
+  if (party.type !== "workload" || party.hostNetwork || party.imagined) return null;
   const { toPods, toOutside, fromPods, fromOutside } = party.open;
   const [egress, ingress] = [toPods && toOutside, fromPods && fromOutside];
   if (ingress && egress) return "unprotected";

@@ -67,20 +67,22 @@ const onlyPorts = (filter: Filter, party: Party) =>
 /** What stays of a connection as it was pinned. */
 function linkOf(connection: Connection, change: ConnectionChange | undefined): Link | null {
   const { source, destination, allowed } = connection;
+  const label = portLabels(allowed.map(({ ports }) => ports));
   if (!change) {
-    return { source, destination, label: portLabels(allowed.map(({ ports }) => ports)), change: "same" };
+    const [only, ...more] = allowed;
+    return { source, destination, label, change: "same", ...(more.length === 0 ? { ports: only!.ports } : {}) };
   }
   // What was added is drawn by itself; only what was there before is drawn here.
   const isNew = allowed.every(({ ports }) => ports.text === change.added.text);
   if (isNew) return null;
-  return { source, destination, label: portLabels(allowed.map(({ ports }) => ports)), change: "same" };
+  return { source, destination, label, change: "same" };
 }
 
 function changeLinks(change: ConnectionChange, isFound: ((id: string) => boolean) | null): Link[] {
   const { source, destination, added, removed } = change;
   if (isFound && !isFound(source) && !isFound(destination)) return [];
   const links: Link[] = [];
-  if (added.ranges.length > 0) links.push({ source, destination, label: `+ ${portLabel(added)}`, change: "added" });
-  if (removed.ranges.length > 0) links.push({ source, destination, label: `− ${portLabel(removed)}`, change: "removed" });
+  if (added.ranges.length > 0) links.push({ source, destination, label: `+ ${portLabel(added)}`, change: "added", ports: added });
+  if (removed.ranges.length > 0) links.push({ source, destination, label: `− ${portLabel(removed)}`, change: "removed", ports: removed });
   return links;
 }

@@ -1,5 +1,5 @@
 /** The state of the page, and what changes it. */
-import type { Explanation, Question } from "netpolicy";
+import type { Explanation, PortSet, Question } from "netpolicy";
 import { create } from "zustand";
 import { litBy } from "../editor/deciding";
 import { ask } from "../engine/engine";
@@ -9,11 +9,18 @@ import { examples } from "../examples";
 export type View = "graph" | "matrix";
 export type Theme = "light" | "dark";
 
+/** A connection, and which of its ports are meant. */
+export interface Selected {
+  source: string;
+  destination: string;
+  ports?: PortSet | undefined;
+}
+
 /** What the panel tells about. */
 export type Selection =
   | { kind: "party"; id: string }
   /** An edge: its connections, and which of them the panel is about. */
-  | { kind: "edge"; id: string; connections: { source: string; destination: string }[]; at: number }
+  | { kind: "edge"; id: string; connections: Selected[]; at: number }
   | null;
 
 /** What is asked in the form. */
@@ -40,7 +47,7 @@ interface State {
   /** The index of the file in the editor. */
   current: number;
   pinned: SourceFile[] | null;
-  /** `null` until chosen: the number of workloads decides. */
+  /** `null` until chosen: how much there is decides. */
   view: View | null;
   filter: string;
   /** Whether connections that no policy governs are drawn. */
@@ -60,9 +67,6 @@ interface State {
 }
 
 export const NOTHING_ASKED: Asked = { from: "", to: "", protocol: "TCP", port: "" };
-
-/** Up to here a graph is easier to read than a matrix. */
-const GRAPH_LIMIT = 50;
 
 export const useStore = create<State>(() => ({
   files: examples[0]!.files,
@@ -91,9 +95,7 @@ function initialTheme(): Theme {
 }
 
 export function viewOf({ view, model }: Pick<State, "view" | "model">): View {
-  if (view) return view;
-  const workloads = model?.parties.filter((party) => party.type === "workload").length ?? 0;
-  return workloads > GRAPH_LIMIT ? "matrix" : "graph";
+  return view ?? (model?.crowded ? "matrix" : "graph");
 }
 
 let pending: ReturnType<typeof setTimeout> | undefined;
