@@ -5,16 +5,20 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
+use netpolicy::explain::Explanation;
 use netpolicy::model::{Label, NamedPort, Pod};
-use netpolicy::{Endpoint, Image, Protocol};
+use netpolicy::{Endpoint, Image, Pair, Protocol};
 
 /// An end as it was written.
 #[derive(Debug, Clone)]
-pub(crate) enum EndpointArgument {
+pub enum EndpointArgument {
+    /// Whoever has this address.
     Address(IpAddr),
     /// A pod or a workload.
     Name {
+        /// Its namespace.
         namespace: String,
+        /// Its name.
         name: String,
     },
     /// A pod that need not exist.
@@ -93,7 +97,10 @@ impl fmt::Display for EndpointArgument {
 impl EndpointArgument {
     /// What the argument stands for: one endpoint, or for a workload one of each
     /// kind of its pods that the policies can tell apart.
-    pub(crate) fn resolve<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>> {
+    ///
+    /// # Errors
+    /// If the image has no such pod or workload; says which there are.
+    pub fn resolve<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>> {
         match self {
             EndpointArgument::Address(address) => Ok(vec![Endpoint::Address(*address)]),
             EndpointArgument::Described(pod) => Ok(vec![Endpoint::Described(pod)]),
@@ -112,6 +119,48 @@ impl EndpointArgument {
             }
         }
     }
+}
+
+/// The connections that two arguments stand for: one for each pair of addresses of one
+/// family. At least one.
+///
+/// # Errors
+/// If an argument stands for nothing, or the two share no family.
+pub fn pairs<'i>(
+    image: &'i Image<'i>,
+    from: &'i EndpointArgument,
+    to: &'i EndpointArgument,
+) -> Result<Vec<Pair<'i>>> {
+    let destinations = to.resolve(image)?;
+    let ends = from
+        .resolve(image)?
+        .into_iter()
+        .flat_map(|source| destinations.iter().map(move |to| (source, *to)));
+    let pairs: Vec<_> = ends
+        .flat_map(|(source, destination)| image.pairs(source, destination))
+        .collect();
+    if pairs.is_empty() {
+        bail!("{from} and {to} have no addresses of one family");
+    }
+    Ok(pairs)
+}
+
+/// Why the connections may pass, or may not: one explanation for each verdict in the
+/// two directions; what is denied comes first.
+#[must_use]
+pub fn explanations<'i>(pairs: &[Pair<'i>], protocol: Protocol, port: u16) -> Vec<Explanation<'i>> {
+    let mut explanations: Vec<Explanation<'_>> = Vec::new();
+    for pair in pairs {
+        let explanation = pair.explain(protocol, port);
+        let is_new = explanations
+            .iter()
+            .all(|other| other.verdict() != explanation.verdict());
+        if is_new {
+            explanations.push(explanation);
+        }
+    }
+    explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
+    explanations
 }
 
 /// A hint at what may have been meant.

@@ -8,7 +8,7 @@ use netpolicy::{Image, Protocol};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::endpoint::EndpointArgument;
+use crate::endpoint::{self, EndpointArgument};
 use crate::input::{Manifests, open_image};
 use crate::output::{self, Format};
 
@@ -108,40 +108,23 @@ fn ports(arguments: &Arguments) -> Result<Vec<(Protocol, u16)>> {
 
 /// The answer to one question.
 #[derive(Serialize)]
-struct Answer<'i> {
+pub(crate) struct Answer<'i> {
     verdict: &'static str,
     /// Of the pairs of addresses that the ends stand for, one for each verdict in
     /// the two directions; what is denied comes first.
-    explanations: Vec<Explanation<'i>>,
+    pub(crate) explanations: Vec<Explanation<'i>>,
 }
 
 impl<'i> Answer<'i> {
-    fn new(
+    pub(crate) fn new(
         image: &'i Image<'i>,
         from: &'i EndpointArgument,
         to: &'i EndpointArgument,
         protocol: Protocol,
         port: u16,
     ) -> Result<Answer<'i>> {
-        let sources = from.resolve(image)?;
-        let destinations = to.resolve(image)?;
-        let ends = sources
-            .iter()
-            .flat_map(|source| destinations.iter().map(move |to| (*source, *to)));
-        let mut explanations: Vec<Explanation<'_>> = Vec::new();
-        for pair in ends.flat_map(|(source, destination)| image.pairs(source, destination)) {
-            let explanation = pair.explain(protocol, port);
-            let is_new = explanations
-                .iter()
-                .all(|other| other.verdict() != explanation.verdict());
-            if is_new {
-                explanations.push(explanation);
-            }
-        }
-        if explanations.is_empty() {
-            bail!("{from} and {to} have no addresses of one family");
-        }
-        explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
+        let pairs = endpoint::pairs(image, from, to)?;
+        let explanations = endpoint::explanations(&pairs, protocol, port);
         let is_allowed = explanations
             .iter()
             .all(|explanation| explanation.verdict().is_allowed());
@@ -152,7 +135,7 @@ impl<'i> Answer<'i> {
         })
     }
 
-    fn is_allowed(&self) -> bool {
+    pub(crate) fn is_allowed(&self) -> bool {
         self.verdict == "allow"
     }
 

@@ -22,6 +22,27 @@ pub fn canonical(address: IpAddr) -> IpAddr {
     }
 }
 
+/// A canonical address as a number of its family.
+#[derive(Clone, Copy)]
+pub(crate) enum AddressBits {
+    V4(u32),
+    /// Not IPv4-mapped.
+    V6(u128),
+}
+
+impl AddressBits {
+    #[inline]
+    pub(crate) const fn of(address: IpAddr) -> AddressBits {
+        match address {
+            IpAddr::V4(v4) => AddressBits::V4(v4.to_bits()),
+            IpAddr::V6(v6) => match unmapped(v6.to_bits()) {
+                Some(v4) => AddressBits::V4(v4),
+                None => AddressBits::V6(v6.to_bits()),
+            },
+        }
+    }
+}
+
 /// The number under which an address is stored: IPv4 in its IPv4-mapped form.
 pub(crate) fn to_bits(address: IpAddr) -> u128 {
     match address {
@@ -41,8 +62,9 @@ pub(crate) const MAPPED_FIRST: u128 = 0xffff_0000_0000;
 pub(crate) const MAPPED_LAST: u128 = 0xffff_ffff_ffff;
 
 /// The IPv4 address that [`to_bits`] stored, if it is one.
+#[inline]
 pub(crate) const fn unmapped(bits: u128) -> Option<u32> {
-    if MAPPED_FIRST <= bits && bits <= MAPPED_LAST {
+    if bits >> 32 == MAPPED_FIRST >> 32 {
         Some(bits as u32)
     } else {
         None

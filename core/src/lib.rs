@@ -45,6 +45,8 @@ mod compile;
 mod diagnostic;
 pub mod explain;
 mod image;
+#[cfg(feature = "alloc")]
+pub mod lint;
 #[cfg(feature = "std")]
 pub mod manifest;
 pub mod model;
@@ -63,7 +65,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use image::ImageBuf;
 pub use image::{Image, OpenError};
 pub use protocol::Protocol;
-pub use verdict::{Connection, Endpoint, Pair, Pairs, PodRef, Verdict};
+pub use verdict::{Connection, ConnectionKind, Endpoint, Pair, Pairs, PodRef, Verdict};
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, feature = "std"))]

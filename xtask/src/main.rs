@@ -1,6 +1,9 @@
 //! Every chore of this repository: `cargo xtask --help`.
 
 mod bare;
+mod bench;
+mod packages;
+mod python;
 mod run;
 mod test;
 mod toolchain;
@@ -18,14 +21,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    Bench(bench::Arguments),
     Test(test::Arguments),
+    BenchPython(python::bench::Arguments),
     /// Build the npm package into wasm/pkg
     Wasm,
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().chore {
+        Chore::Bench(arguments) => bench::bench(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
+        Chore::BenchPython(arguments) => python::bench::bench(&arguments),
         Chore::Wasm => wasm::build(),
     }
 }

@@ -5,9 +5,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::bare;
 use crate::run::{cargo, root, run};
-use crate::wasm;
+use crate::{bare, bench, python, wasm};
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]
@@ -27,6 +26,10 @@ enum Part {
     Cli,
     /// Vectors, oracle, properties, corpora, damaged images
     Suites,
+    /// The benchmarks: contestants agree, and everything can be measured
+    Benches,
+    /// The Python package: its wheel, its types, its tests, Spark
+    Python,
     /// The npm package, and the visualizer in a real browser
     Wasm,
     /// The documentation, and the README's first command
@@ -45,6 +48,8 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Core => core()?,
             Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
+            Part::Benches => bench::test()?,
+            Part::Python => python::test()?,
             Part::Wasm => wasm::test()?,
             Part::Docs => docs()?,
         }

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::run::{root, run};
+use crate::packages::install;
+use crate::run::root;
 
 const PACKAGES: [&str; 4] = ["cargo-web", "lld-19", "rust-web-src", "rustc-web"];
 
@@ -114,20 +115,4 @@ impl Toolchain {
             None => bail!("a linker is needed: on Debian `apt-get install lld-19`"),
         }
     }
-}
-
-/// Installs Debian packages, where that is possible.
-pub(crate) fn install(packages: &[&str]) -> Result<()> {
-    if !Path::new("/usr/bin/apt-get").exists() {
-        return Ok(());
-    }
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        command
-    };
-    run(&mut apt(&["update", "-q"]))?;
-    run(apt(&["install", "-y", "-q", "--no-install-recommends"]).args(packages))
 }

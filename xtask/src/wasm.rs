@@ -6,8 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages::install;
 use crate::run::{cargo, root, run};
-use crate::toolchain::{Toolchain, install};
+use crate::toolchain::Toolchain;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 

@@ -1,35 +1,22 @@
-//! From addresses to places: the IPv4 trie, the IPv6 host table and IPv6 runs.
+//! From addresses to places: tries, the IPv6 host table and IPv6 runs.
+//!
+//! Where there is no host, an address's place is its region's. These places are the
+//! *ground*: runs of addresses, on which hosts stand.
 
 use super::arena::{Arena, List, Result, View};
 use super::classes::{Classes, HostPlace};
+use super::hosts_v6;
 use super::regions::{Region, Regions};
-use crate::address::{MAPPED_FIRST, MAPPED_LAST, unmapped};
-use crate::image::record::record;
+use super::tries::{Run, Tries};
+use crate::address::{MAPPED_FIRST, MAPPED_LAST};
 use crate::image::tables::{HostV6Record, RunV6Record};
-use crate::image::{
-    HostTableV6, NodeKind, Place, SPECIAL, TrieEntry, array_len, node_header, popcount_header,
-};
-
-/// From this many entries on an array of 256 is smaller, or not much larger, than
-/// a bitmap and entries, and one load nearer.
-const ARRAY_ENTRIES: u32 = 48;
-/// From this many runs on the root is an array of 65,536.
-const WIDE_ROOT_RUNS: u32 = 4096;
-/// How full the host table may be, in percent, and how many seeds are tried for
-/// one with which no probe is long.
-const MAX_LOAD_PERCENT: usize = 75;
-const MAX_SEEDS: u32 = 8;
-const MAX_PROBES: u32 = 24;
-
-record! {
-    /// The first address of a run of IPv4 addresses of one place.
-    struct RunV4 { first, place }
-}
+use crate::image::{Place, SPECIAL, TrieEntry};
 
 /// The maps.
 pub(super) struct AddressMap {
-    pub(super) trie_v4: List<u32>,
+    pub(super) trie: List<u32>,
     pub(super) root_v4: u32,
+    pub(super) root_v6: u32,
     pub(super) hosts_v6: List<HostV6Record>,
     pub(super) seed_v6: u32,
     pub(super) runs_v6: List<RunV6Record>,
@@ -42,23 +29,53 @@ impl AddressMap {
         classes: &Classes,
         class_bits: u32,
     ) -> Result<Option<AddressMap>> {
-        let mark = arena.mark();
-        let runs = runs_v4(arena, regions, classes, class_bits)?;
-        let start = arena.front();
-        let root = if runs.len > WIDE_ROOT_RUNS {
-            NodeKind::Array16
-        } else {
-            NodeKind::Array8
+        let external = |view: View<'_>, region| {
+            let class = view.get(classes.external, region);
+            Place::new(class, 0, false, class_bits).0
         };
-        let root = Trie { runs, start }.build(arena, root)?;
-        let Some(root) = root else { return Ok(None) };
-        let trie_v4 = List::new(start, (arena.front() - start) / 4);
+        let runs_v6 = arena.list(2 * regions.of_v6().len as usize)?;
+        let runs_v6 = ground(
+            arena,
+            runs_v6,
+            regions.of_v6(),
+            u128::MAX,
+            |view, address| external(view, regions.of_in_v6(view, address)),
+        );
+
+        let mark = arena.mark();
+        let tries = Tries::begin(arena);
+        let ground_v4 = arena.scratch(2 * regions.of_v4().len as usize)?;
+        let ground_v4 = ground(
+            arena,
+            ground_v4,
+            regions.of_v4(),
+            MAPPED_LAST,
+            |view, address| external(view, regions.of(view, address)),
+        );
+        let span = Span {
+            first: MAPPED_FIRST,
+            bits: 32,
+        };
+        let runs_v4 = stand(
+            arena,
+            span,
+            ground_v4,
+            hosts_v4(arena.view(), classes),
+            class_bits,
+        )?;
+        let root_v4 = tries.add(arena, span.bits, runs_v4)?;
+        let upper_runs = upper_runs(arena, runs_v6)?;
+        let root_v6 = tries.add(arena, 32, upper_runs)?;
+        let entries = hosts_v6::entries(arena, &tries, classes, runs_v6, class_bits)?;
+        let Some(trie) = tries.end(arena) else {
+            return Ok(None);
+        };
+        let (hosts_v6, seed_v6) = hosts_v6::table(arena, entries)?;
         arena.release(mark);
-        let runs_v6 = runs_v6(arena, regions, classes, class_bits)?;
-        let (hosts_v6, seed_v6) = hosts_v6(arena, classes, class_bits)?;
         Ok(Some(AddressMap {
-            trie_v4,
-            root_v4: root.encode(),
+            trie,
+            root_v4: root_v4.encode(),
+            root_v6: root_v6.encode(),
             hosts_v6,
             seed_v6,
             runs_v6,
@@ -95,184 +112,20 @@ fn hosts_v4(view: View<'_>, classes: &Classes) -> List<HostPlace> {
     classes.hosts.slice(first, end - first)
 }
 
-/// Cuts IPv4 wherever the place may change.
-fn runs_v4(
+/// Fills `runs` with the places of a family's addresses, of which `last` is the
+/// last: cut wherever a region begins or ends. There is room for two runs a region.
+fn ground(
     arena: &mut Arena<'_>,
-    regions: &Regions,
-    classes: &Classes,
-    class_bits: u32,
-) -> Result<List<RunV4>> {
-    let hosts = hosts_v4(arena.view(), classes);
-    let regions_v4 = regions.of_v4();
-    let runs: List<RunV4> = arena.scratch((2 * (hosts.len + regions_v4.len)) as usize)?;
+    runs: List<RunV6Record>,
+    regions: List<Region>,
+    last: u128,
+    place: impl Fn(View<'_>, u128) -> u32,
+) -> List<RunV6Record> {
     let mut len = 0;
-    let mut cut = |arena: &mut Arena<'_>, first: u128, last: u128| {
-        for address in [first, last + 1] {
-            if let Some(first) = unmapped(address) {
-                arena.set(runs, len, RunV4 { first, place: 0 });
-                len += 1;
-            }
-        }
-    };
-    for index in 0..regions_v4.len {
-        let Region { first, last, .. } = arena.get(regions_v4, index);
-        cut(arena, first, last);
-    }
-    for index in 0..hosts.len {
-        let HostPlace { address, .. } = arena.get(hosts, index);
-        cut(arena, address, address);
-    }
-    let runs = runs.slice(0, len);
-    arena.sort_by_key(runs, |run| run.first);
-    let runs = arena.dedup(runs);
-
-    let (mut host, mut kept) = (0, 0);
-    let mut last = None;
-    for index in 0..runs.len {
-        let first = arena.get(runs, index).first;
-        let address = MAPPED_FIRST | u128::from(first);
-        let view = arena.view();
-        let at_host = (host < hosts.len)
-            .then(|| view.get(hosts, host))
-            .filter(|host| host.address == address);
-        let place = match at_host {
-            Some(at_host) => {
-                host += 1;
-                place_of(&at_host, class_bits)
-            }
-            None => Place::new(
-                view.get(classes.external, regions.of(view, address)),
-                0,
-                false,
-                class_bits,
-            ),
-        };
-        if last != Some(place) {
-            arena.set(
-                runs,
-                kept,
-                RunV4 {
-                    first,
-                    place: place.0,
-                },
-            );
-            kept += 1;
-            last = Some(place);
-        }
-    }
-    Ok(runs.slice(0, kept))
-}
-
-/// The IPv4 trie, as it is appended to the arena.
-struct Trie {
-    runs: List<RunV4>,
-    /// Where its words begin.
-    start: u32,
-}
-
-impl Trie {
-    /// Builds the trie; `None` if it is larger than an entry can lead to.
-    fn build(&self, arena: &mut Arena<'_>, root: NodeKind) -> Result<Option<TrieEntry>> {
-        let root = self.entry(arena, 0, 32, root, 0)?;
-        let len = (arena.front() - self.start) / 4;
-        Ok((len <= TrieEntry::MAX_OFFSET).then_some(root))
-    }
-
-    /// The entry for the `bits` low bits of the addresses from `base`, whose first
-    /// is in run `run`. A node is written behind all nodes that it leads to.
-    fn entry(
-        &self,
-        arena: &mut Arena<'_>,
-        base: u32,
-        bits: u32,
-        kind: NodeKind,
-        run: u32,
-    ) -> Result<TrieEntry> {
-        let next_run = |arena: &Arena<'_>, run: u32| {
-            (run + 1 < self.runs.len).then(|| arena.get(self.runs, run + 1).first)
-        };
-        let last = base | ((1_u64 << bits) - 1) as u32;
-        if next_run(arena, run).is_none_or(|first| first > last) {
-            return Ok(TrieEntry::Leaf(arena.get(self.runs, run).place));
-        }
-        let mark = arena.mark();
-        let entries: List<u32> = arena.scratch(array_len(kind) as usize)?;
-        let bits = bits - kind.stride();
-        let mut run = run;
-        for index in 0..entries.len {
-            let base = base | index << bits;
-            while next_run(arena, run).is_some_and(|first| first <= base) {
-                run += 1;
-            }
-            let entry = if bits == 0 {
-                TrieEntry::Leaf(arena.get(self.runs, run).place)
-            } else {
-                self.entry(arena, base, bits, NodeKind::Array8, run)?
-            };
-            arena.set(entries, index, entry.encode());
-        }
-        let entry = self.node(arena, kind, entries)?;
-        arena.release(mark);
-        Ok(entry)
-    }
-
-    /// Writes a node: an array as it is asked for, or a bitmap if that is smaller.
-    fn node(&self, arena: &mut Arena<'_>, kind: NodeKind, entries: List<u32>) -> Result<TrieEntry> {
-        let mut starts = [0_u32; 8];
-        let mut count = 0;
-        let mut last = None;
-        for (index, entry) in arena.view().iter(entries).enumerate() {
-            if last != Some(entry) {
-                last = Some(entry);
-                count += 1;
-                if let Some(word) = starts.get_mut(index / 32) {
-                    *word |= 1 << (index % 32);
-                }
-            }
-        }
-        let word = |arena: &mut Arena<'_>, word: u32| arena.append(&word.to_le_bytes());
-        let kind = if kind == NodeKind::Array8 && count < ARRAY_ENTRIES {
-            NodeKind::Popcount
-        } else {
-            kind
-        };
-        let kept = if kind == NodeKind::Popcount {
-            count
-        } else {
-            entries.len
-        };
-        word(arena, node_header(kind, kept))?;
-        let offset = (arena.front() - self.start) / 4;
-        if kind == NodeKind::Popcount {
-            for header in popcount_header(&starts) {
-                word(arena, header)?;
-            }
-        }
-        let mut last = None;
-        for index in 0..entries.len {
-            let entry = arena.get(entries, index);
-            if kind != NodeKind::Popcount || last != Some(entry) {
-                word(arena, entry)?;
-            }
-            last = Some(entry);
-        }
-        Ok(TrieEntry::Node(kind, offset))
-    }
-}
-
-/// Cuts IPv6 wherever a region begins or ends.
-fn runs_v6(
-    arena: &mut Arena<'_>,
-    regions: &Regions,
-    classes: &Classes,
-    class_bits: u32,
-) -> Result<List<RunV6Record>> {
-    let regions_v6 = regions.of_v6();
-    let runs: List<RunV6Record> = arena.list(2 * regions_v6.len as usize)?;
-    let mut len = 0;
-    for index in 0..regions_v6.len {
-        let Region { first, last, .. } = arena.get(regions_v6, index);
-        for address in [Some(first), last.checked_add(1)].into_iter().flatten() {
+    for index in 0..regions.len {
+        let region = arena.get(regions, index);
+        let behind = (region.last < last).then(|| region.last + 1);
+        for address in [Some(region.first), behind].into_iter().flatten() {
             arena.set(runs, len, RunV6Record { address, place: 0 });
             len += 1;
         }
@@ -282,79 +135,120 @@ fn runs_v6(
     let runs = arena.dedup(runs);
     for index in 0..runs.len {
         let address = arena.get(runs, index).address;
-        let view = arena.view();
-        let class = view.get(classes.external, regions.of_in_v6(view, address));
-        let place = Place::new(class, 0, false, class_bits).0;
+        let place = place(arena.view(), address);
         arena.set(runs, index, RunV6Record { address, place });
     }
-    Ok(runs)
+    runs
 }
 
-/// The IPv6 host table and its seed.
-fn hosts_v6(
-    arena: &mut Arena<'_>,
-    classes: &Classes,
-    class_bits: u32,
-) -> Result<(List<HostV6Record>, u32)> {
-    let v4 = hosts_v4(arena.view(), classes);
-    let count = (classes.hosts.len - v4.len) as usize;
-    if count == 0 {
-        return Ok((List::default(), 0));
-    }
-    let slots = (count * 100).div_ceil(MAX_LOAD_PERCENT).next_power_of_two();
-    let table: List<HostV6Record> = arena.list(slots)?;
-    let mut best = (u32::MAX, 0);
-    for seed in 0..MAX_SEEDS {
-        let longest = fill(arena, table, classes, class_bits, seed);
-        best = best.min((longest, seed));
-        if longest <= MAX_PROBES {
-            return Ok((table, seed));
-        }
-    }
-    fill(arena, table, classes, class_bits, best.1);
-    Ok((table, best.1))
+/// The addresses that share all but the low `bits` with `first`.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) first: u128,
+    pub(super) bits: u32,
 }
 
-/// Fills the table; returns the longest probe.
-fn fill(
+impl Span {
+    /// Whether an address that is not in front of the span is inside.
+    fn reaches(self, address: u128) -> bool {
+        (address - self.first) >> self.bits == 0
+    }
+}
+
+/// Runs, as they are found.
+struct Found {
+    runs: List<Run>,
+    len: u32,
+}
+
+impl Found {
+    /// Adds a run; one that begins where the last one does takes its place.
+    fn push(&mut self, arena: &mut Arena<'_>, first: u32, entry: u32) {
+        let last = |arena: &Arena<'_>, len: u32| (len > 0).then(|| arena.get(self.runs, len - 1));
+        if last(arena, self.len).is_some_and(|run| run.first == first) {
+            self.len -= 1;
+        }
+        if last(arena, self.len).is_none_or(|run| run.entry != entry) {
+            arena.set(self.runs, self.len, Run { first, entry });
+            self.len += 1;
+        }
+    }
+
+    fn all(self) -> List<Run> {
+        self.runs.slice(0, self.len)
+    }
+}
+
+/// The places of all addresses of a span, numbered from its first: its hosts on
+/// the ground, of which the first run holds the first address. The list is scratch.
+pub(super) fn stand(
     arena: &mut Arena<'_>,
-    table: List<HostV6Record>,
-    classes: &Classes,
+    span: Span,
+    ground: List<RunV6Record>,
+    hosts: List<HostPlace>,
     class_bits: u32,
-    seed: u32,
-) -> u32 {
-    for index in 0..table.len {
-        arena.set(
-            table,
-            index,
-            HostV6Record {
-                address: 0,
-                place: 0,
-            },
-        );
+) -> Result<List<Run>> {
+    let mut inside = 1;
+    while inside < ground.len && span.reaches(arena.get(ground, inside).address) {
+        inside += 1;
     }
-    let mut longest = 0;
-    for index in 0..classes.hosts.len {
-        let host = arena.get(classes.hosts, index);
-        if unmapped(host.address).is_some() {
-            continue;
+    let mut found = Found {
+        runs: arena.scratch((inside + 2 * hosts.len) as usize)?,
+        len: 0,
+    };
+    let offset = |address: u128| (address - span.first) as u32;
+    let mut below = arena.get(ground, 0).place;
+    found.push(arena, 0, below);
+    let (mut run, mut host) = (1, 0);
+    while run < inside || host < hosts.len {
+        let next_run = (run < inside).then(|| arena.get(ground, run));
+        let next_host = (host < hosts.len).then(|| arena.get(hosts, host));
+        if let Some(next) = next_run
+            && next_host.is_none_or(|host| next.address <= host.address)
+        {
+            below = next.place;
+            found.push(arena, offset(next.address), below);
+            run += 1;
+        } else if let Some(next) = next_host {
+            let place = place_of(&next, class_bits).0;
+            found.push(arena, offset(next.address), place);
+            let behind = next.address.checked_add(1);
+            if let Some(behind) = behind.filter(|address| span.reaches(*address)) {
+                found.push(arena, offset(behind), below);
+            }
+            host += 1;
         }
-        let mut slot = HostTableV6::slot(host.address, seed, table.len);
-        let mut probes = 1;
-        while arena.get(table, slot).place != 0 {
-            slot = (slot + 1) & (table.len - 1);
-            probes += 1;
-        }
-        longest = longest.max(probes);
-        let place = place_of(&host, class_bits).0;
-        arena.set(
-            table,
-            slot,
-            HostV6Record {
-                address: host.address,
-                place,
-            },
-        );
     }
-    longest
+    Ok(found.all())
+}
+
+/// The runs of the upper 32 bits of IPv6: a place where all addresses that begin
+/// with them have it in common, else the run at which to search. The list is
+/// scratch.
+fn upper_runs(arena: &mut Arena<'_>, runs: List<RunV6Record>) -> Result<List<Run>> {
+    let upper = |address: u128| (address >> 96) as u32;
+    let mut found = Found {
+        runs: arena.scratch(2 * runs.len as usize)?,
+        len: 0,
+    };
+    for index in 0..runs.len {
+        let RunV6Record { address, place } = arena.get(runs, index);
+        let bits = upper(address);
+        if address << 32 == 0 {
+            found.push(arena, bits, place);
+        } else if index > 0 {
+            // The run in front is the last that begins at or below these bits, unless
+            // an earlier run has begun behind that as well.
+            let before = arena.get(runs, index - 1).address;
+            if upper(before) < bits || before << 32 == 0 {
+                let search = TrieEntry::Runs(index - 1).encode();
+                found.push(arena, bits, search);
+            }
+        }
+        let next = (index + 1 < runs.len).then(|| upper(arena.get(runs, index + 1).address));
+        if address << 32 != 0 && bits < u32::MAX && next != Some(bits) {
+            found.push(arena, bits + 1, place);
+        }
+    }
+    Ok(found.all())
 }

@@ -13,7 +13,7 @@ use super::numbering::{FactsKey, Numbering, REQUIREMENT_PREFIX};
 use super::order::pod_name;
 use crate::image::record::Record;
 use crate::image::tables::*;
-use crate::image::{Layout, Place, Section, Shape, option_bits, seal};
+use crate::image::{Layout, Place, Section, Shape, option_bits, scope_bit, seal};
 
 /// What there is to write.
 #[derive(Clone, Copy)]
@@ -163,8 +163,9 @@ impl Plan {
                 *length = len;
             }
         }
-        let (layout, len) = Layout::new(option_bits(parts.known.options), shape(parts), lengths)
-            .ok_or(CompileError::TooLarge {
+        let bits = option_bits(parts.known.options) | scope_bit(facts.is_scoped);
+        let (layout, len) =
+            Layout::new(bits, shape(parts), lengths).ok_or(CompileError::TooLarge {
                 what: "the image, beyond 4 GiB",
             })?;
         Ok(Plan {
@@ -179,6 +180,16 @@ impl Plan {
     /// The length of the image.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// The bytes of it that verdicts by addresses read.
+    pub(super) fn decision_len(&self) -> usize {
+        let len = |section: &Section| self.layout.extent(*section).len as usize;
+        Section::ALL
+            .iter()
+            .filter(|section| section.is_decision())
+            .map(len)
+            .sum()
     }
 
     /// Writes the image; `image` has the length of it.
@@ -211,7 +222,9 @@ fn shape(parts: Parts<'_>) -> Shape {
         node_first: classes.node_first,
         node_count: classes.node_count,
         root_v4: addresses.root_v4,
+        root_v6: addresses.root_v6,
         seed_v6: addresses.seed_v6,
+        wide_chunks: u32::from(gates.has_wide_chunks()),
     }
 }
 
@@ -250,15 +263,15 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
         addresses,
         ..
     } = parts;
-    view.iter(addresses.trie_v4)
-        .for_each(|word| sink.put(Section::TrieV4, word));
+    view.iter(addresses.trie)
+        .for_each(|word| sink.put(Section::Trie, word));
     view.iter(addresses.hosts_v6)
         .for_each(|slot| sink.put(Section::HostsV6, slot));
     view.iter(addresses.runs_v6)
         .for_each(|run| sink.put(Section::RunsV6, run));
     view.iter(intervals.pages)
         .for_each(|page| sink.put(Section::PortPages, page));
-    let map_len = intervals.count.div_ceil(32);
+    let map_len = intervals.map_len();
     let side = |gate: u32| {
         let gate = gates.all.get(view, gate);
         match gate.map {
@@ -278,7 +291,7 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
         sink.put(Section::Classes, record);
     }
     for map in 0..gates.maps.len() {
-        let words: List<PortMapRecord> = gates.maps.list(view, map);
+        let words: List<StartsRecord> = gates.maps.list(view, map);
         view.iter(words)
             .for_each(|word| sink.put(Section::PortMaps, word));
     }
@@ -289,8 +302,13 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
     }
     for row in 0..gates.rows.len() {
         let chunks: List<u32> = gates.rows.list(view, row);
-        view.iter(chunks)
-            .for_each(|chunk| sink.put(Section::RowChunks, chunk));
+        for chunk in view.iter(chunks) {
+            if gates.has_wide_chunks() {
+                sink.put(Section::RowChunks, chunk);
+            } else {
+                sink.put(Section::RowChunks, chunk as u16);
+            }
+        }
     }
     for chunk in 0..gates.chunks.len() {
         let words: List<u32> = gates.chunks.list(view, chunk);
@@ -299,12 +317,18 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
     }
 }
 
-/// The policies behind each decision.
+/// The policies behind each decision, as far as the budget goes: what lists of
+/// policies do not fit are searched for when they are asked about.
 fn walk_gates(view: View<'_>, parts: Parts<'_>, sink: &mut impl Sink) {
     let gates = parts.gates;
+    let budget = parts.known.options.table_budget / 4;
     let mut next = 0;
     for gate in 0..gates.all.len() {
         let policies = gates.policies(view, gate);
+        if (next + policies.len) as usize * u32::WIDTH > budget {
+            sink.put(Section::Gates, GateRecord::SEARCHED);
+            continue;
+        }
         let record = GateRecord {
             policies: next,
             policies_len: policies.len,

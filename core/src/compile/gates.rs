@@ -14,12 +14,11 @@ use super::intervals::Intervals;
 use super::members::ClassSet;
 use super::pool::Pool;
 use super::tiers::{Subject, Tiers};
+use crate::image::CHUNK_WORDS;
 use crate::image::record::{Record, record};
 use crate::image::tables::*;
 use crate::model::Direction;
 
-/// The words of a chunk.
-const CHUNK_WORDS: u32 = 16;
 /// The most memory that the peers of one gate's rules may take while its rows are
 /// made.
 const MAX_RULE_SETS: u64 = 64 << 20;
@@ -44,7 +43,7 @@ pub(super) struct Gates {
     /// Direction, port set, then the policies: what a gate is made from.
     keys: Pool,
     pub(super) all: Growing<GateFact>,
-    /// Lists of [`PortMapRecord`], all of one length.
+    /// Lists of [`StartsRecord`], all of one length.
     pub(super) maps: Pool,
     /// Lists of rows.
     pub(super) row_lists: Pool,
@@ -100,6 +99,11 @@ impl Gates {
         let gates = maker.gates;
         arena.release(mark);
         Ok(gates)
+    }
+
+    /// Whether there are more chunks than 2 bytes can number.
+    pub(super) fn has_wide_chunks(&self) -> bool {
+        self.chunks.len() > 1 << 16
     }
 
     /// The policies of a gate.
@@ -288,22 +292,23 @@ impl Maker<'_> {
     /// The gate of some rows, each from a port key on.
     fn gate_of_rows(&mut self, arena: &mut Arena<'_>, rows: List<GateRow>) -> Result<GateFact> {
         let mark = arena.mark();
-        let map: List<PortMapRecord> = arena.scratch(self.intervals.count.div_ceil(32) as usize)?;
+        let map: List<StartsRecord> = arena.scratch(self.intervals.map_len() as usize)?;
         let list: List<u32> = arena.scratch(rows.len as usize)?;
         for index in 0..rows.len {
             let GateRow { key, row } = arena.get(rows, index);
             let interval = self.intervals.of(arena.view(), key);
-            let mut word = arena.get(map, interval / 32);
-            word.starts |= 1 << (interval % 32);
-            arena.set(map, interval / 32, word);
+            let word = interval / StartsRecord::POSITIONS;
+            let mut starts = arena.get(map, word);
+            starts.begin(interval);
+            arena.set(map, word, starts);
             arena.set(list, index, row);
         }
         let mut rank = 0;
         for index in 0..map.len {
-            let mut word = arena.get(map, index);
-            word.rank = rank;
-            rank += word.starts.count_ones();
-            arena.set(map, index, word);
+            let mut starts = arena.get(map, index);
+            starts.rank = rank;
+            rank = starts.rank_behind();
+            arena.set(map, index, starts);
         }
         let known_lists = self.gates.row_lists.len();
         let fact = GateFact {
@@ -326,10 +331,11 @@ impl Maker<'_> {
             chunks_per_row,
             ..
         } = &self.gates;
-        let map = u64::from(self.intervals.count.div_ceil(32)) * PortMapRecord::WIDTH as u64;
+        let chunk_number_bytes = if self.gates.has_wide_chunks() { 4 } else { 2 };
+        let map = u64::from(self.intervals.map_len()) * StartsRecord::WIDTH as u64;
         u64::from(maps.len()) * map
             + self.row_entries * 4
-            + u64::from(rows.len()) * u64::from(*chunks_per_row) * 4
+            + u64::from(rows.len()) * u64::from(*chunks_per_row) * chunk_number_bytes
             + u64::from(chunks.len()) * u64::from(CHUNK_WORDS) * 4
     }
 }

@@ -5,8 +5,11 @@
 //! allocates nothing, and it costs a verdict nothing.
 
 mod display;
+mod selection;
 #[cfg(feature = "serde")]
 mod serialize;
+
+pub use selection::PeerRef;
 
 use crate::Protocol;
 use crate::image::Image;
@@ -45,6 +48,9 @@ pub enum Reason<'i> {
     NotAPod,
     /// Source and destination are the same pod: allowed.
     SamePod,
+    /// The image judges the pods of some nodes only, and this is none of them:
+    /// allowed here, for its own node to judge.
+    OutOfScope,
     /// A rule decides; [`RuleRef::allows`] tells how.
     Rule(RuleRef<'i>),
     /// The peer is the pod's own node: allowed in the NetworkPolicy tier.
@@ -60,6 +66,24 @@ pub enum Reason<'i> {
     NoRuleMatches,
     /// No policy governs this direction of the pod: allowed.
     NoPolicySelects,
+}
+
+impl Reason<'_> {
+    /// The reason as one word, as data has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Reason::NotAPod => "notAPod",
+            Reason::SamePod => "samePod",
+            Reason::OutOfScope => "outOfScope",
+            Reason::Rule(_) => "rule",
+            Reason::OwnNode => "ownNode",
+            Reason::Isolated => "isolated",
+            Reason::IsolatedElsewhere => "isolatedElsewhere",
+            Reason::NoRuleMatches => "noRuleMatches",
+            Reason::NoPolicySelects => "noPolicySelects",
+        }
+    }
 }
 
 /// What a policy that was consulted had to say.
@@ -220,6 +244,7 @@ impl<'i> DirectionExplanation<'i> {
         match self.decided {
             Decided::NotAPod => Reason::NotAPod,
             Decided::SamePod => Reason::SamePod,
+            Decided::OutOfScope => Reason::OutOfScope,
             Decided::Rule(hit) => Reason::Rule(self.rule(hit)),
             Decided::OwnNode => Reason::OwnNode,
             Decided::Isolated => Reason::Isolated,
@@ -237,7 +262,7 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode | Decided::Isolated | Decided::IsolatedElsewhere => {
                 Some(Tier::NetworkPolicy)
             }
-            Decided::NotAPod | Decided::SamePod | Decided::Nothing => None,
+            Decided::NotAPod | Decided::SamePod | Decided::OutOfScope | Decided::Nothing => None,
         }
     }
 
@@ -504,7 +529,8 @@ impl<'i> RuleRef<'i> {
     /// The line it begins on, in the file of its policy; 0 if unknown.
     #[must_use]
     pub fn line(&self) -> u32 {
-        self.record().line
+        // A line of no file leads nowhere.
+        self.policy.source().map_or(0, |_| self.record().line)
     }
 }
 

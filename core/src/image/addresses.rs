@@ -1,10 +1,19 @@
 //! Address → place, for both families.
+//!
+//! ```text
+//! IPv4   ─► trie by 32 bits ─► place
+//! IPv6   ─► host table by the upper 120 bits ─► this address's place
+//!             │ no such host     └─► node by the lower 8 bits ─► place
+//!             └─► trie by the upper 32 bits ─► place
+//!                                └─► runs, sorted ─► place
+//! ```
 
 use core::net::IpAddr;
 
+use super::decision::Decision;
 use super::record::Table;
 use super::tables::HostV6Record;
-use super::{Image, trie};
+use super::trie::{self, TrieEntry};
 
 /// Where an address stands: its class and, for pods and nodes, which node.
 ///
@@ -25,6 +34,12 @@ impl Place {
         Place(class | host << class_bits | if special { SPECIAL } else { 0 })
     }
 
+    /// What a walk found; what is no place is damage, and denied.
+    #[inline]
+    const fn of_entry(entry: u32) -> Place {
+        Place(if entry >> 31 == 0 { entry } else { 0 })
+    }
+
     #[inline]
     pub(crate) const fn class(self, class_bits: u32) -> u32 {
         self.0 & !(u32::MAX << class_bits)
@@ -41,33 +56,70 @@ impl Place {
     }
 }
 
-impl Image<'_> {
+impl Decision<'_> {
     /// The place of an address, which is canonical.
-    #[inline]
     pub(crate) fn place(&self, address: IpAddr) -> Place {
-        Place(match address {
-            IpAddr::V4(v4) => trie::lookup(self.trie_v4, self.shape.root_v4, u32::from(v4)),
-            IpAddr::V6(v6) => {
-                let key = u128::from(v6);
-                let table = HostTableV6 {
-                    slots: self.hosts_v6,
-                    seed: self.shape.seed_v6,
-                };
-                match table.find(key) {
-                    0 => self.run_v6(key),
-                    place => place,
-                }
-            }
-        })
+        match address {
+            IpAddr::V4(v4) => self.place_v4(u32::from(v4)),
+            IpAddr::V6(v6) => self.place_v6(u128::from(v6)),
+        }
     }
 
-    /// The place of an IPv6 address that belongs to no single host.
+    /// The place of an IPv4 address.
+    #[inline]
+    pub(crate) fn place_v4(&self, address: u32) -> Place {
+        Place::of_entry(trie::walk(self.trie, self.shape.root_v4, address))
+    }
+
+    /// The place of an IPv6 address that is not IPv4-mapped.
+    #[inline]
+    pub(crate) fn place_v6(&self, address: u128) -> Place {
+        Place::of_entry(self.entry_v6(address))
+    }
+
+    #[inline]
+    fn entry_v6(&self, address: u128) -> u32 {
+        let table = HostTableV6 {
+            slots: self.hosts_v6,
+            seed: self.shape.seed_v6,
+        };
+        match table.find(address) {
+            0 => self.run_v6(address),
+            entry => trie::walk(self.trie, entry, (address as u32) << (32 - LOW_BITS)),
+        }
+    }
+
+    /// The place of an IPv6 address whose upper 120 bits are no host's.
     fn run_v6(&self, address: u128) -> u32 {
-        let behind = self.runs_v6.partition_point(|run| run.address <= address);
-        // Run 0 begins at address 0, so there is always one in front.
-        self.runs_v6.get(behind.wrapping_sub(1)).place
+        let entry = trie::walk(self.trie, self.shape.root_v6, (address >> 96) as u32);
+        let Some(TrieEntry::Runs(first)) = TrieEntry::decode(entry) else {
+            return entry;
+        };
+        // Most often there are few runs from here to the next 32 bits: in steps of
+        // doubling length to one that is too far, then halving.
+        let begins_behind = |run: u32| {
+            let run = self.runs_v6.checked(run);
+            run.is_none_or(|run| run.address > address)
+        };
+        let mut step = 1;
+        while !begins_behind(first.saturating_add(step)) {
+            step *= 2;
+        }
+        let (mut at, mut end) = (first.saturating_add(step / 2), first.saturating_add(step));
+        while end - at > 1 {
+            let middle = at + (end - at) / 2;
+            if begins_behind(middle) {
+                end = middle;
+            } else {
+                at = middle;
+            }
+        }
+        self.runs_v6.get(at).place
     }
 }
+
+/// The low bits of an IPv6 address that the host table leaves to a node.
+pub(crate) const LOW_BITS: u32 = 8;
 
 /// The IPv6 host table: open addressing, linear probing, at most three quarters
 /// full; a power of two of slots.
@@ -78,18 +130,19 @@ pub(crate) struct HostTableV6<'a> {
 }
 
 impl HostTableV6<'_> {
-    /// The slot at which probing for an address begins, in a table of `slots`.
+    /// The slot at which probing for an address begins, in a table of `slots`. The
+    /// low bits do not count.
     #[inline]
     pub(crate) const fn slot(address: u128, seed: u32, slots: u32) -> u32 {
         const K: u64 = 0x9e37_79b9_7f4a_7c15;
         let high = (address >> 64) as u64;
-        let low = address as u64;
+        let low = address as u64 >> LOW_BITS;
         let mixed = (high ^ seed as u64).wrapping_mul(K).rotate_left(32) ^ low;
         let mixed = mixed.wrapping_mul(K);
         ((mixed ^ mixed >> 32) as u32) & slots.wrapping_sub(1)
     }
 
-    /// The place of an address, or 0.
+    /// The entry of an address, or 0.
     #[inline]
     pub(crate) fn find(&self, address: u128) -> u32 {
         let len = self.slots.len() as u32;
@@ -98,8 +151,14 @@ impl HostTableV6<'_> {
             let slot = self
                 .slots
                 .get(start.wrapping_add(probe) & len.wrapping_sub(1));
-            if slot.place == 0 || slot.address == address {
-                return slot.place;
+            let other = slot.address ^ address;
+            if slot.entry == 0 {
+                return 0;
+            }
+            if other >> LOW_BITS == 0 {
+                // A leaf is of one address, a node of all that share the prefix.
+                let is_here = other == 0 || slot.entry >> 31 != 0;
+                return if is_here { slot.entry } else { 0 };
             }
         }
         0

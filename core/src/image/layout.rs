@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! 0    label "NETPOLIM"        32   section count
-//! 8    u16 major, u16 minor    36   the six numbers of `Shape`
-//! 12   u32 option bits         60   reserved, 0
-//! 16   u64 total length        64   section table: (u32 offset, u32 length) each
+//! 8    u16 major, u16 minor    36   the eight numbers of `Shape`
+//! 12   u32 option bits         68   reserved, 0
+//! 16   u64 total length        128  section table: (u32 offset, u32 length) each
 //! 24   u32 CRC-32              ..   sections, each on a multiple of 64
 //! 28   reserved, 0
 //! ```
@@ -22,7 +22,7 @@ pub(crate) const MAJOR: u16 = 1;
 /// Readers take every minor version: new ones only append sections.
 pub(crate) const MINOR: u16 = 0;
 /// The bytes in front of the section table.
-pub(crate) const HEADER_LEN: usize = 64;
+pub(crate) const HEADER_LEN: usize = 128;
 /// Sections begin on multiples of this, so that a cache line holds one chunk.
 pub(crate) const SECTION_ALIGN: usize = 64;
 
@@ -45,6 +45,11 @@ macro_rules! sections {
                 match self { $(Section::$name => $width),+ }
             }
 
+            /// Whether verdicts by addresses read the section.
+            pub(crate) const fn is_decision(self) -> bool {
+                (self as usize) <= (Section::Chunks as usize)
+            }
+
             /// The name in error messages and FORMAT.md.
             pub(crate) const fn name(self) -> &'static str {
                 match self { $(Section::$name => stringify!($name)),+ }
@@ -55,14 +60,14 @@ macro_rules! sections {
 
 sections! {
     // What a verdict reads.
-    TrieV4: 4,
+    Trie: 4,
     HostsV6: 20,
     RunsV6: 20,
-    PortPages: 36,
+    PortPages: 12,
     Classes: 16,
-    PortMaps: 8,
+    PortMaps: 12,
     Rows: 4,
-    RowChunks: 4,
+    RowChunks: 2,
     Chunks: 64,
     // What an explanation reads.
     Gates: 8,
@@ -113,10 +118,14 @@ pub(crate) struct Shape {
     pub(crate) node_first: u32,
     /// The number of node classes; as many twins follow them.
     pub(crate) node_count: u32,
-    /// The entry of the IPv4 trie.
+    /// The entry at which IPv4 addresses begin.
     pub(crate) root_v4: u32,
+    /// The entry at which the upper 32 bits of IPv6 addresses begin.
+    pub(crate) root_v6: u32,
     /// The seed of the IPv6 host table.
     pub(crate) seed_v6: u32,
+    /// 1 if a chunk of a row is a number of 4 bytes, 0 if it is one of 2.
+    pub(crate) wide_chunks: u32,
 }
 
 /// A decoded header.
@@ -142,7 +151,9 @@ impl Layout {
             node_first: 0,
             node_count: 0,
             root_v4: 0,
+            root_v6: 0,
             seed_v6: 0,
+            wide_chunks: 0,
         },
         sections: [Extent { offset: 0, len: 0 }; Section::ALL.len()],
     };
@@ -181,7 +192,7 @@ impl Layout {
         let total = image.len() as u64;
         let shape = self.shape;
         let mut header = [0_u8; HEADER_LEN];
-        let fields: [(usize, u32); 9] = [
+        let fields: [(usize, u32); 11] = [
             (8, u32::from(MAJOR) | u32::from(MINOR) << 16),
             (12, self.options),
             (32, Section::ALL.len() as u32),
@@ -190,7 +201,9 @@ impl Layout {
             (44, shape.node_first),
             (48, shape.node_count),
             (52, shape.root_v4),
-            (56, shape.seed_v6),
+            (56, shape.root_v6),
+            (60, shape.seed_v6),
+            (64, shape.wide_chunks),
         ];
         if let Some(label) = header.first_chunk_mut() {
             *label = LABEL;
@@ -286,7 +299,9 @@ impl Layout {
                 node_first: field(44),
                 node_count: field(48),
                 root_v4: field(52),
-                seed_v6: field(56),
+                root_v6: field(56),
+                seed_v6: field(60),
+                wide_chunks: field(64),
             },
             sections,
         })
@@ -344,6 +359,13 @@ const EITHER_DIRECTION: u32 = 1;
 const EVALUATE_OWN_NODE_INGRESS: u32 = 2;
 const ALLOW_OWN_NODE_EGRESS: u32 = 4;
 const IP_BLOCK_NOT_PODS: u32 = 8;
+
+const SCOPED: u32 = 16;
+
+/// The bit of an image that judges the pods of some nodes only.
+pub(crate) const fn scope_bit(is_scoped: bool) -> u32 {
+    if is_scoped { SCOPED } else { 0 }
+}
 
 /// The option bits of an image.
 pub(crate) fn option_bits(options: &Options) -> u32 {

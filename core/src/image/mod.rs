@@ -5,7 +5,7 @@
 //! image, and no verdict can panic or loop, whatever the bytes say.
 //!
 //! ```text
-//!  address ──► trie, host table ──► place ──► class ─┐
+//!  address ──► tries, host table ─► place ──► class ─┐
 //!                                                    ├─► port map ─► row ─► chunk ─► bit
 //!  protocol, port ──► port page ──► interval ────────┘         peer class ──┘
 //! ```
@@ -14,6 +14,7 @@
 //! never touches them.
 
 mod addresses;
+mod decision;
 mod layout;
 mod open;
 pub(crate) mod record;
@@ -28,11 +29,15 @@ pub use open::OpenError;
 #[cfg(feature = "alloc")]
 pub use owned::ImageBuf;
 
-pub(crate) use addresses::{HostTableV6, Place, SPECIAL};
-pub(crate) use layout::{Layout, Section, Shape, option_bits, seal};
-pub(crate) use trie::{NodeKind, TrieEntry, array_len, node_header, popcount_header};
+pub(crate) use addresses::{HostTableV6, LOW_BITS, Place, SPECIAL};
+pub(crate) use decision::{CHUNK_WORDS, Decision};
+pub(crate) use layout::{Layout, Section, Shape, option_bits, scope_bit, seal};
+pub(crate) use trie::{
+    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
+};
 
 use crate::model::Options;
+use decision::RowChunks;
 use layout::{checksum, options_of, stated_checksum};
 use record::{Record, Table};
 use tables::*;
@@ -44,17 +49,7 @@ use tables::*;
 pub struct Image<'a> {
     bytes: &'a [u8],
     options: u32,
-    pub(crate) shape: Shape,
-    pub(crate) trie_v4: Table<'a, u32>,
-    pub(crate) hosts_v6: Table<'a, HostV6Record>,
-    pub(crate) runs_v6: Table<'a, RunV6Record>,
-    pub(crate) port_pages: Table<'a, PortPageRecord>,
-    pub(crate) classes: Table<'a, ClassRecord>,
-    pub(crate) port_maps: Table<'a, PortMapRecord>,
-    pub(crate) rows: Table<'a, u32>,
-    pub(crate) row_chunks: Table<'a, u32>,
-    /// The chunks as words of 32 bits, 16 to a chunk.
-    pub(crate) chunk_words: Table<'a, u32>,
+    pub(crate) decision: Decision<'a>,
     pub(crate) cold: Cold<'a>,
 }
 
@@ -95,6 +90,9 @@ impl<'a> Image<'a> {
     /// The version of the format that this crate writes: major, minor.
     pub const FORMAT_VERSION: (u16, u16) = (layout::MAJOR, layout::MINOR);
 
+    /// The bytes with which every image begins.
+    pub const LABEL: [u8; 8] = layout::LABEL;
+
     /// Opens an image from bytes that nobody vouches for.
     ///
     /// Everything is checked once, in time linear in the length and without
@@ -127,16 +125,21 @@ impl<'a> Image<'a> {
         Image {
             bytes,
             options: layout.options,
-            shape: layout.shape,
-            trie_v4: table!(TrieV4),
-            hosts_v6: table!(HostsV6),
-            runs_v6: table!(RunsV6),
-            port_pages: table!(PortPages),
-            classes: table!(Classes),
-            port_maps: table!(PortMaps),
-            rows: table!(Rows),
-            row_chunks: table!(RowChunks),
-            chunk_words: table!(Chunks),
+            decision: Decision {
+                shape: layout.shape,
+                trie: table!(Trie),
+                hosts_v6: table!(HostsV6),
+                runs_v6: table!(RunsV6),
+                port_pages: table!(PortPages),
+                classes: table!(Classes),
+                port_maps: table!(PortMaps),
+                rows: table!(Rows),
+                row_chunks: RowChunks::new(
+                    layout.section(bytes, Section::RowChunks),
+                    layout.shape.wide_chunks != 0,
+                ),
+                chunk_words: table!(Chunks),
+            },
             cold: Cold {
                 gates: table!(Gates),
                 gate_policies: table!(GatePolicies),
@@ -198,6 +201,20 @@ impl<'a> Image<'a> {
         options_of(self.options)
     }
 
+    /// The bytes of the tables that a verdict by addresses reads; the rest of the
+    /// image is for names and explanations.
+    #[must_use]
+    pub fn verdict_bytes(&self) -> usize {
+        self.decision.size()
+    }
+
+    /// Whether the image judges the pods of some nodes only
+    /// ([`Compiler::scope_to_node`](crate::Compiler::scope_to_node)).
+    #[must_use]
+    pub fn is_scoped(&self) -> bool {
+        self.options & scope_bit(true) != 0
+    }
+
     /// The number of pods that the image knows by name.
     #[must_use]
     pub fn pod_count(&self) -> usize {
@@ -217,7 +234,7 @@ impl core::fmt::Debug for Image<'_> {
             .field("bytes", &self.bytes.len())
             .field("pods", &self.pod_count())
             .field("policies", &self.policy_count())
-            .field("classes", &self.classes.len())
+            .field("classes", &self.decision.classes.len())
             .finish_non_exhaustive()
     }
 }

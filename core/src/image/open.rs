@@ -8,7 +8,8 @@ use core::fmt;
 
 use super::record::{Record, Table};
 use super::tables::*;
-use super::{Image, Place, trie};
+use super::trie::{self, TrieEntry};
+use super::{CHUNK_WORDS, Image, Place};
 use crate::protocol::PortKey;
 
 /// Why bytes are no image that can be read.
@@ -129,16 +130,18 @@ pub(super) fn validate(image: &Image<'_>) -> Result<(), OpenError> {
 }
 
 fn validate_shape(image: &Image<'_>) -> Result<(), OpenError> {
-    let shape = &image.shape;
-    let classes = image.classes.len() as u64;
+    let decision = &image.decision;
+    let shape = &decision.shape;
+    let classes = decision.classes.len() as u64;
     let nodes_end = u64::from(shape.node_first) + 2 * u64::from(shape.node_count);
     let sound = (1..=30).contains(&shape.class_bits)
         && classes >= 1
         && classes <= 1 << shape.class_bits
         && nodes_end <= classes
         && classes <= u64::from(shape.chunks_per_row) * 512
-        && image.cold.class_gates.len() == image.classes.len()
-        && (image.hosts_v6.len() == 0 || image.hosts_v6.len().is_power_of_two());
+        && shape.wide_chunks <= 1
+        && image.cold.class_gates.len() == decision.classes.len()
+        && (decision.hosts_v6.len() == 0 || decision.hosts_v6.len().is_power_of_two());
     if sound {
         Ok(())
     } else {
@@ -150,57 +153,68 @@ fn validate_shape(image: &Image<'_>) -> Result<(), OpenError> {
 }
 
 fn validate_decision(image: &Image<'_>) -> Result<(), OpenError> {
-    let shape = &image.shape;
+    let decision = &image.decision;
+    let shape = &decision.shape;
     let place =
-        |word: u32| word >> 31 == 0 && index(image.classes, Place(word).class(shape.class_bits));
-    trie::validate(image.trie_v4, shape.root_v4, place).map_err(|index| OpenError::Damaged {
-        section: "TrieV4",
+        |word: u32| word >> 31 == 0 && index(decision.classes, Place(word).class(shape.class_bits));
+    let roots = [shape.root_v4, shape.root_v6];
+    let hosts_v6 = decision.hosts_v6.iter().map(|slot| slot.entry);
+    trie::validate(
+        decision.trie,
+        roots.into_iter().chain(hosts_v6),
+        |entry| match entry {
+            TrieEntry::Leaf(word) => place(word),
+            TrieEntry::Runs(run) => index(decision.runs_v6, run),
+            TrieEntry::Node(..) => false,
+        },
+    )
+    .map_err(|index| OpenError::Damaged {
+        section: "Trie",
         index,
     })?;
-    check!("HostsV6", image.hosts_v6, |slot| place(slot.place));
-    check!("RunsV6", image.runs_v6, |run| place(run.place));
+    check!("RunsV6", decision.runs_v6, |run| place(run.place));
 
-    let pages = PortKey::END.div_ceil(256);
-    if image.port_pages.len() != pages as usize {
+    let pages = PortKey::END.div_ceil(StartsRecord::POSITIONS);
+    if decision.port_pages.len() != pages as usize {
         return Err(OpenError::Damaged {
             section: "PortPages",
             index: 0,
         });
     }
     let mut intervals = 0;
-    check!("PortPages", image.port_pages, |page| {
-        let sound = page.base == intervals;
-        let words = [
-            page.w0, page.w1, page.w2, page.w3, page.w4, page.w5, page.w6, page.w7,
-        ];
-        intervals += words.iter().map(|word| word.count_ones()).sum::<u32>();
+    check!("PortPages", decision.port_pages, |page| {
+        let sound = page.rank == intervals;
+        intervals = page.rank_behind();
         sound
     });
 
-    let map_len = intervals.div_ceil(32);
+    let map_len = intervals.div_ceil(StartsRecord::POSITIONS);
     let side = |map: u32, rows: u32| {
         // The last word of a map tells how many rows it leads to.
         map == NONE
-            || within(image.port_maps, map, map_len) && {
-                let last = image
+            || within(decision.port_maps, map, map_len) && {
+                let last = decision
                     .port_maps
                     .get(map.wrapping_add(map_len.wrapping_sub(1)));
-                let count = u64::from(last.rank) + u64::from(last.starts.count_ones());
-                u64::from(rows) + count <= image.rows.len() as u64
+                let count = u64::from(last.rank_behind());
+                u64::from(rows) + count <= decision.rows.len() as u64
             }
     };
-    check!("Classes", image.classes, |class| {
+    check!("Classes", decision.classes, |class| {
         side(class.egress_map, class.egress_rows) && side(class.ingress_map, class.ingress_rows)
     });
-    check!("Rows", image.rows, |row| within(
-        image.row_chunks,
-        row,
-        shape.chunks_per_row
-    ));
-    let chunks = image.chunk_words.len() / 16;
-    check!("RowChunks", image.row_chunks, |chunk| (chunk as usize)
-        < chunks);
-    Ok(())
+    let row_chunks = decision.row_chunks.len() as u64;
+    check!("Rows", decision.rows, |row| {
+        u64::from(row) + u64::from(shape.chunks_per_row) <= row_chunks
+    });
+    let chunks = decision.chunk_words.len() as u32 / CHUNK_WORDS;
+    match decision.row_chunks.iter().position(|chunk| chunk >= chunks) {
+        Some(index) => Err(OpenError::Damaged {
+            section: "RowChunks",
+            index: index as u32,
+        }),
+        None => Ok(()),
+    }
 }
 
 fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
@@ -209,11 +223,9 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
     let string = |at: u32| (at as usize) < strings;
     let label_set = |first, len| within(cold.labels, first, len);
 
-    check!("Gates", cold.gates, |gate| within(
-        cold.gate_policies,
-        gate.policies,
-        gate.policies_len
-    ));
+    check!("Gates", cold.gates, |gate| {
+        gate == GateRecord::SEARCHED || within(cold.gate_policies, gate.policies, gate.policies_len)
+    });
     check!("GatePolicies", cold.gate_policies, |policy| index(
         cold.policies,
         policy
@@ -253,8 +265,8 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
             && within(cold.pod_claims, pod.claims, pod.claims_len)
             && index_or_none(cold.workloads, pod.workload)
             && index(
-                image.classes,
-                Place(pod.place).class(image.shape.class_bits),
+                image.decision.classes,
+                Place(pod.place).class(image.decision.shape.class_bits),
             )
     });
     check!("Workloads", cold.workloads, |workload| string(

@@ -139,36 +139,43 @@ macro_rules! record {
 }
 pub(crate) use record;
 
-impl Record for u32 {
-    type Cell = [u8; 4];
-    const WIDTH: usize = 4;
-    const ZERO: u32 = 0;
+/// A number is a record of itself.
+macro_rules! number {
+    ($type:ty, $width:literal) => {
+        impl Record for $type {
+            type Cell = [u8; $width];
+            const WIDTH: usize = $width;
+            const ZERO: $type = 0;
 
-    #[inline]
-    fn decode(cell: &[u8; 4]) -> u32 {
-        u32::from_le_bytes(*cell)
-    }
+            #[inline]
+            fn decode(cell: &Self::Cell) -> $type {
+                <$type>::from_le_bytes(*cell)
+            }
 
-    #[inline]
-    fn encode(self) -> [u8; 4] {
-        self.to_le_bytes()
-    }
+            #[inline]
+            fn encode(self) -> Self::Cell {
+                self.to_le_bytes()
+            }
 
-    #[inline]
-    fn bytes(cell: &[u8; 4]) -> &[u8] {
-        cell
-    }
+            #[inline]
+            fn bytes(cell: &Self::Cell) -> &[u8] {
+                cell
+            }
 
-    #[inline]
-    fn cells(bytes: &[u8]) -> &[[u8; 4]] {
-        bytes.as_chunks().0
-    }
+            #[inline]
+            fn cells(bytes: &[u8]) -> &[Self::Cell] {
+                bytes.as_chunks().0
+            }
 
-    #[inline]
-    fn cells_mut(bytes: &mut [u8]) -> &mut [[u8; 4]] {
-        bytes.as_chunks_mut().0
-    }
+            #[inline]
+            fn cells_mut(bytes: &mut [u8]) -> &mut [Self::Cell] {
+                bytes.as_chunks_mut().0
+            }
+        }
+    };
 }
+number!(u16, 2);
+number!(u32, 4);
 
 /// A table of records over borrowed bytes. Reading past its end gives zeros,
 /// which every consumer takes for "deny" or "nothing".
@@ -199,6 +206,11 @@ impl<'a, R: Record> Table<'a, R> {
         self.cells.len()
     }
 
+    /// The size of the table in bytes.
+    pub(crate) fn size(&self) -> usize {
+        size_of_val(self.cells)
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: u32) -> R {
         self.cells.get(index as usize).map_or(R::ZERO, R::decode)
@@ -208,6 +220,19 @@ impl<'a, R: Record> Table<'a, R> {
     #[inline]
     pub(crate) fn checked(&self, index: u32) -> Option<R> {
         self.cells.get(index as usize).map(R::decode)
+    }
+
+    /// The cells of `N` records from `first`.
+    #[inline]
+    pub(crate) fn array<const N: usize>(&self, first: u32) -> Option<&'a [R::Cell; N]> {
+        self.cells.get(first as usize..)?.first_chunk()
+    }
+
+    /// The cells of `len` records from `first`; none where the table ends before.
+    #[inline]
+    pub(crate) fn slice(&self, first: u32, len: u32) -> &'a [R::Cell] {
+        let behind = self.cells.get(first as usize..).unwrap_or(&[]);
+        behind.get(..len as usize).unwrap_or(&[])
     }
 
     /// `len` records from `first`; cut where the table ends.

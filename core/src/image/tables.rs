@@ -82,6 +82,8 @@ pub(crate) mod pod_flags {
     pub(crate) const HOST_NETWORK: u32 = 1;
     /// `Succeeded` or `Failed`: its addresses are no longer its own.
     pub(crate) const ENDED: u32 = 2;
+    /// The pod runs on a node that the image was not compiled for.
+    pub(crate) const OUT_OF_SCOPE: u32 = 4;
 }
 
 record! {
@@ -222,8 +224,8 @@ record! {
 record! {
     /// A class of addresses: how its pods' egress and ingress are decided.
     ///
-    /// A map is an index in `PORT_MAPS`, or [`NONE`]: interpret the rules. Rows
-    /// are an index in `ROWS`, of the row of the first interval.
+    /// A map is an index in `PortMaps`, or [`NONE`]: interpret the rules. Rows
+    /// are an index in `Rows`, of the row of the first interval.
     pub(crate) struct ClassRecord { egress_map, egress_rows, ingress_map, ingress_rows }
 }
 
@@ -234,54 +236,53 @@ record! {
 
 record! {
     /// The policies that decide for one kind of subject in one direction, in
-    /// their order: a range in `GATE_POLICIES`.
+    /// their order: a range in `GatePolicies`; or, with `policies` [`NONE`], those
+    /// that are found among all.
     pub(crate) struct GateRecord { policies, policies_len }
 }
 
-record! {
-    /// 256 consecutive port keys: the number of intervals that begin in front of
-    /// them, and a bit for each key at which one begins.
-    pub(crate) struct PortPageRecord { base, w0, w1, w2, w3, w4, w5, w6, w7 }
+impl GateRecord {
+    /// A gate whose policies must be searched for.
+    pub(crate) const SEARCHED: GateRecord = GateRecord {
+        policies: NONE,
+        policies_len: 0,
+    };
 }
 
-impl PortPageRecord {
-    /// The bitmap.
-    pub(crate) const fn words(&self) -> [u32; 8] {
-        [
-            self.w0, self.w1, self.w2, self.w3, self.w4, self.w5, self.w6, self.w7,
-        ]
+record! {
+    /// 64 consecutive positions (port keys, or intervals), at some of which
+    /// something begins (an interval, or a row): how many begin in front of them,
+    /// and a bit for each position at which one begins.
+    pub(crate) struct StartsRecord { rank, low, high }
+}
+
+impl StartsRecord {
+    /// The positions of a record.
+    pub(crate) const POSITIONS: u32 = 64;
+
+    pub(crate) const fn bits(&self) -> u64 {
+        self.low as u64 | (self.high as u64) << 32
     }
 
-    /// Sets the bit of a key.
-    pub(crate) fn begin_interval(&mut self, key: u32) {
-        let mut words = self.words();
-        if let Some(word) = words.get_mut((key >> 5 & 7) as usize) {
-            *word |= 1 << (key & 31);
-        }
-        [
-            self.w0, self.w1, self.w2, self.w3, self.w4, self.w5, self.w6, self.w7,
-        ] = words;
+    /// Sets the bit of a position of this record.
+    pub(crate) const fn begin(&mut self, position: u32) {
+        let bits = self.bits() | 1 << (position & 63);
+        self.low = bits as u32;
+        self.high = (bits >> 32) as u32;
     }
 
-    /// The interval of a key of this page: that of the last bit at or below it.
+    /// How many begin in front of the next record.
+    pub(crate) const fn rank_behind(&self) -> u32 {
+        self.rank.wrapping_add(self.bits().count_ones())
+    }
+
+    /// Which one a position belongs to: the last that begins at or below it.
     #[inline]
-    pub(crate) fn interval(&self, key: u32) -> u32 {
-        let position = key & 0xff;
-        let mut behind = self.base;
-        for (word, first) in self.words().into_iter().zip((0..).step_by(32)) {
-            // All of a word in front of the key's, none of one behind it.
-            let upto = (position + 1).saturating_sub(first).min(32);
-            let mask = (1_u64 << upto).wrapping_sub(1) as u32;
-            behind += (word & mask).count_ones();
-        }
-        behind.wrapping_sub(1)
+    pub(crate) const fn index_of(&self, position: u32) -> u32 {
+        // All bits up to the position's own.
+        let upto = self.bits() << (63 - (position & 63));
+        self.rank.wrapping_add(upto.count_ones()).wrapping_sub(1)
     }
-}
-
-record! {
-    /// 32 consecutive intervals of a gate: the number of rows that begin in
-    /// front of them, and a bit for each interval at which one begins.
-    pub(crate) struct PortMapRecord { rank, starts }
 }
 
 record! {
@@ -290,8 +291,10 @@ record! {
 }
 
 record! {
-    /// A slot of the IPv6 host table. `place` 0 is an empty slot.
-    pub(crate) struct HostV6Record { address: u128, place }
+    /// A slot of the IPv6 host table. A leaf is the place of this one address; a
+    /// node leads on by the lower 8 bits, for all addresses that share the upper
+    /// 120. An empty slot is all zeros.
+    pub(crate) struct HostV6Record { address: u128, entry }
 }
 
 /// The kinds of policy, by [`PolicyRecord::kind`]; in the order of decision

@@ -1,18 +1,22 @@
-//! The IPv4 trie: address → place.
+//! Tries: up to 32 bits of an address → place.
 //!
-//! A node covers 8 or 16 bits of the address and is an array of entries, or,
-//! where it has few runs of equal entries, a bitmap of the addresses at which a
-//! run begins, and one entry a run. An entry is a place, or leads to a node that
-//! stands in front of its parent: edges point one way, so no walk can loop.
+//! A node covers 8 or 16 bits and is an array of entries, or, where it has few
+//! runs of equal entries, the values at which a run begins, as a bitmap or as a
+//! sorted list, and one entry a run. An entry is a place, or leads to a node that
+//! stands in front of its parent: edges point one way, so no walk can loop. Or, for
+//! IPv6, it leads to the runs among which to search by more than these bits.
 //!
 //! ```text
 //! entry   0 place(31)                  leaf
-//!         1 kind(2) word offset(29)    node
-//! node    word 0: kind << 24 | entries; then for Popcount 1 word of ranks and
-//!         8 of bitmap; then the entries. Offsets lead to word 1.
+//!         1 kind(3) word offset(28)    node
+//!         1 7(3)    run(28)            the first run that may hold the address
+//! node    word 0: kind << 24 | entries. Offsets lead to word 1.
+//!         Popcount: 1 word of ranks, 8 of bitmap; then the entries
+//!         Sorted: 1 word, the number of entries; values of 2 bytes, filled up to
+//!         a word; then the entries
 //! ```
 
-use super::record::Table;
+use super::record::{Record, Table};
 
 /// How a node finds the entry for its piece of the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub(crate) enum NodeKind {
     Array8,
     /// 16 bits; 65,536 entries.
     Array16,
+    /// 16 bits; a sorted list of values and as many entries.
+    Sorted,
 }
 
 impl NodeKind {
@@ -31,6 +37,7 @@ impl NodeKind {
             NodeKind::Popcount => 0,
             NodeKind::Array8 => 1,
             NodeKind::Array16 => 2,
+            NodeKind::Sorted => 3,
         }
     }
 
@@ -39,6 +46,7 @@ impl NodeKind {
             0 => Some(NodeKind::Popcount),
             1 => Some(NodeKind::Array8),
             2 => Some(NodeKind::Array16),
+            3 => Some(NodeKind::Sorted),
             _ => None,
         }
     }
@@ -47,13 +55,19 @@ impl NodeKind {
     pub(crate) const fn stride(self) -> u32 {
         match self {
             NodeKind::Popcount | NodeKind::Array8 => 8,
-            NodeKind::Array16 => 16,
+            NodeKind::Array16 | NodeKind::Sorted => 16,
         }
     }
 }
 
 /// The words of a popcount node in front of its entries: ranks and bitmap.
 pub(crate) const POPCOUNT_PREFIX: u32 = 9;
+
+/// The words of a sorted node in front of its entries: their number, and the
+/// values at which they begin.
+pub(crate) const fn sorted_prefix(entries: u32) -> u32 {
+    1 + entries.div_ceil(2)
+}
 
 /// The number of entries of an array node.
 pub(crate) const fn array_len(kind: NodeKind) -> u32 {
@@ -67,10 +81,15 @@ pub(crate) enum TrieEntry {
     Leaf(u32),
     /// Where to go on: the offset, in words, of a node's word 1.
     Node(NodeKind, u32),
+    /// The last run of IPv6 that begins at or in front of all addresses that get
+    /// here.
+    Runs(u32),
 }
 
 const NODE_BIT: u32 = 1 << 31;
-const OFFSET_MASK: u32 = (1 << 29) - 1;
+const KIND_SHIFT: u32 = 28;
+const RUNS: u32 = 7;
+const OFFSET_MASK: u32 = (1 << KIND_SHIFT) - 1;
 
 impl TrieEntry {
     /// The largest offset that an entry can state.
@@ -79,7 +98,10 @@ impl TrieEntry {
     pub(crate) const fn encode(self) -> u32 {
         match self {
             TrieEntry::Leaf(place) => place & !NODE_BIT,
-            TrieEntry::Node(kind, offset) => NODE_BIT | kind.code() << 29 | (offset & OFFSET_MASK),
+            TrieEntry::Node(kind, offset) => {
+                NODE_BIT | kind.code() << KIND_SHIFT | (offset & OFFSET_MASK)
+            }
+            TrieEntry::Runs(first) => NODE_BIT | RUNS << KIND_SHIFT | (first & OFFSET_MASK),
         }
     }
 
@@ -88,9 +110,12 @@ impl TrieEntry {
         if word & NODE_BIT == 0 {
             return Some(TrieEntry::Leaf(word));
         }
-        match NodeKind::from_code(word >> 29 & 3) {
-            Some(kind) => Some(TrieEntry::Node(kind, word & OFFSET_MASK)),
-            None => None,
+        let target = word & OFFSET_MASK;
+        let kind = word >> KIND_SHIFT & 7;
+        match (NodeKind::from_code(kind), kind) {
+            (Some(kind), _) => Some(TrieEntry::Node(kind, target)),
+            (None, RUNS) => Some(TrieEntry::Runs(target)),
+            (None, _) => None,
         }
     }
 }
@@ -119,48 +144,83 @@ pub(crate) fn popcount_header(starts: &[u32; 8]) -> [u32; 9] {
     header
 }
 
-/// The place of an IPv4 address; 0 where the trie is damaged.
+/// The entry that `bits` lead to from `entry`, the first stride being the highest
+/// bits. It is no node, unless the trie is damaged.
+///
+/// Entries are taken apart by hand here, and the most frequent kind comes first:
+/// with [`TrieEntry::decode`] a step takes three times as many instructions.
 #[inline]
-pub(crate) fn lookup(words: Table<'_, u32>, root: u32, address: u32) -> u32 {
-    let mut entry = root;
-    let mut rest = address;
-    // Four strides of 8 bits consume the address: no node can be met after them.
-    for _ in 0..5 {
-        match TrieEntry::decode(entry) {
-            Some(TrieEntry::Leaf(place)) => return place,
-            Some(TrieEntry::Node(kind, offset)) => {
-                let index = rest >> (32 - kind.stride());
-                rest = rest.wrapping_shl(kind.stride());
-                let at = match kind {
-                    NodeKind::Popcount => popcount_entry(words, offset, index),
-                    NodeKind::Array8 | NodeKind::Array16 => index,
-                };
-                entry = words.get(offset.wrapping_add(at));
-            }
-            None => return 0,
+pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 {
+    const ARRAY8: u32 = NodeKind::Array8.code();
+    const ARRAY16: u32 = NodeKind::Array16.code();
+    const POPCOUNT: u32 = NodeKind::Popcount.code();
+    const SORTED: u32 = NodeKind::Sorted.code();
+    // Edges lead to nodes in front only, so this ends.
+    while entry & NODE_BIT != 0 {
+        let offset = entry & OFFSET_MASK;
+        let kind = entry >> KIND_SHIFT & 7;
+        if kind == ARRAY8 {
+            entry = words.get(offset + (bits >> 24));
+            bits <<= 8;
+        } else if kind == POPCOUNT {
+            entry = popcount_entry(words, offset, bits >> 24);
+            bits <<= 8;
+        } else if kind == ARRAY16 {
+            entry = words.get(offset + (bits >> 16));
+            bits <<= 16;
+        } else if kind == SORTED {
+            entry = sorted_entry(words, offset, bits >> 16);
+            bits <<= 16;
+        } else {
+            break;
         }
     }
-    0
+    entry
 }
 
-/// The offset behind `node` of the entry for `index` (0–255).
+/// The entry for `index` (0–255) of the popcount node at `offset`.
 #[inline]
-fn popcount_entry(words: Table<'_, u32>, node: u32, index: u32) -> u32 {
-    let quarter = index >> 6;
-    let low = words.get(node.wrapping_add(1 + 2 * quarter));
-    let high = words.get(node.wrapping_add(2 + 2 * quarter));
-    let bits = u64::from(low) | u64::from(high) << 32;
-    let below = words.get(node) >> (8 * quarter) & 0xff;
+fn popcount_entry(words: Table<'_, u32>, offset: u32, index: u32) -> u32 {
+    let Some([ranks, bitmap @ ..]) = words.array::<{ POPCOUNT_PREFIX as usize }>(offset) else {
+        return 0;
+    };
+    let quarter = (index >> 6 & 3) as usize;
+    let Some([low, high]) = bitmap.as_chunks().0.get(quarter) else {
+        return 0;
+    };
+    let bits = u64::from(u32::decode(low)) | u64::from(u32::decode(high)) << 32;
+    let below = u32::decode(ranks) >> (8 * quarter) & 0xff;
     let upto = (bits << (63 - (index & 63))).count_ones();
-    (POPCOUNT_PREFIX + below + upto).wrapping_sub(1)
+    let behind = POPCOUNT_PREFIX + below + upto;
+    words.get(offset.wrapping_add(behind).wrapping_sub(1))
 }
 
-/// Walks the nodes in their order and hands each entry to `leaf`; false if a node
-/// is cut off, or an entry leads anywhere but to a node in front of its own.
+/// The values of the sorted node at `offset`.
+#[inline]
+fn sorted_values(words: Table<'_, u32>, offset: u32) -> &[[u8; 2]] {
+    let count = words.get(offset);
+    let list = words.slice(offset.wrapping_add(1), count.div_ceil(2));
+    let (values, _) = list.as_flattened().as_chunks();
+    values.get(..count as usize).unwrap_or(&[])
+}
+
+/// The entry for `value` of the sorted node at `offset`. Not inlined: the walk of
+/// other nodes would save registers for it.
+#[inline(never)]
+fn sorted_entry(words: Table<'_, u32>, offset: u32, value: u32) -> u32 {
+    let values = sorted_values(words, offset);
+    let upto = values.partition_point(|first| u32::from(u16::decode(first)) <= value);
+    let behind = sorted_prefix(values.len() as u32).wrapping_add(upto as u32);
+    words.get(offset.wrapping_add(behind).wrapping_sub(1))
+}
+
+/// Walks the nodes in their order, then `roots`. Every node must be whole, each
+/// entry a sound leaf or run (as `is_sound` says) or lead to a node in front of its
+/// own; else the word at which one is not.
 pub(crate) fn validate(
     words: Table<'_, u32>,
-    root: u32,
-    mut leaf: impl FnMut(u32) -> bool,
+    roots: impl IntoIterator<Item = u32>,
+    mut is_sound: impl FnMut(TrieEntry) -> bool,
 ) -> Result<(), u32> {
     let len = words.len() as u32;
     let mut at = 0;
@@ -185,19 +245,29 @@ pub(crate) fn validate(
                 }
                 node
             }
+            NodeKind::Sorted => {
+                let values = sorted_values(words, node);
+                let begins = values.first() == Some(&[0, 0]);
+                let is_sorted = values.is_sorted_by_key(|value| u16::decode(value));
+                if values.len() != count as usize || !begins || !is_sorted {
+                    return Err(at);
+                }
+                node + sorted_prefix(count)
+            }
         };
         let end = first
             .checked_add(count)
             .filter(|end| *end <= len)
             .ok_or(at)?;
         for entry in first..end {
-            if !is_sound(words, words.get(entry), at, &mut leaf) {
+            if !is_sound_entry(words, words.get(entry), at, &mut is_sound) {
                 return Err(entry);
             }
         }
         at = end;
     }
-    if is_sound(words, root, len, &mut leaf) {
+    let is_sound_root = |root| is_sound_entry(words, root, len, &mut is_sound);
+    if roots.into_iter().all(is_sound_root) {
         Ok(())
     } else {
         Err(len)
@@ -205,17 +275,17 @@ pub(crate) fn validate(
 }
 
 /// Whether an entry of a node that begins at word `parent` is sound.
-fn is_sound(
+fn is_sound_entry(
     words: Table<'_, u32>,
     word: u32,
     parent: u32,
-    leaf: &mut impl FnMut(u32) -> bool,
+    is_sound: &mut impl FnMut(TrieEntry) -> bool,
 ) -> bool {
     match TrieEntry::decode(word) {
-        Some(TrieEntry::Leaf(place)) => leaf(place),
         Some(TrieEntry::Node(kind, offset)) => {
             offset >= 1 && offset <= parent && words.get(offset - 1) >> 24 == kind.code()
         }
+        Some(entry) => is_sound(entry),
         None => false,
     }
 }

@@ -11,7 +11,7 @@ use crate::image::Image;
 use crate::image::tables::{ClassRecord, NONE};
 use crate::model::Direction;
 use crate::protocol::PortKey;
-use crate::verdict::{Assumed, Case, Party, rule_ports};
+use crate::verdict::{Assumed, Case, Party, Without, rule_ports};
 
 /// The decision tables of an image.
 #[derive(Clone, Copy)]
@@ -23,12 +23,10 @@ impl<'i> Tables<'i> {
     /// The first port key of each interval.
     fn interval_starts(self) -> Vec<u32> {
         let mut starts = Vec::new();
-        let pages = self.image.port_pages.iter();
-        for (page, first) in pages.zip((0_u32..).step_by(256)) {
-            for (word, first) in page.words().into_iter().zip((first..).step_by(32)) {
-                let bits = (0..32).filter(|bit| word >> bit & 1 != 0);
-                starts.extend(bits.map(|bit| first + bit));
-            }
+        let pages = self.image.decision.port_pages.iter();
+        for (page, first) in pages.zip((0_u32..).step_by(64)) {
+            let bits = (0..64).filter(|bit| page.bits() >> bit & 1 != 0);
+            starts.extend(bits.map(|bit| first + bit));
         }
         starts.retain(|key| *key < PortKey::END);
         starts
@@ -37,7 +35,7 @@ impl<'i> Tables<'i> {
     /// The rows of a class in a direction, each with the first port key for which
     /// it counts; `None` where the rules are to be interpreted.
     fn rows(self, class: u32, direction: Direction, starts: &[u32]) -> Option<Vec<(u32, u32)>> {
-        let record: ClassRecord = self.image.classes.get(class);
+        let record: ClassRecord = self.image.decision.classes.get(class);
         let (map, rows) = match direction {
             Direction::Egress => (record.egress_map, record.egress_rows),
             Direction::Ingress => (record.ingress_map, record.ingress_rows),
@@ -48,9 +46,9 @@ impl<'i> Tables<'i> {
         let mut found = Vec::new();
         for (interval, key) in starts.iter().enumerate() {
             let interval = interval as u32;
-            let word = self.image.port_maps.get(map + (interval >> 5));
-            if word.starts >> (interval & 31) & 1 != 0 {
-                let row = self.image.rows.get(rows + found.len() as u32);
+            let word = self.image.decision.port_maps.get(map + (interval >> 6));
+            if word.bits() >> (interval & 63) & 1 != 0 {
+                let row = self.image.decision.rows.get(rows + found.len() as u32);
                 found.push((*key, row));
             }
         }
@@ -59,9 +57,7 @@ impl<'i> Tables<'i> {
 
     /// The bit of a peer class in a row.
     fn bit(self, row: u32, peer: u32) -> bool {
-        let chunk = self.image.row_chunks.get(row.wrapping_add(peer >> 9));
-        let bits = self.image.chunk_words.get((chunk << 4) + (peer >> 5 & 15));
-        bits >> (peer & 31) & 1 != 0
+        self.image.decision.has(row, peer)
     }
 }
 
@@ -201,6 +197,7 @@ impl<'i> Deciders<'i> {
             peer: peer.party,
             // One pod speaks for all of its place, and may so stand on both sides.
             is_same_pod: false,
+            without: Without::Nothing,
             key: PortKey(key),
         };
         case.decide(&mut Assumed::default()).is_allowed()
@@ -263,7 +260,7 @@ impl<'i> Deciders<'i> {
 
     /// The class that is a node class's twin.
     pub(super) fn twin(&self, class: u32) -> u32 {
-        let shape = &self.tables.image.shape;
+        let shape = &self.tables.image.decision.shape;
         if class.wrapping_sub(shape.node_first) < shape.node_count {
             class + shape.node_count
         } else {
@@ -273,7 +270,7 @@ impl<'i> Deciders<'i> {
 }
 
 /// The port keys at which some rule for a subject begins or ends to match.
-pub(super) fn rule_starts<'i>(
+pub(crate) fn rule_starts<'i>(
     image: &'i Image<'i>,
     direction: Direction,
     subject: Party<'i>,
@@ -284,6 +281,7 @@ pub(super) fn rule_starts<'i>(
         subject,
         peer: subject,
         is_same_pod: false,
+        without: Without::Nothing,
         key: PortKey(0),
     };
     let mut starts = Vec::from([0]);

@@ -3,8 +3,8 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::interpret::{Assumed, Case};
-use super::party::{Identity, Party, PodParty, find_pod, stated_addresses};
+use super::interpret::{Assumed, Case, Without};
+use super::party::{Identity, Party, PodParty, find_pod, holder, stated_addresses};
 use super::{Connection, Verdict};
 use crate::Protocol;
 use crate::address::{Family, canonical};
@@ -32,6 +32,12 @@ pub struct PodRef<'i> {
 }
 
 impl<'i> PodRef<'i> {
+    /// Its place among [`Image::pods`].
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
     /// Its namespace.
     #[must_use]
     pub fn namespace(&self) -> &'i str {
@@ -68,6 +74,13 @@ impl<'i> PodRef<'i> {
     }
 }
 
+impl<'i> PodRef<'i> {
+    /// The pod as an end without an address.
+    pub(crate) fn party(&self) -> Party<'i> {
+        Party::without_address(self.image, self.index)
+    }
+}
+
 impl fmt::Display for PodRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace(), self.name())
@@ -79,6 +92,22 @@ impl<'i> Image<'i> {
     #[must_use]
     pub fn pod(&'i self, namespace: &str, name: &str) -> Option<PodRef<'i>> {
         let index = find_pod(self, namespace, name)?;
+        Some(PodRef { image: self, index })
+    }
+
+    /// A number that is the same for two addresses of one family only if no policy of
+    /// the image can tell them apart: they get the same verdicts, but for what a pod
+    /// sends to itself.
+    #[inline]
+    #[must_use]
+    pub fn address_class(&self, address: IpAddr) -> u32 {
+        self.decision.place(canonical(address)).0
+    }
+
+    /// The pod that holds an address: of several that state it, the one that counts.
+    #[must_use]
+    pub fn pod_at(&'i self, address: IpAddr) -> Option<PodRef<'i>> {
+        let index = holder(self, canonical(address))?;
         Some(PodRef { image: self, index })
     }
 
@@ -218,7 +247,9 @@ impl<'i> Pair<'i> {
         let key = PortKey::new(protocol, port);
         let looked_up = match (self.place(&self.source), self.place(&self.destination)) {
             _ if self.source.is_same_pod(&self.destination) => None,
-            (Some(source), Some(destination)) => self.image.look_up(source, destination, key),
+            (Some(source), Some(destination)) => {
+                self.image.decision.look_up(source, destination, key)
+            }
             _ => None,
         };
         looked_up.unwrap_or_else(|| self.interpret(key))
@@ -232,7 +263,7 @@ impl<'i> Pair<'i> {
             (Identity::Pod(PodParty::Known(pod)), None) => {
                 Some(Place(self.image.cold.pods.get(pod).place))
             }
-            (_, Some(address)) => Some(self.image.place(address)),
+            (_, Some(address)) => Some(self.image.decision.place(address)),
         }
     }
 
@@ -256,6 +287,7 @@ impl<'i> Pair<'i> {
             subject,
             peer,
             is_same_pod,
+            without: Without::Nothing,
             key,
         };
         [

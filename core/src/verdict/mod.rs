@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod interpret;
+mod kind;
 mod labels;
 mod party;
 #[cfg(feature = "alloc")]
@@ -13,7 +14,8 @@ mod workload;
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
 pub(crate) use interpret::rule_ports;
-pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
+pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, Without};
+pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};
 pub(crate) use party::{Identity, Party};
@@ -23,9 +25,9 @@ pub(crate) use party::{PodParty, nodes_at, stated_addresses};
 use core::net::IpAddr;
 
 use crate::Protocol;
-use crate::address::canonical;
-use crate::image::tables::{ClassRecord, NONE};
-use crate::image::{Image, Place};
+use crate::address::AddressBits;
+use crate::image::tables::ClassRecord;
+use crate::image::{Decision, Image, Place};
 use crate::protocol::PortKey;
 
 /// A connection, by its addresses. Source ports never matter.
@@ -96,18 +98,27 @@ impl Image<'_> {
         port: u16,
     ) -> Verdict {
         let key = PortKey::new(protocol, port);
-        let (source, destination) = (canonical(source), canonical(destination));
-        // Two addresses of one family that are the same pod's are the same, or their
-        // places are special.
-        let is_one_family = source.is_ipv4() == destination.is_ipv4();
-        match self.look_up(self.place(source), self.place(destination), key) {
-            Some(verdict) if is_one_family => {
-                // SEMANTICS: source and destination are the same pod: allow. What is
-                // no pod is allowed to itself as well.
-                let same = source == destination;
-                Verdict::new(verdict.egress | same, verdict.ingress | same)
-            }
-            _ => self.interpret(source, destination, key),
+        let decision = &self.decision;
+        let (from, to, same) = match (AddressBits::of(source), AddressBits::of(destination)) {
+            (AddressBits::V4(source), AddressBits::V4(destination)) => (
+                decision.place_v4(source),
+                decision.place_v4(destination),
+                source == destination,
+            ),
+            (AddressBits::V6(source), AddressBits::V6(destination)) => (
+                decision.place_v6(source),
+                decision.place_v6(destination),
+                source == destination,
+            ),
+            // Whether two families are one pod's, only the rules can tell.
+            _ => return self.interpret(source, destination, key),
+        };
+        // SEMANTICS: source and destination are the same pod: allow. Two addresses of
+        // one family that are the same pod's are the same, or their places are special.
+        // What is no pod is allowed to itself as well.
+        match decision.look_up(from, to, key) {
+            Some(verdict) => Verdict::new(verdict.egress | same, verdict.ingress | same),
+            None => self.interpret(source, destination, key),
         }
     }
 
@@ -126,6 +137,16 @@ impl Image<'_> {
         }
     }
 
+    /// The verdict from the rules.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn interpret(&self, source: IpAddr, destination: IpAddr, key: PortKey) -> Verdict {
+        let pair = Pair::of_addresses(self, source, destination);
+        pair.interpret(key)
+    }
+}
+
+impl Decision<'_> {
     /// The verdict from the tables; `None` where they leave it to interpretation.
     #[inline]
     pub(crate) fn look_up(
@@ -141,7 +162,7 @@ impl Image<'_> {
         let (from, to) = (source.class(bits), destination.class(bits));
         let host = source.host(bits);
         let same_host = (host != 0) & (host == destination.host(bits));
-        let interval = self.port_pages.get(key.0 >> 8).interval(key.0);
+        let interval = self.interval(key.0);
         let ClassRecord {
             egress_map,
             egress_rows,
@@ -152,50 +173,10 @@ impl Image<'_> {
             ingress_rows,
             ..
         } = self.classes.get(to);
-        let egress = self.bit(
-            egress_map,
-            egress_rows,
-            interval,
-            self.peer_class(to, same_host),
-        )?;
-        let ingress = self.bit(
-            ingress_map,
-            ingress_rows,
-            interval,
-            self.peer_class(from, same_host),
-        )?;
+        let to_peer = self.peer_class(to, same_host);
+        let from_peer = self.peer_class(from, same_host);
+        let egress = self.allows(egress_map, egress_rows, interval, to_peer)?;
+        let ingress = self.allows(ingress_map, ingress_rows, interval, from_peer)?;
         Some(Verdict::new(egress, ingress))
-    }
-
-    /// The class that a peer is to a subject: a node class's twin where the
-    /// subject runs on that node.
-    #[inline]
-    fn peer_class(&self, class: u32, same_host: bool) -> u32 {
-        let is_node = class.wrapping_sub(self.shape.node_first) < self.shape.node_count;
-        class + self.shape.node_count * u32::from(is_node & same_host)
-    }
-
-    /// The bit of a peer class in the row of an interval.
-    #[inline]
-    fn bit(&self, map: u32, rows: u32, interval: u32, peer: u32) -> Option<bool> {
-        if map == NONE {
-            return None;
-        }
-        let word = self.port_maps.get(map.wrapping_add(interval >> 5));
-        // All bits up to the interval's own.
-        let upto = word.starts & (u32::MAX >> (31 - (interval & 31)));
-        let index = word.rank.wrapping_add(upto.count_ones()).wrapping_sub(1);
-        let row = self.rows.get(rows.wrapping_add(index));
-        let chunk = self.row_chunks.get(row.wrapping_add(peer >> 9));
-        let bits = self.chunk_words.get((chunk << 4) + (peer >> 5 & 15));
-        Some(bits >> (peer & 31) & 1 != 0)
-    }
-
-    /// The verdict from the rules.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn interpret(&self, source: IpAddr, destination: IpAddr, key: PortKey) -> Verdict {
-        let pair = Pair::of_addresses(self, source, destination);
-        pair.interpret(key)
     }
 }

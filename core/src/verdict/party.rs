@@ -116,7 +116,7 @@ impl<'i> Party<'i> {
 }
 
 /// The pod that holds an address.
-fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
+pub(super) fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
     let bits = to_bits(address);
     let pod = match unmapped(bits) {
         Some(v4) => {
@@ -197,6 +197,15 @@ impl<'i> PodParty<'i> {
         match self {
             PodParty::Known(pod) => Some(image.cold.pods.get(pod).namespace),
             PodParty::Described(pod) => find_namespace(image, &pod.namespace),
+        }
+    }
+
+    /// Whether the image leaves the pod to other nodes. Of a described pod it has
+    /// not all policies, unless it judges everybody.
+    pub(crate) fn is_out_of_scope(self, image: &Image<'i>) -> bool {
+        match self {
+            PodParty::Known(pod) => image.cold.pods.get(pod).flags & pod_flags::OUT_OF_SCOPE != 0,
+            PodParty::Described(_) => image.is_scoped(),
         }
     }
 

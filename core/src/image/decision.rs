@@ -1,0 +1,133 @@
+//! The decision tables: all that a verdict by addresses reads.
+
+use super::layout::Shape;
+use super::record::Table;
+use super::tables::{ClassRecord, HostV6Record, NONE, RunV6Record, StartsRecord};
+
+/// The words of a chunk, which has a bit for each of 512 peer classes.
+pub(crate) const CHUNK_WORDS: u32 = 16;
+
+/// The tables, wherever they lie: one behind another in an image, or each in a
+/// buffer of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Decision<'a> {
+    pub(crate) shape: Shape,
+    /// The nodes of all tries.
+    pub(crate) trie: Table<'a, u32>,
+    pub(crate) hosts_v6: Table<'a, HostV6Record>,
+    pub(crate) runs_v6: Table<'a, RunV6Record>,
+    pub(crate) port_pages: Table<'a, StartsRecord>,
+    pub(crate) classes: Table<'a, ClassRecord>,
+    pub(crate) port_maps: Table<'a, StartsRecord>,
+    pub(crate) rows: Table<'a, u32>,
+    pub(crate) row_chunks: RowChunks<'a>,
+    /// The chunks as words of 32 bits.
+    pub(crate) chunk_words: Table<'a, u32>,
+}
+
+impl Decision<'_> {
+    /// The bytes of all tables.
+    pub(crate) fn size(&self) -> usize {
+        self.trie.size()
+            + self.hosts_v6.size()
+            + self.runs_v6.size()
+            + self.port_pages.size()
+            + self.classes.size()
+            + self.port_maps.size()
+            + self.rows.size()
+            + self.row_chunks.size()
+            + self.chunk_words.size()
+    }
+
+    /// The interval of a port key.
+    #[inline]
+    pub(crate) fn interval(&self, key: u32) -> u32 {
+        self.port_pages
+            .get(key / StartsRecord::POSITIONS)
+            .index_of(key)
+    }
+
+    /// The row of an interval, in a gate's map and list of rows.
+    #[inline]
+    pub(crate) fn row(&self, map: u32, rows: u32, interval: u32) -> u32 {
+        let starts = self
+            .port_maps
+            .get(map.wrapping_add(interval / StartsRecord::POSITIONS));
+        self.rows.get(rows.wrapping_add(starts.index_of(interval)))
+    }
+
+    /// Whether a row has the bit of a peer class.
+    #[inline]
+    pub(crate) fn has(&self, row: u32, peer: u32) -> bool {
+        let chunk = self.row_chunks.get(row.wrapping_add(peer / 512));
+        let word = chunk
+            .wrapping_mul(CHUNK_WORDS)
+            .wrapping_add(peer / 32 % CHUNK_WORDS);
+        self.chunk_words.get(word) >> (peer % 32) & 1 != 0
+    }
+
+    /// Whether a gate allows a peer class at an interval; `None` where its rules
+    /// must be interpreted.
+    #[inline]
+    pub(crate) fn allows(&self, map: u32, rows: u32, interval: u32, peer: u32) -> Option<bool> {
+        (map != NONE).then(|| self.has(self.row(map, rows, interval), peer))
+    }
+
+    /// The class that a peer is to a subject: a node class's twin where the
+    /// subject runs on that node.
+    #[inline]
+    pub(crate) fn peer_class(&self, class: u32, same_host: bool) -> u32 {
+        let is_node = class.wrapping_sub(self.shape.node_first) < self.shape.node_count;
+        class + self.shape.node_count * u32::from(is_node & same_host)
+    }
+}
+
+/// Rows as lists of chunks. As long as 2 bytes can number all chunks they do:
+/// that halves what is the largest table of a big cluster.
+#[derive(Clone, Copy)]
+pub(crate) struct RowChunks<'a> {
+    narrow: Table<'a, u16>,
+    wide: Table<'a, u32>,
+    is_wide: bool,
+}
+
+impl<'a> RowChunks<'a> {
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8], is_wide: bool) -> RowChunks<'a> {
+        RowChunks {
+            narrow: Table::new(bytes),
+            wide: Table::new(bytes),
+            is_wide,
+        }
+    }
+
+    #[inline]
+    fn get(&self, index: u32) -> u32 {
+        if self.is_wide {
+            self.wide.get(index)
+        } else {
+            u32::from(self.narrow.get(index))
+        }
+    }
+
+    fn size(&self) -> usize {
+        if self.is_wide {
+            self.wide.size()
+        } else {
+            self.narrow.size()
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        if self.is_wide {
+            self.wide.len()
+        } else {
+            self.narrow.len()
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = u32> + use<'a> {
+        let table = *self;
+        (0..self.len()).map(move |index| table.get(index as u32))
+    }
+}
