@@ -129,8 +129,11 @@ test("files, the matrix, its keys", async ({ page }) => {
   await grid.press("Enter");
   await expect(page.getByTestId("reason")).toBeVisible();
   await picture(page, "matrix-reason");
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Filter").fill("ns:team-0");
   await page.getByRole("button", { name: "Graph", exact: true }).click();
   await isDrawn(page);
+  await picture(page, "graph-of-one-namespace");
 });
 
 test("filters", async ({ page }) => {

@@ -1,5 +1,6 @@
 /** What the page and the Worker with the engine say to each other. */
 import type { Diagnostic, Explanation, Openness, PolicyInfo, PortSet, Question } from "netpolicy";
+import type { PackedConnections } from "./packing";
 
 export interface SourceFile {
   name: string;
@@ -40,12 +41,19 @@ export interface OutsideParty {
   sample: string;
 }
 
+export interface Allowed {
+  ports: PortSet;
+  /** The pods that are meant, by one of them, where it is not all of the workload. */
+  sourcePod?: string | undefined;
+  destinationPod?: string | undefined;
+}
+
 /** What a source may open to a destination. */
 export interface Connection {
   source: string;
   destination: string;
   /** Where policies tell the pods of a workload apart, there are several. */
-  allowed: { ports: PortSet; sourcePod?: string; destinationPod?: string }[];
+  allowed: Allowed[];
   /** All of it is allowed, and only because no policy restricts it at either end. */
   unrestricted: boolean;
 }
@@ -73,13 +81,15 @@ export interface Model {
   changes: ConnectionChange[] | null;
 }
 
+export type PackedModel = Omit<Model, "connections"> & { connections: PackedConnections };
+
 export type Request =
   | { kind: "load"; files: SourceFile[] }
   | { kind: "pin"; files: SourceFile[] | null }
   | { kind: "explain"; question: Question };
 
 export interface Responses {
-  load: Model;
+  load: PackedModel;
   pin: null;
   explain: Explanation[];
 }

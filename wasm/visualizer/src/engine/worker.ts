@@ -3,6 +3,7 @@ import init, { Cluster, type Image } from "netpolicy";
 import { imagine } from "./imagine";
 import type { Request, SourceFile } from "./messages";
 import { buildModel } from "./model";
+import { pack } from "./packing";
 
 const ready = init();
 
@@ -39,7 +40,7 @@ function answer(request: Request): unknown {
       image = compiled.image;
       const model = buildModel(compiled.cluster, image, pinned, compiled.imagined);
       compiled.cluster.free();
-      return model;
+      return { ...model, connections: pack(model.connections, model.parties) };
     }
     case "pin": {
       pinned?.free();

@@ -107,7 +107,7 @@ function Legend({ table, marked }: { table: Table; marked: Spot | null }) {
     const cell: Cell = table.cell(source, destination);
     return (
       <p className="matrix-legend" aria-live="polite">
-        <b>{nameOf(source)}</b> → <b>{nameOf(destination)}</b> <span>{cell.label}</span>
+        <b>{nameOf(source)}</b> → <b>{nameOf(destination)}</b> <span>{cell.label()}</span>
       </p>
     );
   }

@@ -33,7 +33,7 @@ export async function drawMatrix(table: Table, palette: Palette): Promise<Drawin
               key={destination.id} x={LEFT + column * CELL + 1} y={HEAD + row * CELL + 1} width={CELL - 2} height={CELL - 2} rx={4}
               fill={colour?.colour ?? palette.frameLine} fillOpacity={colour?.alpha ?? (cell.pairs === 0 ? 0 : 0.28)}
             >
-              <title>{`${source.title} → ${destination.title}: ${cell.label}`}</title>
+              <title>{`${source.title} → ${destination.title}: ${cell.label()}`}</title>
             </rect>
           );
         }),

@@ -23,7 +23,7 @@ export interface Cell {
   unrestricted: number;
   added: boolean;
   removed: boolean;
-  label: string;
+  label: () => string;
 }
 
 export interface Table {
@@ -43,45 +43,52 @@ interface Choices {
 }
 
 export function buildTable(model: Model, choices: Choices): Table {
-  const { filter } = choices;
-  const connections = connectionsOf(model);
-  const changes = new Map((model.changes ?? []).map((change) => [`${change.source} ${change.destination}`, change]));
+  const changes = model.changes ?? [];
   const items = itemsOf(model, choices);
-  const used = { source: new Set<string>(), destination: new Set<string>() };
-  for (const ends of [connections, changes]) {
-    for (const { source, destination } of ends.values()) {
-      used.source.add(source);
-      used.destination.add(destination);
-    }
-  }
-  const side = (ends: Set<string>) =>
-    items.filter(({ members: [first] }) => first!.type === "workload" || ends.has(first!.id));
-  const cells = new Map<string, Cell>();
-  return {
-    sources: side(used.source),
-    destinations: side(used.destination),
-    cell: (source, destination) => {
-      const key = `${source.id} ${destination.id}`;
-      let cell = cells.get(key);
-      if (!cell) {
-        cell = cellOf(source, destination, filter, connections, changes);
-        cells.set(key, cell);
-      }
-      return cell;
-    },
+  const side = (end: "source" | "destination") => {
+    const used = new Set([...model.connections, ...changes].map((ends) => ends[end]));
+    return items.filter(({ members: [first] }) => first!.type === "workload" || used.has(first!.id));
   };
+  const [sources, destinations] = [side("source"), side("destination")];
+  const tallies = tally(model, choices.filter, sources, destinations);
+  return { sources, destinations, cell: (source, destination) => cellOf(source, destination, tallies.get(source)?.get(destination)) };
 }
 
-const known = new WeakMap<Model, Map<string, Connection>>();
+/** What is known of a cell, gathered from the connections: there are fewer of them than
+ * of pairs. */
+interface Tally {
+  allowed: number;
+  whole: number;
+  unrestricted: number;
+  sets: Set<Connection["allowed"]>;
+  changes: ConnectionChange[];
+}
 
-/** The connections by their ends; found once for each model. */
-function connectionsOf(model: Model): Map<string, Connection> {
-  let connections = known.get(model);
-  if (!connections) {
-    connections = new Map(model.connections.map((connection) => [`${connection.source} ${connection.destination}`, connection]));
-    known.set(model, connections);
+function tally(model: Model, filter: Filter, sources: Item[], destinations: Item[]): Map<Item, Map<Item, Tally>> {
+  const byParty = (items: Item[]) => new Map(items.flatMap((item) => item.members.map(({ id }) => [id, item] as const)));
+  const [from, to] = [byParty(sources), byParty(destinations)];
+  const tallies = new Map(sources.map((item) => [item, new Map<Item, Tally>()]));
+  const of = (ends: { source: string; destination: string }): Tally | null => {
+    const [source, destination] = [from.get(ends.source), to.get(ends.destination)];
+    if (!source || !destination) return null;
+    const row = tallies.get(source)!;
+    let cell = row.get(destination);
+    if (!cell) {
+      cell = { allowed: 0, whole: 0, unrestricted: 0, sets: new Set(), changes: [] };
+      row.set(destination, cell);
+    }
+    return cell;
+  };
+  for (const connection of model.connections) {
+    const cell = filter.passes(connection) ? of(connection) : null;
+    if (!cell) continue;
+    cell.allowed += 1;
+    cell.sets.add(connection.allowed);
+    if (connection.allowed.some(({ ports }) => ports.text === "everything")) cell.whole += 1;
+    if (connection.unrestricted) cell.unrestricted += 1;
   }
-  return connections;
+  for (const change of model.changes ?? []) of(change)?.changes.push(change);
+  return tallies;
 }
 
 function itemsOf(model: Model, { filter, nodes, toggled }: Choices): Item[] {
@@ -110,42 +117,31 @@ function itemsOf(model: Model, { filter, nodes, toggled }: Choices): Item[] {
   return found;
 }
 
-function cellOf(
-  source: Item,
-  destination: Item,
-  filter: Filter,
-  connections: Map<string, Connection>,
-  changes: Map<string, ConnectionChange>,
-): Cell {
-  const cell: Cell = { allowed: 0, pairs: 0, whole: 0, unrestricted: 0, added: false, removed: false, label: "" };
-  const labels = new Set<string>();
-  for (const from of source.members) {
-    for (const to of destination.members) {
-      if (from.id === to.id && from.type === "workload" && from.pods.length < 2) continue;
-      cell.pairs += 1;
-      const key = `${from.id} ${to.id}`;
-      const connection = connections.get(key);
-      const change = changes.get(key);
-      if (connection && filter.passes(connection)) {
-        cell.allowed += 1;
-        if (connection.allowed.some(({ ports }) => ports.text === "everything")) cell.whole += 1;
-        if (connection.unrestricted) cell.unrestricted += 1;
-        if (labels.size < 4) labels.add(portLabels(connection.allowed.map(({ ports }) => ports)));
-      }
-      if (change && change.added.ranges.length > 0) {
-        cell.added = true;
-        labels.add(`+ ${portLabel(change.added)}`);
-      }
-      if (change && change.removed.ranges.length > 0) {
-        cell.removed = true;
-        labels.add(`− ${portLabel(change.removed)}`);
-      }
-    }
+function cellOf(source: Item, destination: Item, tally: Tally | undefined): Cell {
+  const isSelf = (party: Party) => party.type === "workload" && party.pods.length < 2 && destination.members.includes(party);
+  const selves = source.namespace === destination.namespace ? source.members.filter(isSelf).length : 0;
+  const pairs = source.members.length * destination.members.length - selves;
+  const { allowed = 0, whole = 0, unrestricted = 0, changes = [] } = tally ?? {};
+  return {
+    allowed, pairs, whole, unrestricted,
+    added: changes.some(({ added }) => added.ranges.length > 0),
+    removed: changes.some(({ removed }) => removed.ranges.length > 0),
+    label: () => labelOf(pairs, tally),
+  };
+}
+
+const LABELS = 4;
+
+function labelOf(pairs: number, tally: Tally | undefined): string {
+  if (pairs === 0) return "itself";
+  if (!tally) return "nothing";
+  const labels = new Set([...tally.sets].map((allowed) => portLabels(allowed.map(({ ports }) => ports))));
+  for (const { added, removed } of tally.changes) {
+    if (added.ranges.length > 0) labels.add(`+ ${portLabel(added)}`);
+    if (removed.ranges.length > 0) labels.add(`− ${portLabel(removed)}`);
   }
-  const few = [...labels].slice(0, 4).join(" / ");
-  const count = cell.pairs > 1 ? `${cell.allowed} of ${cell.pairs} pairs${few && ": "}` : "";
-  cell.label = cell.pairs === 0 ? "itself" : `${count}${few}` || "nothing";
-  return cell;
+  const some = [...labels].slice(0, LABELS).join(" / ") + (labels.size > LABELS ? " / …" : "");
+  return pairs > 1 ? `${tally.allowed} of ${pairs} pairs: ${some}` : some;
 }
 
 /** The colour of a cell and how strong it is; `null` for an empty one. */

@@ -4,6 +4,7 @@ import { create } from "zustand";
 import { litBy } from "../editor/deciding";
 import { ask } from "../engine/engine";
 import type { Model, SourceFile } from "../engine/messages";
+import { unpack } from "../engine/packing";
 import { examples } from "../examples";
 
 export type View = "graph" | "matrix";
@@ -105,9 +106,10 @@ let newest = 0;
 export async function recompute(): Promise<void> {
   const number = ++newest;
   try {
-    const model = await ask<"load">({ kind: "load", files: get().files });
+    const packed = await ask<"load">({ kind: "load", files: get().files });
     if (number !== newest) return;
-    set({ model, fault: null });
+    const connections = unpack(packed.connections, packed.parties);
+    set({ model: { ...packed, connections }, fault: null });
     await explain();
   } catch (error) {
     if (number === newest) set({ fault: message(error) });
