@@ -13,15 +13,24 @@ const NUMBERS: Record<string, number> = { http: 80, https: 443, dns: 53, web: 80
 /** Namespaces and pods, as objects; none if there is no policy to imagine them for. */
 export function imagine(files: SourceFile[]): object[] {
   const world = new World();
-  for (const object of files.flatMap(({ text }) => objectsOf(text))) {
+  const objects = files.flatMap(({ text }) => objectsOf(text));
+  for (const object of objects) {
     if (object.kind === "Namespace") world.given(named(object), labelsOf(object));
   }
-  for (const object of files.flatMap(({ text }) => objectsOf(text))) {
-    if (object.kind === "NetworkPolicy") networkPolicy(world, object);
-    else if (/^(Cluster|Admin|BaselineAdmin)NetworkPolicy$/.test(String(object.kind))) clusterPolicy(world, object);
+  const policies = objects.filter(({ kind }) => kind === "NetworkPolicy");
+  // Who is described best comes first: others that are selected with fewer labels may be
+  // the same.
+  const subjects = policies.map((policy) => ({ namespace: namespaceOf(policy), selector: field(field(policy, "spec"), "podSelector") }));
+  subjects.sort((a, b) => Object.keys(matching(b.selector)).length - Object.keys(matching(a.selector)).length);
+  for (const { namespace, selector } of subjects) world.pod(namespace, selector);
+  for (const policy of policies) networkPolicy(world, policy);
+  for (const object of objects) {
+    if (/^(Cluster|Admin|BaselineAdmin)NetworkPolicy$/.test(String(object.kind))) clusterPolicy(world, object);
   }
   return world.objects();
 }
+
+const namespaceOf = (object: Json) => String(field(object, "metadata").namespace ?? "default");
 
 function objectsOf(text: string): Json[] {
   const values = parseAllDocuments(text, { logLevel: "silent" }).map((document) => {
@@ -45,9 +54,8 @@ const named = (object: Json) => String(field(object, "metadata").name ?? "");
 const labelsOf = (object: Json) => field(field(object, "metadata"), "labels") as Record<string, string>;
 
 function networkPolicy(world: World, policy: Json): void {
-  const namespace = String(field(policy, "metadata").namespace ?? "default");
+  const namespace = namespaceOf(policy);
   const spec = field(policy, "spec");
-  world.namespace(namespace, {});
   const subject = world.pod(namespace, field(spec, "podSelector"));
   for (const [rules, peers] of [["ingress", "from"], ["egress", "to"]] as const) {
     for (const rule of list(spec, rules)) {
@@ -95,8 +103,11 @@ function nameFor(labels: Record<string, string>, otherwise: string): string {
   const key = telling.find((other) => labels[other]) ?? Object.keys(labels)[0];
   if (!key) return otherwise;
   const value = labels[key] === "any" ? key.replace(/^.*\//, "") : labels[key];
-  return value?.toLowerCase().replace(/[^a-z0-9-]+/g, "-") || otherwise;
+  return clean(value ?? "") || otherwise;
 }
+
+/** As names of objects may be written. */
+const clean = (text: string) => text.toLowerCase().replace(/[^a-z0-9-]+/g, "-");
 
 class ImaginedPod {
   readonly ports = new Map<string, { name: string; containerPort: number; protocol: string }>();
@@ -120,7 +131,7 @@ class ImaginedPod {
 
 class World {
   private readonly namespaces = new Map<string, Record<string, string>>();
-  private readonly pods = new Map<string, ImaginedPod>();
+  private readonly pods: ImaginedPod[] = [];
   private readonly known = new Set<string>();
 
   /** A namespace that needs no imagining. */
@@ -144,27 +155,33 @@ class World {
     return name;
   }
 
+  /** A pod that a selector matches: one that there is, or a new one. */
   pod(namespace: string, selector: Json): ImaginedPod {
+    this.namespace(namespace, {});
     const labels = matching(selector);
-    const key = `${namespace} ${JSON.stringify(Object.entries(labels).sort())}`;
-    let pod = this.pods.get(key);
-    if (!pod) {
-      const name = nameFor(labels, "any-pod");
-      const isTaken = (other: string) => [...this.pods.values()].some((its) => its.namespace === namespace && its.name === other);
-      let free = name;
-      for (let number = 2; isTaken(free); number += 1) free = `${name}-${number}`;
-      pod = new ImaginedPod(namespace, free, labels);
-      this.pods.set(key, pod);
-    }
+    const entries = Object.entries(labels);
+    const others = this.pods.filter((pod) => pod.namespace === namespace);
+    const known = others.find((pod) =>
+      entries.length === 0 ? Object.keys(pod.labels).length === 0 : entries.every(([key, value]) => pod.labels[key] === value),
+    );
+    if (known) return known;
+    const name = nameFor(labels, "any-pod");
+    const isTaken = (other: string) => others.some((pod) => pod.name === other);
+    // What tells it from its namesakes makes the better name.
+    const more = entries.map(([, value]) => clean(value)).filter((value) => value !== "any" && !name.includes(value));
+    let free = isTaken(name) ? [name, ...more].join("-") : name;
+    for (let number = 2; isTaken(free); number += 1) free = `${name}-${number}`;
+    const pod = new ImaginedPod(namespace, free, labels);
+    this.pods.push(pod);
     return pod;
   }
 
   objects(): object[] {
-    if (this.pods.size === 0) return [];
+    if (this.pods.length === 0) return [];
     const namespaces = [...this.namespaces].filter(([name]) => !this.known.has(name)).map(([name, labels]) => {
       const { "kubernetes.io/metadata.name": _, ...rest } = labels;
       return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels: rest } };
     });
-    return [...namespaces, ...[...this.pods.values()].map((pod) => pod.object())];
+    return [...namespaces, ...this.pods.map((pod) => pod.object())];
   }
 }

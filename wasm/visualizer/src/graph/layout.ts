@@ -47,6 +47,10 @@ const FRAME_HEAD = 38;
 const LABEL_HEIGHT = 18;
 const LABEL_LENGTH = 34;
 
+/** With more edges than this, labels would take more room than they are worth: a click on
+ * an edge tells the ports. */
+const LABELLED = 60;
+
 const OPTIONS = {
   "elk.algorithm": "layered",
   "elk.hierarchyHandling": "INCLUDE_CHILDREN",
@@ -100,12 +104,13 @@ function describe(scene: Scene): { graph: ElkNode; roles: Map<string, Role> } {
     roles.set(key, { id: key, party });
     return key;
   };
+  const isCrowded = scene.edges.length > LABELLED;
   const edges = scene.edges.map((edge): ElkExtendedEdge => {
     const text = truncated(edge.label, LABEL_LENGTH);
+    const ends = { id: edge.id, sources: [end(edge.source, "source")], targets: [end(edge.destination, "destination")] };
+    if (isCrowded) return ends;
     return {
-      id: edge.id,
-      sources: [end(edge.source, "source")],
-      targets: [end(edge.destination, "destination")],
+      ...ends,
       labels: [{
         id: `label:${edge.id}`,
         text,
