@@ -78,11 +78,12 @@ export function App() {
             {fault && <p className="canvas-note fault" role="alert">The engine cannot go on: {fault}</p>}
             {!model && !fault && <p className="canvas-note" role="status">Starting the engine…</p>}
             {scene && <Graph scene={scene} onPicture={onPicture} />}
-            {scene && <GraphNote scene={scene} />}
             {table && <Matrix table={table} onToggle={toggle} />}
-            {model?.imagined && (
-              <p className="imagined" role="status">No pods were given: these stand for those that the policies select.</p>
-            )}
+            <div className="notes">
+              {scene && <Hidden scene={scene} />}
+              {model?.imagined && <p role="status">No pods were given: these stand for those that the policies select.</p>}
+            </div>
+            {scene && scene.parties.size === 0 && filter !== "" && <p className="canvas-note">Nothing matches “{filter}”.</p>}
             {model && model.parties.length === 0 && (
               <p className="canvas-note">No pods or workloads yet. Add some to the manifests, drop files here, or choose an example.</p>
             )}
@@ -95,12 +96,11 @@ export function App() {
 }
 
 /** What is left out of the graph, and how to see it. */
-function GraphNote({ scene }: { scene: Scene }) {
-  const { unrestricted, filter } = useStore();
-  if (scene.parties.size === 0 && filter !== "") return <p className="canvas-note">Nothing matches “{filter}”.</p>;
+function Hidden({ scene }: { scene: Scene }) {
+  const unrestricted = useStore((state) => state.unrestricted);
   if (scene.hidden === 0 && !unrestricted) return null;
   return (
-    <label className="graph-note">
+    <label>
       <input type="checkbox" checked={unrestricted} onChange={(event) => useStore.setState({ unrestricted: event.target.checked })} />
       {unrestricted ? "With connections that no policy restricts" : `Draw ${scene.hidden} connections that no policy restricts`}
     </label>
