@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::run::{cargo, output, root, run};
-use crate::{bare, bench, ffi, insight, python, traffic};
+use crate::{bare, bench, ffi, insight, python, traffic, wasm};
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]
@@ -37,6 +37,8 @@ enum Part {
     /// Lists, differences, lint, simulation, generation: those of the command's tests
     /// and of the suites that are about them
     Insight,
+    /// The npm package, and the visualizer in a real browser
+    Wasm,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -61,6 +63,7 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Traffic => traffic::test()?,
             Part::Insight if is_alone => insight::test()?,
             Part::Insight => {}
+            Part::Wasm => wasm::test()?,
             Part::Docs => docs()?,
         }
     }

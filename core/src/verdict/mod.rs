@@ -8,6 +8,8 @@ mod interpret;
 mod kind;
 mod labels;
 mod party;
+#[cfg(feature = "alloc")]
+mod workload;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
@@ -111,7 +113,7 @@ impl Image<'_> {
     /// share.
     #[must_use]
     pub fn class_of(&self, address: IpAddr) -> Option<u32> {
-        let place = self.place(canonical(address));
+        let place = self.decision.place(crate::address::canonical(address));
         (!place.is_special()).then_some(place.0)
     }
 

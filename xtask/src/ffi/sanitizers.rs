@@ -12,8 +12,8 @@ use anyhow::{Context, Result, bail};
 
 use super::install::target;
 use super::programs::{Linkage, compile, folder, program, vectors};
-use crate::bare::Toolchain;
 use crate::run::{cargo, run};
+use crate::toolchain::Toolchain;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -29,7 +29,7 @@ pub(super) fn test() -> Result<()> {
     let scratch = folder("programs")?;
     run(address.program("api.c", &flags)?.arg(&scratch))?;
     run(address.program("vectors.c", &flags)?.args(&vectors))?;
-    let thread = Instrumented::build("thread", Some(&Toolchain::find()?))?;
+    let thread = Instrumented::build("thread", Some(&Toolchain::with_sources()?))?;
     run(&mut thread.program("threads.c", &[])?)
 }
 
