@@ -1,16 +1,16 @@
 //! What is asked about: manifests (`-f`) or an image, and the options.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use netpolicy::manifest::{Loaded, Loader};
 use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode};
-use netpolicy::{CompileReport, Diagnostic, ImageBuf, Severity};
+use netpolicy::{CompileReport, Diagnostic, Image, ImageBuf, Severity};
 
 use crate::progress;
 
@@ -120,11 +120,16 @@ impl Manifests {
 
     /// Reads all manifests.
     pub(crate) fn load(&self) -> Result<Loaded> {
-        if self.paths.is_empty() {
+        self.load_paths(&self.paths)
+    }
+
+    /// Reads other manifests in the same way.
+    pub(crate) fn load_paths(&self, paths: &[PathBuf]) -> Result<Loaded> {
+        if paths.is_empty() {
             bail!("no manifests: name some with -f PATH, or give them on standard input with -f -");
         }
         let mut loader = Loader::default();
-        for path in &self.paths {
+        for path in paths {
             progress::say(&format!("reading {}", path.display()));
             loader.read_path(path);
         }
@@ -138,11 +143,36 @@ impl Manifests {
     /// Reads all manifests, tells what is wrong with them on standard error, and
     /// compiles them.
     pub(crate) fn compile(&self) -> Result<Compiled> {
-        let loaded = self.load()?;
+        self.compile_with(&self.options())
+    }
+
+    /// The same, with other options.
+    pub(crate) fn compile_with(&self, options: &Options) -> Result<Compiled> {
+        self.compile_paths(&self.paths, options)
+    }
+
+    /// The same, of other manifests.
+    pub(crate) fn compile_paths(&self, paths: &[PathBuf], options: &Options) -> Result<Compiled> {
+        self.compile_scoped(paths, options, &[])
+    }
+
+    /// The same for the pods of some nodes, or without names for all.
+    pub(crate) fn compile_for_nodes(&self, nodes: &[String]) -> Result<Compiled> {
+        self.compile_scoped(&self.paths, &self.options(), nodes)
+    }
+
+    fn compile_scoped(
+        &self,
+        paths: &[PathBuf],
+        options: &Options,
+        nodes: &[String],
+    ) -> Result<Compiled> {
+        let loaded = self.load_paths(paths)?;
         tell(&loaded.diagnostics);
         let errors = loaded.errors().count();
         progress::say(&format!("compiling {} objects", loaded.objects));
-        let (image, report) = loaded.cluster.compile(&self.options())?;
+        let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
+        let (image, report) = loaded.cluster.compile_for_nodes(options, &nodes)?;
         progress::clear();
         Ok(Compiled {
             image,
@@ -151,6 +181,13 @@ impl Manifests {
             skipped: loaded.skipped,
         })
     }
+}
+
+/// Whether a file is an image, by its first bytes.
+pub(crate) fn is_image(path: &Path) -> bool {
+    let mut start = [0; Image::LABEL.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == Image::LABEL
 }
 
 /// An image, and what compiling it came to.

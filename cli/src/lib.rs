@@ -1,13 +1,18 @@
 //! The command `netpolicy`, as a function that a binary (or a Python wheel) calls.
 
+mod assertions;
 mod check;
 mod compile;
+mod diff;
 pub mod endpoint;
 mod input;
+mod lint;
+mod list;
 mod output;
 mod progress;
 pub mod vectors;
 mod verdict;
+mod who;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -59,6 +64,11 @@ enum Command {
     Verdict(verdict::Arguments),
     Compile(compile::Arguments),
     Check(check::Arguments),
+    List(list::Arguments),
+    Diff(diff::Arguments),
+    Lint(lint::Arguments),
+    Test(assertions::Arguments),
+    Who(who::Arguments),
     Vectors(vectors::Arguments),
 }
 
@@ -82,6 +92,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
         Command::Verdict(arguments) => verdict::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::List(arguments) => list::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
+        Command::Test(arguments) => assertions::run(&arguments),
+        Command::Who(arguments) => who::run(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),
     };
     match result {

@@ -108,15 +108,15 @@ fn ports(arguments: &Arguments) -> Result<Vec<(Protocol, u16)>> {
 
 /// The answer to one question.
 #[derive(Serialize)]
-struct Answer<'i> {
+pub(crate) struct Answer<'i> {
     verdict: &'static str,
     /// Of the pairs of addresses that the ends stand for, one for each verdict in
     /// the two directions; what is denied comes first.
-    explanations: Vec<Explanation<'i>>,
+    pub(crate) explanations: Vec<Explanation<'i>>,
 }
 
 impl<'i> Answer<'i> {
-    fn new(
+    pub(crate) fn new(
         image: &'i Image<'i>,
         from: &'i EndpointArgument,
         to: &'i EndpointArgument,
@@ -135,7 +135,7 @@ impl<'i> Answer<'i> {
         })
     }
 
-    fn is_allowed(&self) -> bool {
+    pub(crate) fn is_allowed(&self) -> bool {
         self.verdict == "allow"
     }
 

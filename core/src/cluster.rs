@@ -238,6 +238,20 @@ impl Cluster {
     /// [`CompileError::TooLarge`]; [`CompileError::OutOfMemory`] beyond 4 GiB of
     /// working memory.
     pub fn compile(&self, options: &Options) -> Result<(ImageBuf, CompileReport), CompileError> {
+        self.compile_for_nodes(options, &[])
+    }
+
+    /// Compiles what an enforcer on some nodes needs: only pods of the nodes of these
+    /// names are subjects, see [`Compiler::scope_to_node`]. Without a name all pods of
+    /// all nodes are.
+    ///
+    /// # Errors
+    /// Those of [`Cluster::compile`].
+    pub fn compile_for_nodes(
+        &self,
+        options: &Options,
+        nodes: &[&str],
+    ) -> Result<(ImageBuf, CompileReport), CompileError> {
         const LIMIT: usize = u32::MAX as usize;
         let policies = self.network_policies.all.len() + self.cluster_policies.all.len();
         // What most clusters need. Memory that stays untouched costs nothing where
@@ -246,7 +260,7 @@ impl Cluster {
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
-            match self.compile_in(&mut memory, options) {
+            match self.compile_in(&mut memory, options, nodes) {
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
                     working = needed.max(working.saturating_mul(2));
                 }
@@ -259,8 +273,12 @@ impl Cluster {
         &self,
         memory: &mut [u8],
         options: &Options,
+        nodes: &[&str],
     ) -> Result<(ImageBuf, CompileReport), CompileError> {
         let mut compiler = Compiler::new(memory, *options)?;
+        nodes
+            .iter()
+            .try_for_each(|node| compiler.scope_to_node(node))?;
         self.feed(&mut compiler)?;
         let compiled = compiler.compile()?;
         let mut bytes = vec![0; compiled.report().image_bytes];

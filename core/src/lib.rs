@@ -45,6 +45,8 @@ mod compile;
 mod diagnostic;
 pub mod explain;
 mod image;
+#[cfg(feature = "alloc")]
+pub mod lint;
 #[cfg(feature = "std")]
 pub mod manifest;
 pub mod model;

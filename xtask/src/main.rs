@@ -1,6 +1,7 @@
 //! Every chore of this repository: `cargo xtask --help`.
 
 mod bare;
+mod bench;
 mod packages;
 mod python;
 mod run;
@@ -18,12 +19,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    Bench(bench::Arguments),
     Test(test::Arguments),
     BenchPython(python::bench::Arguments),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().chore {
+        Chore::Bench(arguments) => bench::bench(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
         Chore::BenchPython(arguments) => python::bench::bench(&arguments),
     }

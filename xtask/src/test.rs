@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::run::{cargo, root, run};
-use crate::{bare, python};
+use crate::{bare, bench, python};
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]
@@ -26,6 +26,8 @@ enum Part {
     Cli,
     /// Vectors, oracle, properties, corpora, damaged images
     Suites,
+    /// The benchmarks: contestants agree, and everything can be measured
+    Benches,
     /// The Python package: its wheel, its types, its tests, Spark
     Python,
     /// The documentation, and the README's first command
@@ -44,6 +46,7 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Core => core()?,
             Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
+            Part::Benches => bench::test()?,
             Part::Python => python::test()?,
             Part::Docs => docs()?,
         }

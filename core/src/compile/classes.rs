@@ -371,15 +371,18 @@ impl<'k> Keys<'k> {
             .pod_class(arena.view(), pod)
             .map_or(0, |pod_class| pod_class + 1);
         let class = self.key(arena, ClassKind::Pod, region, pod_class, extra)?;
-        let Known { claims, nodes, .. } = self.known;
+        let known = self.known;
+        let Known { claims, nodes, .. } = known;
         let view = arena.view();
         let own = view.get(nodes.own, view.get(nodes.of_pod, pod));
         let is_v4 = |address| crate::address::unmapped(address).is_some();
-        let of_family = view
+        let mut of_family = view
             .iter(claims.of_pod.get(view, pod))
             .filter(|claim| claims.is_holder(view, *claim))
             .filter(|claim| is_v4(view.get(claims.all, *claim).address) == is_v4(address));
-        let special = own.overlaps != 0 || of_family.count() > 1;
+        let fact = known.facts.pods.get(view, view.get(known.order.pods, pod));
+        let mut has_another = || of_family.nth(1).is_some();
+        let special = fact.is_in_scope() && (own.overlaps != 0 || has_another());
         Ok(HostPlace {
             address,
             class,

@@ -61,6 +61,11 @@ record! {
 }
 
 impl PodFact {
+    /// Whether the image is to judge the pod, as far as nodes go.
+    pub(super) fn is_in_scope(&self) -> bool {
+        self.flags & pod_flags::OUT_OF_SCOPE == 0
+    }
+
     pub(super) fn created(&self) -> i64 {
         (u64::from(self.created_high) << 32 | u64::from(self.created_low)) as i64
     }
@@ -92,6 +97,10 @@ pub(super) struct Facts {
     /// Node names (numbers of strings), in step with `nodes`.
     node_names: Pool,
     pub(super) nodes: Growing<NodeFact>,
+    /// Names (numbers of strings) of the nodes whose pods are judged.
+    scope: Growing<u32>,
+    /// Whether only the pods of `scope` are judged.
+    pub(super) is_scoped: bool,
     pub(super) pods: Growing<PodFact>,
     pub(super) addresses: Growing<AddressRecord>,
     pub(super) domains: Growing<DomainRecord>,
@@ -119,6 +128,8 @@ impl Facts {
             namespaces: Growing::new(),
             node_names: Pool::new(),
             nodes: Growing::new(),
+            scope: Growing::new(),
+            is_scoped: false,
             pods: Growing::new(),
             addresses: Growing::new(),
             domains: Growing::new(),
@@ -207,6 +218,28 @@ impl Facts {
             self.nodes.set(arena, id, fact);
         }
         Ok(())
+    }
+
+    /// From now on only pods of nodes that were named so are judged.
+    pub(super) fn scope_to_node(&mut self, arena: &mut Arena<'_>, name: &str) -> Result<()> {
+        self.is_scoped = true;
+        let name = self.string(arena, name)?;
+        self.scope.push(arena, name)?;
+        Ok(())
+    }
+
+    /// Marks the pods that are not judged.
+    pub(super) fn apply_scope(&self, arena: &mut Arena<'_>) {
+        if !self.is_scoped {
+            return;
+        }
+        for id in 0..self.pods.len() {
+            let mut pod = self.pods.get(arena.view(), id);
+            if !self.scope.iter(arena.view()).any(|node| node == pod.node) {
+                pod.flags |= pod_flags::OUT_OF_SCOPE;
+                self.pods.set(arena, id, pod);
+            }
+        }
     }
 
     pub(super) fn take_pod(&mut self, arena: &mut Arena<'_>, pod: &Pod<'_>) -> Result<()> {

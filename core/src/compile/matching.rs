@@ -18,8 +18,8 @@ use crate::model::Operator;
 
 record! {
     /// What pods of one kind have in common: a number in `Facts::namespaces`,
-    /// and projected sets.
-    pub(super) struct PodKindRecord { namespace, labels, ports }
+    /// projected sets, and 1 if the pods are judged.
+    pub(super) struct PodKindRecord { namespace, labels, ports, in_scope }
 }
 
 /// What matches what.
@@ -83,7 +83,11 @@ impl Matching {
             index.matches(arena, &endpoints, atoms, endpoint, (&mut own, &mut found))?;
             match endpoint {
                 Endpoint::PodKind(kind) => {
-                    let subjects = matching.intern(arena, &found, Some(is_subject))?;
+                    // No policy has a pod for its subject that is not judged.
+                    let subjects = match kinds.record(arena.view(), kind) {
+                        PodKindRecord { in_scope: 0, .. } => 0,
+                        _ => matching.intern(arena, &found, Some(is_subject))?,
+                    };
                     arena.set(matching.subjects, kind, subjects);
                     let peers = matching.intern(arena, &found, Some(is_peer))?;
                     arena.set(matching.peers, kind, peers);
@@ -148,6 +152,7 @@ fn pod_kinds(
                 namespace: fact.namespace,
                 labels: arena.get(projection.of_label_set, fact.labels),
                 ports: arena.get(projection.of_port_set, fact.ports),
+                in_scope: u32::from(fact.is_in_scope()),
             };
             kinds.intern_record(arena, record)?
         } else {

@@ -138,6 +138,9 @@ impl From<OutOfMemory> for CompileError {
 pub struct CompileReport {
     /// The length of the image in bytes.
     pub image_bytes: usize,
+    /// The bytes of it that verdicts by addresses read; the rest is names and
+    /// rules, for questions by name and explanations.
+    pub verdict_bytes: usize,
     /// The most working memory in use at once, in bytes.
     pub working_bytes: usize,
     /// How many pods, policies and namespaces are in force.
@@ -233,6 +236,19 @@ impl<'m> Compiler<'m> {
         Ok(self.facts.take_pod(&mut self.arena, pod)?)
     }
 
+    /// Limits the image to what an enforcer on a node needs: from now on only pods
+    /// of nodes that were named here are subjects of policies, all others are peers.
+    /// May be called for several nodes, before or behind their pods.
+    ///
+    /// Verdicts on traffic of these pods are the same, in the directions that are
+    /// theirs; the other pods' own directions are allowed, for their nodes to judge.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`].
+    pub fn scope_to_node(&mut self, name: &str) -> Result<(), CompileError> {
+        Ok(self.facts.scope_to_node(&mut self.arena, name)?)
+    }
+
     /// Takes in a NetworkPolicy.
     ///
     /// # Errors
@@ -272,6 +288,7 @@ impl<'m> Compiler<'m> {
             options,
         } = self;
         let arena_mut = &mut arena;
+        facts.apply_scope(arena_mut);
         let order = Order::new(arena_mut, &facts)?;
         let claims = Claims::new(arena_mut, &facts, &order)?;
         let nodes = Nodes::new(arena_mut, &facts, &order, &claims)?;
@@ -297,7 +314,7 @@ impl<'m> Compiler<'m> {
                 what: "more than 2^30 classes of addresses",
             });
         }
-        let intervals = Intervals::new(arena_mut, &facts, &atoms)?;
+        let intervals = Intervals::new(arena_mut, &facts, &order, &atoms)?;
         let gates = Gates::new(arena_mut, known, &classes, &intervals)?;
         let addresses = AddressMap::new(arena_mut, &regions, &classes, bits)?.ok_or(
             CompileError::TooLarge {
@@ -314,6 +331,7 @@ impl<'m> Compiler<'m> {
         let plan = Plan::new(arena_mut, parts)?;
         let report = CompileReport {
             image_bytes: plan.len(),
+            verdict_bytes: plan.decision_len(),
             working_bytes: arena.peak(),
             pods: order.pods.len,
             policies: order.policies.len,

@@ -70,7 +70,7 @@ impl Nodes {
     }
 }
 
-/// The set of a pod: "its `hostIP`/`hostIPs` and the addresses of the Node that
+/// The set of a pod, which is empty for one that is not judged: "its `hostIP`/`hostIPs` and the addresses of the Node that
 /// its `spec.nodeName` names".
 fn own_set(
     arena: &mut Arena<'_>,
@@ -80,6 +80,9 @@ fn own_set(
     pod: u32,
 ) -> Result<u32> {
     let fact = facts.pods.get(arena.view(), arena.get(order.pods, pod));
+    if !fact.is_in_scope() {
+        return Ok(0);
+    }
     let node = if fact.node == 0 {
         None
     } else {

@@ -55,6 +55,10 @@ impl Display for DirectionExplanation<'_> {
         match self.reason() {
             Reason::NotAPod => write!(f, "allowed: {subject} is no pod, so no policy governs it"),
             Reason::SamePod => f.write_str("allowed: source and destination are the same pod"),
+            Reason::OutOfScope => write!(
+                f,
+                "allowed here: {subject} is left to its own node, which this image is not for"
+            ),
             Reason::Rule(rule) if rule.fails_closed() => write!(
                 f,
                 "denied by {rule}: it has a peer that is not known here, and fails closed"

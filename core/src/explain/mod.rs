@@ -5,8 +5,11 @@
 //! allocates nothing, and it costs a verdict nothing.
 
 mod display;
+mod selection;
 #[cfg(feature = "serde")]
 mod serialize;
+
+pub use selection::PeerRef;
 
 use crate::Protocol;
 use crate::image::Image;
@@ -45,6 +48,9 @@ pub enum Reason<'i> {
     NotAPod,
     /// Source and destination are the same pod: allowed.
     SamePod,
+    /// The image judges the pods of some nodes only, and this is none of them:
+    /// allowed here, for its own node to judge.
+    OutOfScope,
     /// A rule decides; [`RuleRef::allows`] tells how.
     Rule(RuleRef<'i>),
     /// The peer is the pod's own node: allowed in the NetworkPolicy tier.
@@ -69,6 +75,7 @@ impl Reason<'_> {
         match self {
             Reason::NotAPod => "notAPod",
             Reason::SamePod => "samePod",
+            Reason::OutOfScope => "outOfScope",
             Reason::Rule(_) => "rule",
             Reason::OwnNode => "ownNode",
             Reason::Isolated => "isolated",
@@ -237,6 +244,7 @@ impl<'i> DirectionExplanation<'i> {
         match self.decided {
             Decided::NotAPod => Reason::NotAPod,
             Decided::SamePod => Reason::SamePod,
+            Decided::OutOfScope => Reason::OutOfScope,
             Decided::Rule(hit) => Reason::Rule(self.rule(hit)),
             Decided::OwnNode => Reason::OwnNode,
             Decided::Isolated => Reason::Isolated,
@@ -254,7 +262,7 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode | Decided::Isolated | Decided::IsolatedElsewhere => {
                 Some(Tier::NetworkPolicy)
             }
-            Decided::NotAPod | Decided::SamePod | Decided::Nothing => None,
+            Decided::NotAPod | Decided::SamePod | Decided::OutOfScope | Decided::Nothing => None,
         }
     }
 

@@ -223,11 +223,9 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
     let string = |at: u32| (at as usize) < strings;
     let label_set = |first, len| within(cold.labels, first, len);
 
-    check!("Gates", cold.gates, |gate| within(
-        cold.gate_policies,
-        gate.policies,
-        gate.policies_len
-    ));
+    check!("Gates", cold.gates, |gate| {
+        gate == GateRecord::SEARCHED || within(cold.gate_policies, gate.policies, gate.policies_len)
+    });
     check!("GatePolicies", cold.gate_policies, |policy| index(
         cold.policies,
         policy

@@ -206,6 +206,11 @@ impl<'a, R: Record> Table<'a, R> {
         self.cells.len()
     }
 
+    /// The size of the table in bytes.
+    pub(crate) fn size(&self) -> usize {
+        size_of_val(self.cells)
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: u32) -> R {
         self.cells.get(index as usize).map_or(R::ZERO, R::decode)

@@ -82,6 +82,8 @@ pub(crate) mod pod_flags {
     pub(crate) const HOST_NETWORK: u32 = 1;
     /// `Succeeded` or `Failed`: its addresses are no longer its own.
     pub(crate) const ENDED: u32 = 2;
+    /// The pod runs on a node that the image was not compiled for.
+    pub(crate) const OUT_OF_SCOPE: u32 = 4;
 }
 
 record! {
@@ -234,8 +236,17 @@ record! {
 
 record! {
     /// The policies that decide for one kind of subject in one direction, in
-    /// their order: a range in `GATE_POLICIES`.
+    /// their order: a range in `GatePolicies`; or, with `policies` [`NONE`], those
+    /// that are found among all.
     pub(crate) struct GateRecord { policies, policies_len }
+}
+
+impl GateRecord {
+    /// A gate whose policies must be searched for.
+    pub(crate) const SEARCHED: GateRecord = GateRecord {
+        policies: NONE,
+        policies_len: 0,
+    };
 }
 
 record! {
@@ -281,8 +292,8 @@ record! {
 
 record! {
     /// A slot of the IPv6 host table. A leaf is the place of this one address; a
-    /// node leads on by the lower 16 bits, for all addresses that share the upper
-    /// 112. An empty slot is all zeros.
+    /// node leads on by the lower 8 bits, for all addresses that share the upper
+    /// 120. An empty slot is all zeros.
     pub(crate) struct HostV6Record { address: u128, entry }
 }
 

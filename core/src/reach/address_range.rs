@@ -43,6 +43,14 @@ impl AddressRange {
         Family::of(address) == self.family() && (self.first..=self.last).contains(&address)
     }
 
+    /// What lies in both.
+    #[must_use]
+    pub fn intersection(&self, other: &AddressRange) -> Option<AddressRange> {
+        let first = self.first.max(other.first);
+        let last = self.last.min(other.last);
+        (self.family() == other.family() && first <= last).then_some(AddressRange { first, last })
+    }
+
     /// The block that is exactly this range, if there is one.
     #[must_use]
     pub fn cidr(&self) -> Option<Cidr> {
@@ -127,7 +135,7 @@ impl fmt::Display for AddressRange {
 
 /// A range of addresses as the image numbers them: IPv4 as IPv4-mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Bits {
+pub(crate) struct Bits {
     pub(super) first: u128,
     pub(super) last: u128,
 }
@@ -160,6 +168,13 @@ impl Bits {
     pub(super) fn family(&self) -> Family {
         Family::of(from_bits(self.first))
     }
+
+    pub(super) fn addresses(self) -> AddressRange {
+        AddressRange {
+            first: from_bits(self.first),
+            last: from_bits(self.last),
+        }
+    }
 }
 
 /// The ranges that some numbers make up, neighbours joined; IPv4 first.
@@ -179,13 +194,7 @@ pub(super) fn joined(mut ranges: Vec<Bits>) -> Vec<AddressRange> {
             joined.push(range);
         }
     }
-    joined
-        .into_iter()
-        .map(|range| AddressRange {
-            first: from_bits(range.first),
-            last: from_bits(range.last),
-        })
-        .collect()
+    joined.into_iter().map(Bits::addresses).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::image::Image;
 use crate::image::tables::{ClassRecord, NONE};
 use crate::model::Direction;
 use crate::protocol::PortKey;
-use crate::verdict::{Assumed, Case, Party, rule_ports};
+use crate::verdict::{Assumed, Case, Party, Without, rule_ports};
 
 /// The decision tables of an image.
 #[derive(Clone, Copy)]
@@ -197,6 +197,7 @@ impl<'i> Deciders<'i> {
             peer: peer.party,
             // One pod speaks for all of its place, and may so stand on both sides.
             is_same_pod: false,
+            without: Without::Nothing,
             key: PortKey(key),
         };
         case.decide(&mut Assumed::default()).is_allowed()
@@ -269,7 +270,7 @@ impl<'i> Deciders<'i> {
 }
 
 /// The port keys at which some rule for a subject begins or ends to match.
-pub(super) fn rule_starts<'i>(
+pub(crate) fn rule_starts<'i>(
     image: &'i Image<'i>,
     direction: Direction,
     subject: Party<'i>,
@@ -280,6 +281,7 @@ pub(super) fn rule_starts<'i>(
         subject,
         peer: subject,
         is_same_pod: false,
+        without: Without::Nothing,
         key: PortKey(0),
     };
     let mut starts = Vec::from([0]);

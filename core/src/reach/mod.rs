@@ -66,6 +66,9 @@ pub use peer::{NodePeer, Peer, PodAt, WorkloadPeer};
 pub use port_set::{PortSet, Ports};
 pub use rows::{Reachability, Row};
 
+pub(crate) use deciders::rule_starts;
+pub(crate) use places::{GroupKey, Places};
+
 /// Fixed seeds: nothing but speed depends on them.
 fn hasher() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)

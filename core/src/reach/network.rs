@@ -241,10 +241,12 @@ impl<'i> Network<'i> {
     /// A node of a unit, as a pod of another sees it.
     fn node_for(&self, pod: &Unit<'i>, node: &Unit<'i>, relation: Relation) -> Option<PeerAt<'i>> {
         let class = node.key.class;
+        let node_class = node.key.family.map(|family| (class, family));
         let own = self.places.own_nodes.get(pod.key.own_node as usize)?;
-        let own = own.iter().find(|(other, _)| *other == class);
+        let own = own.iter().find(|(other, _)| Some(*other) == node_class);
         let own = own.map_or(0, |(_, count)| *count);
-        let all = self.places.nodes_of_class.get(&class).copied().unwrap_or(0);
+        let all = node_class.and_then(|class| self.places.nodes_of_class.get(&class));
+        let all = all.copied().unwrap_or(0);
         let is_own = relation == Relation::OwnNode;
         let pod_index = match pod.party.identity {
             Identity::Pod(PodParty::Known(index)) => Some(index),

@@ -7,17 +7,17 @@ use core::net::IpAddr;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::address_range::Bits;
+use super::address_range::{AddressRange, Bits};
 use crate::address::{from_bits, to_bits};
-use crate::image::tables::{NONE, PodRecord, pod_flags};
+use crate::image::tables::{NONE, PeerKind, PodRecord, pod_flags};
 use crate::image::{Image, Place};
-use crate::model::domain_matches;
+use crate::model::{Direction, domain_matches};
 use crate::verdict::{Identity, Party, stated_addresses};
 use crate::{Family, Protocol};
 
 /// What is listed as one end.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum GroupKey {
+pub(crate) enum GroupKey {
     Workload {
         namespace: String,
         kind: String,
@@ -30,7 +30,7 @@ pub(super) enum GroupKey {
 impl GroupKey {
     /// What groups are listed by: workloads by namespace, name and kind, then nodes,
     /// then external addresses.
-    pub(super) fn listed(&self) -> (u32, &str, &str, &str) {
+    pub(crate) fn listed(&self) -> (u32, &str, &str, &str) {
         match self {
             GroupKey::Workload {
                 namespace,
@@ -44,34 +44,34 @@ impl GroupKey {
 }
 
 /// A group, and what is known of it as a whole.
-pub(super) struct Group {
-    pub(super) key: GroupKey,
+pub(crate) struct Group {
+    pub(crate) key: GroupKey,
     /// Whether its pods use the network of their nodes, and so are nodes.
-    pub(super) host_network: bool,
+    pub(crate) host_network: bool,
     /// The ports of its pods that some rule calls by name: name, protocol, number.
-    pub(super) named_ports: Vec<(String, Protocol, u16)>,
+    pub(crate) named_ports: Vec<(String, Protocol, u16)>,
     /// How many pods it has.
-    pub(super) pods: u32,
+    pub(crate) pods: u32,
 }
 
 /// A place: ends of connections that answer alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct PlaceKey {
-    pub(super) class: u32,
+pub(crate) struct PlaceKey {
+    pub(crate) class: u32,
     /// `None`: without an address, which goes with both families.
-    pub(super) family: Option<Family>,
+    pub(crate) family: Option<Family>,
     /// A number of [`Places::own_nodes`].
-    pub(super) own_node: u32,
+    pub(crate) own_node: u32,
     /// The pod, if the tables leave it to interpretation; or [`NONE`].
-    pub(super) special: u32,
+    pub(crate) special: u32,
     /// A node address may have the class of the external addresses around it, and yet
     /// be some pod's own.
-    pub(super) is_node: bool,
+    pub(crate) is_node: bool,
 }
 
 /// What stands at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Member {
+pub(crate) enum Member {
     /// A pod, at one of its addresses.
     Pod(u32, Option<IpAddr>),
     /// The addresses of a range that are no pod's and no node's.
@@ -81,37 +81,41 @@ pub(super) enum Member {
 }
 
 /// What stands where, in which group.
-pub(super) struct Standing<'i> {
-    pub(super) group: u32,
-    pub(super) place: u32,
-    pub(super) member: Member,
-    pub(super) party: Party<'i>,
+pub(crate) struct Standing<'i> {
+    pub(crate) group: u32,
+    pub(crate) place: u32,
+    pub(crate) member: Member,
+    pub(crate) party: Party<'i>,
 }
+
+/// What node addresses are told apart by: class, and family, which a class need not
+/// tell.
+pub(crate) type NodeClass = (u32, Family);
 
 /// The own node of some pods, as far as it matters: how many of its addresses have
 /// each class.
-pub(super) type OwnNode = Vec<(u32, u32)>;
+pub(crate) type OwnNode = Vec<(NodeClass, u32)>;
 
 /// Every end of a connection that an image knows.
-pub(super) struct Places<'i> {
+pub(crate) struct Places<'i> {
     image: &'i Image<'i>,
-    pub(super) groups: Vec<Group>,
+    pub(crate) groups: Vec<Group>,
     group_ids: HashMap<GroupKey, u32, ahash::RandomState>,
-    pub(super) keys: Vec<PlaceKey>,
+    pub(crate) keys: Vec<PlaceKey>,
     key_ids: HashMap<PlaceKey, u32, ahash::RandomState>,
-    pub(super) standing: Vec<Standing<'i>>,
-    pub(super) own_nodes: Vec<OwnNode>,
+    pub(crate) standing: Vec<Standing<'i>>,
+    pub(crate) own_nodes: Vec<OwnNode>,
     /// The addresses that some pod calls its own node.
     own_node_addresses: HashSet<IpAddr, ahash::RandomState>,
     /// The number of each set in `OWN_NODES`.
     own_node_of_set: HashMap<u32, u32, ahash::RandomState>,
     /// How many node addresses each class has.
-    pub(super) nodes_of_class: HashMap<u32, u32, ahash::RandomState>,
+    pub(crate) nodes_of_class: HashMap<NodeClass, u32, ahash::RandomState>,
 }
 
 impl<'i> Places<'i> {
     /// Everybody. External addresses are cut at every edge that some rule has.
-    pub(super) fn new(image: &'i Image<'i>) -> Places<'i> {
+    pub(crate) fn new(image: &'i Image<'i>) -> Places<'i> {
         let mut places = Places {
             image,
             groups: Vec::new(),
@@ -193,12 +197,13 @@ impl<'i> Places<'i> {
                 continue;
             }
             let host_network = record.flags & pod_flags::HOST_NETWORK != 0;
-            let known = groups.get(&(record.namespace, record.workload)).copied();
-            let group = match known.filter(|_| record.workload != NONE) {
+            let workload = self.workload_of(&record);
+            let known = groups.get(&(record.namespace, workload)).copied();
+            let group = match known.filter(|_| workload != NONE) {
                 Some(group) => group,
                 None => {
                     let group = self.group(self.group_of_pod(&record), host_network);
-                    groups.insert((record.namespace, record.workload), group);
+                    groups.insert((record.namespace, workload), group);
                     group
                 }
             };
@@ -225,10 +230,22 @@ impl<'i> Places<'i> {
         }
     }
 
+    /// The workload of a pod, or [`NONE`]. A node that owns its static pods is none:
+    /// they have nothing in common.
+    fn workload_of(&self, record: &PodRecord) -> u32 {
+        let image = self.image;
+        let workload = image.cold.workloads.checked(record.workload);
+        match workload {
+            Some(workload) if image.string(workload.kind) != "Node" => record.workload,
+            _ => NONE,
+        }
+    }
+
     fn group_of_pod(&self, record: &PodRecord) -> GroupKey {
         let image = self.image;
         let namespace = image.string(image.cold.namespaces.get(record.namespace).name);
-        let (kind, name) = match image.cold.workloads.checked(record.workload) {
+        let workload = self.workload_of(record);
+        let (kind, name) = match image.cold.workloads.checked(workload) {
             Some(workload) => (image.string(workload.kind), image.string(workload.name)),
             None => ("Pod", image.string(record.name)),
         };
@@ -288,11 +305,10 @@ impl<'i> Places<'i> {
         number
     }
 
-    fn class_at(&self, address: IpAddr) -> u32 {
-        self.image
-            .decision
-            .place(address)
-            .class(self.image.decision.shape.class_bits)
+    fn class_at(&self, address: IpAddr) -> NodeClass {
+        let decision = &self.image.decision;
+        let class = decision.place(address).class(decision.shape.class_bits);
+        (class, Family::of(address))
     }
 
     fn add_nodes(&mut self) {
@@ -343,7 +359,7 @@ fn own_node_addresses(image: &Image<'_>) -> HashSet<IpAddr, ahash::RandomState> 
 }
 
 /// The addresses that a pod calls its own node.
-pub(super) fn own_addresses<'i>(
+pub(crate) fn own_addresses<'i>(
     image: &Image<'i>,
     pod: u32,
 ) -> impl Iterator<Item = IpAddr> + use<'i> {
@@ -366,19 +382,15 @@ fn holds(image: &Image<'_>, pod: u32, address: IpAddr) -> bool {
 /// piece.
 fn edges(image: &Image<'_>) -> Vec<u128> {
     let mut edges = Vec::new();
-    for cidr in image.cold.cidrs.iter() {
-        if let Some(cidr) = cidr.decode_cidr() {
-            let range = super::AddressRange::from(cidr);
-            edges.push(to_bits(range.first));
-            edges.extend(to_bits(range.last).checked_add(1));
-        }
+    for cidr in 0..image.cold.cidrs.len() as u32 {
+        edges.extend(ends(image, cidr));
     }
     // Only names that some rule mentions have an effect.
     let patterns: Vec<_> = image
         .cold
         .peers
         .iter()
-        .filter(|peer| peer.kind == crate::image::tables::PeerKind::Domain.code())
+        .filter(|peer| peer.kind == PeerKind::Domain.code())
         .map(|peer| image.string(peer.a))
         .collect();
     for domain in image.cold.domains.iter() {
@@ -396,20 +408,62 @@ fn edges(image: &Image<'_>) -> Vec<u128> {
     edges
 }
 
+/// The address space, cut at every edge of an `ipBlock` or network that some rule of
+/// a direction names. IPv4 first.
+pub(crate) fn ranges_of_direction(image: &Image<'_>, direction: Direction) -> Vec<AddressRange> {
+    let mut edges = Vec::new();
+    for policy in image.cold.policies.iter() {
+        let (first, len) = policy.rules(direction);
+        for rule in image.cold.rules.range(first, len) {
+            let len = if rule.peers_len == NONE {
+                0
+            } else {
+                rule.peers_len
+            };
+            for peer in image.cold.peers.range(rule.peers, len) {
+                match PeerKind::from_code(peer.kind) {
+                    Some(PeerKind::IpBlock) => {
+                        let excepts = image.cold.excepts.range(peer.b, peer.c);
+                        edges.extend(excepts.chain([peer.a]).flat_map(|cidr| ends(image, cidr)));
+                    }
+                    Some(PeerKind::Network) => edges.extend(ends(image, peer.a)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    let mut ranges: Vec<_> = cut(&edges).into_iter().map(Bits::addresses).collect();
+    ranges.sort_unstable_by_key(|range| (range.family(), range.first));
+    ranges
+}
+
+/// The first address of a CIDR, and the one behind its last.
+fn ends(image: &Image<'_>, cidr: u32) -> Vec<u128> {
+    let mut ends = Vec::new();
+    if let Some(cidr) = image.cold.cidrs.get(cidr).decode_cidr() {
+        let range = AddressRange::from(cidr);
+        ends.push(to_bits(range.first));
+        ends.extend(to_bits(range.last).checked_add(1));
+    }
+    ends
+}
+
 /// The whole address space, cut at some edges.
 fn cut(edges: &[u128]) -> Vec<Bits> {
     let mut ranges = Vec::new();
     for Bits { first, last } in Bits::EVERY {
         let mut first = first;
-        let inside = edges
-            .iter()
-            .filter(|edge| (first + 1..=last).contains(edge));
-        for edge in inside.copied().collect::<Vec<_>>() {
+        // The edges are sorted.
+        let begin = edges.partition_point(|edge| *edge <= first);
+        let end = edges.partition_point(|edge| *edge <= last);
+        for edge in edges.get(begin..end).unwrap_or(&[]) {
             ranges.push(Bits {
                 first,
                 last: edge - 1,
             });
-            first = edge;
+            first = *edge;
         }
         ranges.push(Bits { first, last });
     }

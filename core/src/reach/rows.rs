@@ -6,12 +6,14 @@ use core::hash::Hash;
 
 use hashbrown::HashMap;
 
+use super::address_range::AddressRange;
 use super::cover::{Rectangle, Side, cover};
 use super::network::{Network, Relation};
 use super::peer::{End, Peer};
 use super::places::{GroupKey, Member};
 use super::port_set::{NOTHING, PortSet, PortSets};
 use crate::image::Image;
+use crate::model::Direction;
 
 /// Every connection that an image lets through, as rows; see the [module](super).
 #[derive(Debug, Clone)]
@@ -101,6 +103,13 @@ impl Reachability {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// The address space, cut at every edge of an `ipBlock` or network that some rule
+    /// of a direction names: what external addresses could be told apart by.
+    #[must_use]
+    pub fn ranges_of_direction(image: &Image<'_>, direction: Direction) -> Vec<AddressRange> {
+        super::places::ranges_of_direction(image, direction)
     }
 
     fn peer(&self, id: u32) -> &Peer {

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::interpret::{Assumed, Case};
+use super::interpret::{Assumed, Case, Without};
 use super::party::{Identity, Party, PodParty, find_pod, holder, stated_addresses};
 use super::{Connection, Verdict};
 use crate::Protocol;
@@ -74,6 +74,13 @@ impl<'i> PodRef<'i> {
     }
 }
 
+impl<'i> PodRef<'i> {
+    /// The pod as an end without an address.
+    pub(crate) fn party(&self) -> Party<'i> {
+        Party::without_address(self.image, self.index)
+    }
+}
+
 impl fmt::Display for PodRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace(), self.name())
@@ -86,6 +93,15 @@ impl<'i> Image<'i> {
     pub fn pod(&'i self, namespace: &str, name: &str) -> Option<PodRef<'i>> {
         let index = find_pod(self, namespace, name)?;
         Some(PodRef { image: self, index })
+    }
+
+    /// A number that is the same for two addresses of one family only if no policy of
+    /// the image can tell them apart: they get the same verdicts, but for what a pod
+    /// sends to itself.
+    #[inline]
+    #[must_use]
+    pub fn address_class(&self, address: IpAddr) -> u32 {
+        self.decision.place(canonical(address)).0
     }
 
     /// The pod that holds an address: of several that state it, the one that counts.
@@ -271,6 +287,7 @@ impl<'i> Pair<'i> {
             subject,
             peer,
             is_same_pod,
+            without: Without::Nothing,
             key,
         };
         [

@@ -12,7 +12,7 @@ mod party;
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
 pub(crate) use interpret::rule_ports;
-pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
+pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, Without};
 pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};

@@ -200,6 +200,15 @@ impl<'i> PodParty<'i> {
         }
     }
 
+    /// Whether the image leaves the pod to other nodes. Of a described pod it has
+    /// not all policies, unless it judges everybody.
+    pub(crate) fn is_out_of_scope(self, image: &Image<'i>) -> bool {
+        match self {
+            PodParty::Known(pod) => image.cold.pods.get(pod).flags & pod_flags::OUT_OF_SCOPE != 0,
+            PodParty::Described(_) => image.is_scoped(),
+        }
+    }
+
     pub(crate) fn namespace_name(self, image: &Image<'i>) -> &'i str {
         match self {
             PodParty::Known(pod) => {
