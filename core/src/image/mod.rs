@@ -30,13 +30,19 @@ pub use open::OpenError;
 pub use owned::ImageBuf;
 
 pub(crate) use addresses::{HostTableV6, LOW_BITS, Place, SPECIAL};
+#[cfg(feature = "std")]
+pub(crate) use decision::RowChunks;
 pub(crate) use decision::{CHUNK_WORDS, Decision};
 pub(crate) use layout::{Layout, Section, Shape, option_bits, scope_bit, seal};
 pub(crate) use trie::{
     NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
 };
 
+#[cfg(feature = "std")]
+pub(crate) use trie::sorted_runs;
+
 use crate::model::Options;
+#[cfg(not(feature = "std"))]
 use decision::RowChunks;
 use layout::{checksum, options_of, stated_checksum};
 use record::{Record, Table};
