@@ -16,6 +16,30 @@ from typing_extensions import Buffer, Self, disjoint_base
 
 __version__: str
 
+__all__ = [
+    "Cluster",
+    "ConsultedPolicy",
+    "Diagnostic",
+    "DirectionExplanation",
+    "Explanation",
+    "Image",
+    "NearestMiss",
+    "Pod",
+    "Policy",
+    "Reachability",
+    "ReachabilityRow",
+    "Rule",
+    "Table",
+    "Verdict",
+    "VerdictStream",
+    "Verdicts",
+    "__version__",
+    "fixed_size_binary_array",
+    "fixed_width_text_array",
+    "run_command",
+    "text_array",
+]
+
 class _ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
