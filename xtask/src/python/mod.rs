@@ -113,7 +113,13 @@ fn types(environment: &Environment) -> Result<()> {
     let folder = root().join("python");
     let mut stubs = environment.module("mypy.stubtest");
     stubs
-        .args(["netpolicy", "--allowlist", "stubtest.allow"])
+        .args([
+            "netpolicy",
+            "--allowlist",
+            "stubtest.allow",
+            "--ignore-unused-allowlist",
+        ])
+        .args(["--mypy-config-file", "pyproject.toml"])
         .current_dir(&folder);
     run(&mut stubs)?;
     let mut mypy = environment.module("mypy");
