@@ -21,6 +21,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     manifests: Manifests,
 
+    /// Judge only the pods of this node, as an enforcer on it needs; may be repeated
+    #[arg(long = "node", value_name = "NAME")]
+    nodes: Vec<String>,
+
     /// Where to write the image
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -49,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         report,
         errors,
         skipped,
-    } = arguments.manifests.compile()?;
+    } = arguments.manifests.compile_for_nodes(&arguments.nodes)?;
     fs::write(&arguments.out, image.as_bytes())
         .with_context(|| format!("cannot write {}", arguments.out.display()))?;
     match arguments.output {
@@ -60,9 +64,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         })?,
         Format::Text => {
             output::line(&format!(
-                "{}: {} bytes; {} pods, {} policies, {} namespaces; {} classes, {} rows",
+                "{}: {} bytes, {} of them for verdicts; {} pods, {} policies, {} namespaces; {} classes, {} rows",
                 arguments.out.display(),
                 report.image_bytes,
+                report.verdict_bytes,
                 report.pods,
                 report.policies,
                 report.namespaces,

@@ -6,16 +6,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
+use netpolicy::explain::Explanation;
 use netpolicy::model::{Label, NamedPort, Pod, PortRange, Problem};
-use netpolicy::{Endpoint, Family, Image, PodRef, Protocol};
+use netpolicy::{Endpoint, Family, Image, Pair, PodRef, Protocol, Verdict};
 
 /// An end as it was written.
 #[derive(Debug, Clone)]
-pub(crate) enum EndpointArgument {
+pub enum EndpointArgument {
+    /// Whoever has this address.
     Address(IpAddr),
     /// A pod or a workload.
     Name {
+        /// Its namespace.
         namespace: String,
+        /// Its name.
         name: String,
     },
     /// A pod that need not exist.
@@ -150,15 +154,71 @@ impl EndpointArgument {
     }
 }
 
+/// What comes out between two arguments: for each verdict in the two directions a pair
+/// of addresses that gets it. At least one.
+///
+/// # Errors
+/// If an argument stands for nothing, or the two share no family.
+pub fn outcomes<'i>(
+    image: &'i Image<'i>,
+    from: &'i EndpointArgument,
+    to: &'i EndpointArgument,
+    protocol: Protocol,
+    port: u16,
+) -> Result<Vec<(Verdict, Pair<'i>)>> {
+    let ends = Ends::new(image, from, to)?;
+    let mut found = outcomes_of(image, protocol, port, ends.apart());
+    if found.is_empty() {
+        found = outcomes_of(image, protocol, port, ends.alone());
+    }
+    if found.is_empty() {
+        bail!("{from} and {to} have no addresses of one family");
+    }
+    Ok(found)
+}
+
+/// Why the connections may pass, or may not: one explanation for each outcome; what is
+/// denied comes first.
+#[must_use]
+pub fn explanations<'i>(
+    outcomes: &[(Verdict, Pair<'i>)],
+    protocol: Protocol,
+    port: u16,
+) -> Vec<Explanation<'i>> {
+    let pairs = outcomes.iter().map(|(_, pair)| pair);
+    let mut explanations: Vec<_> = pairs.map(|pair| pair.explain(protocol, port)).collect();
+    explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
+    explanations
+}
+
+fn outcomes_of<'i>(
+    image: &'i Image<'i>,
+    protocol: Protocol,
+    port: u16,
+    ends: impl Iterator<Item = [Endpoint<'i>; 2]>,
+) -> Vec<(Verdict, Pair<'i>)> {
+    let mut found: Vec<(Verdict, Pair<'i>)> = Vec::new();
+    for pair in ends.flat_map(|[source, destination]| image.pairs(source, destination)) {
+        let verdict = pair.verdict(protocol, port);
+        match found.iter_mut().find(|(other, _)| *other == verdict) {
+            None => found.push((verdict, pair)),
+            // That a pod may always reach itself tells least.
+            Some((_, other)) if other.is_same_pod() => *other = pair,
+            Some(_) => {}
+        }
+    }
+    found
+}
+
 /// The pairs of endpoints that two arguments stand for, as far as policies can tell
 /// them apart.
-pub(crate) struct Ends<'i> {
+struct Ends<'i> {
     from: Vec<Endpoint<'i>>,
     to: Vec<Endpoint<'i>>,
 }
 
 impl<'i> Ends<'i> {
-    pub(crate) fn new(
+    fn new(
         image: &'i Image<'i>,
         from: &'i EndpointArgument,
         to: &'i EndpointArgument,
@@ -172,12 +232,12 @@ impl<'i> Ends<'i> {
     }
 
     /// The pairs of which both ends are different pods, or at least may be.
-    pub(crate) fn apart(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
+    fn apart(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
         self.all().filter(|ends| !is_one_pod(ends))
     }
 
     /// The pairs of a pod with itself.
-    pub(crate) fn alone(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
+    fn alone(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
         self.all().filter(is_one_pod)
     }
 

@@ -1,16 +1,16 @@
 //! What is asked about: manifests (`-f`) or an image, and the options.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use netpolicy::manifest::{Loaded, Loader};
 use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode};
-use netpolicy::{CompileReport, Diagnostic, ImageBuf, Severity};
+use netpolicy::{CompileReport, Diagnostic, Image, ImageBuf, Severity};
 
 use crate::progress;
 
@@ -30,29 +30,41 @@ pub(crate) struct Manifests {
     choices: Choices,
 }
 
-/// The choices that the APIs leave open.
+/// The largest table budget in MiB: that of the largest image.
+const MAX_TABLE_BUDGET: u64 = 4096;
+
+/// The heading of [`Choices`] in the help. Each option names it by itself: a heading for
+/// all that follow would be that of the command's own options as well.
+const CHOICES: &str = "Choices that the APIs leave open";
+
+/// The choices that the APIs leave open, and what they may cost.
 #[derive(Args)]
-#[command(next_help_heading = "Choices that the APIs leave open")]
 struct Choices {
     /// What selection by a NetworkPolicy makes final
-    #[arg(long, value_enum, default_value_t = Isolation::PerDirection)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = Isolation::PerDirection)]
     isolation: Isolation,
 
     /// Traffic to a pod from its own node, in the NetworkPolicy tier
-    #[arg(long, value_enum, default_value_t = OwnNodeChoice::Allow)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = OwnNodeChoice::Allow)]
     own_node_ingress: OwnNodeChoice,
 
     /// Traffic of a pod to its own node, in the NetworkPolicy tier
-    #[arg(long, value_enum, default_value_t = OwnNodeChoice::Evaluate)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = OwnNodeChoice::Evaluate)]
     own_node_egress: OwnNodeChoice,
 
     /// Whether an ipBlock matches the addresses of pods
-    #[arg(long, value_enum, default_value_t = Switch::Yes)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = Switch::Yes)]
     ip_block_selects_pods: Switch,
 
     /// How many MiB the decision tables may take; what does not fit is interpreted
-    #[arg(long, value_name = "MIB", default_value_t = Options::DEFAULT_TABLE_BUDGET >> 20)]
-    table_budget: usize,
+    #[arg(
+        long,
+        value_name = "MIB",
+        help_heading = CHOICES,
+        default_value_t = (Options::DEFAULT_TABLE_BUDGET >> 20) as u64,
+        value_parser = clap::value_parser!(u64).range(..=MAX_TABLE_BUDGET),
+    )]
+    table_budget: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -140,17 +152,22 @@ impl Manifests {
             own_node_ingress: own_node(own_node_ingress),
             own_node_egress: own_node(own_node_egress),
             ip_block_selects_pods: matches!(ip_block_selects_pods, Switch::Yes),
-            table_budget: table_budget << 20,
+            table_budget: usize::try_from(table_budget << 20).unwrap_or(usize::MAX),
         }
     }
 
     /// Reads all manifests.
     pub(crate) fn load(&self) -> Result<Loaded> {
-        if self.paths.is_empty() {
+        self.load_paths(&self.paths)
+    }
+
+    /// Reads other manifests in the same way.
+    pub(crate) fn load_paths(&self, paths: &[PathBuf]) -> Result<Loaded> {
+        if paths.is_empty() {
             bail!("no manifests: name some with -f PATH, or give them on standard input with -f -");
         }
         let mut loader = Loader::default();
-        for path in &self.paths {
+        for path in paths {
             progress::say(&format!("reading {}", path.display()));
             loader.read_path(path);
         }
@@ -164,11 +181,36 @@ impl Manifests {
     /// Reads all manifests, tells what is wrong with them on standard error, and
     /// compiles them.
     pub(crate) fn compile(&self) -> Result<Compiled> {
-        let loaded = self.load()?;
+        self.compile_with(&self.options())
+    }
+
+    /// The same, with other options.
+    pub(crate) fn compile_with(&self, options: &Options) -> Result<Compiled> {
+        self.compile_paths(&self.paths, options)
+    }
+
+    /// The same, of other manifests.
+    pub(crate) fn compile_paths(&self, paths: &[PathBuf], options: &Options) -> Result<Compiled> {
+        self.compile_scoped(paths, options, &[])
+    }
+
+    /// The same for the pods of some nodes, or without names for all.
+    pub(crate) fn compile_for_nodes(&self, nodes: &[String]) -> Result<Compiled> {
+        self.compile_scoped(&self.paths, &self.options(), nodes)
+    }
+
+    fn compile_scoped(
+        &self,
+        paths: &[PathBuf],
+        options: &Options,
+        nodes: &[String],
+    ) -> Result<Compiled> {
+        let loaded = self.load_paths(paths)?;
         tell(&loaded.diagnostics);
         let errors = loaded.errors().count();
         progress::say(&format!("compiling {} objects", loaded.objects));
-        let (image, report) = loaded.cluster.compile(&self.options())?;
+        let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
+        let (image, report) = loaded.cluster.compile_for_nodes(options, &nodes)?;
         progress::clear();
         Ok(Compiled {
             image,
@@ -177,6 +219,13 @@ impl Manifests {
             skipped: loaded.skipped,
         })
     }
+}
+
+/// Whether a file is an image, by its first bytes.
+pub(crate) fn is_image(path: &Path) -> bool {
+    let mut start = [0; Image::LABEL.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == Image::LABEL
 }
 
 /// An image, and what compiling it came to.

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use netpolicy::manifest::Loader;
 use netpolicy::model::Options;
 use netpolicy::{Diagnostic, Endpoint, Image, Protocol};
@@ -22,7 +22,8 @@ use crate::{Outcome, progress};
 /// A probe between two pods that share no family of addresses is no verdict: it is
 /// counted apart.
 ///
-/// Exit status: 0 all passed, 1 some failed, 2 a vector could not be read or run.
+/// Exit status: 0 all passed; 1 some failed; 2 a vector could not be read or run, or
+/// one of its manifests had errors, or there was no vector.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Vector files, or folders of them
@@ -229,6 +230,9 @@ impl Probe {
                 .parse()
                 .map_err(|_| format!("unknown protocol {name:?}"))?,
         };
+        if protocol.has_ports() && port.is_none() {
+            return Err(format!("{protocol} needs a port"));
+        }
         let source = endpoint(image, source)?;
         let destination = endpoint(image, destination)?;
         let mut has_pair = false;
@@ -257,12 +261,16 @@ fn endpoint<'i>(image: &'i Image<'i>, text: &str) -> Result<Endpoint<'i>, String
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut files = Vec::new();
+    let mut refused = 0;
     let mut results = Results::default();
     for path in &arguments.paths {
         match self::files(path) {
             Ok(found) => files.extend(found),
             Err(error) => results.refuse(&error),
         }
+    }
+    if files.is_empty() && results.unreadable == 0 {
+        bail!("no vectors: a folder has none that end in .json, .yaml or .yml");
     }
     for (index, path) in files.iter().enumerate() {
         progress::say(&format!("vector {} of {}", index + 1, files.len()));
@@ -274,7 +282,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         });
         progress::clear();
         match diagnostics {
-            Ok(diagnostics) => crate::input::tell(&diagnostics),
+            Ok(diagnostics) => {
+                crate::input::tell(&diagnostics);
+                refused += crate::input::count(&diagnostics).0;
+            }
             Err(error) => results.refuse(&error),
         }
         if arguments.output == Format::Text {
@@ -297,11 +308,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         Format::Json => output::json(&results)?,
         Format::Text => results.write()?,
     }
-    Ok(if results.unreadable != 0 {
-        Outcome::Unanswered
-    } else if results.failed != 0 {
-        Outcome::Bad
-    } else {
-        Outcome::Good
+    Ok(match (results.failed, results.unreadable + refused) {
+        (0, 0) => Outcome::Good,
+        (_, 0) => Outcome::Bad,
+        _ => Outcome::Unanswered,
     })
 }

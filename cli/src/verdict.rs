@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::Explanation;
-use netpolicy::{Endpoint, Image, Pair, Protocol, Verdict};
+use netpolicy::{Image, Protocol};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::endpoint::{EndpointArgument, Ends};
+use crate::endpoint::{EndpointArgument, explanations, outcomes};
 use crate::input::{Manifests, open_image};
 use crate::output::{self, Format};
 
@@ -73,6 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         }
     };
     let image = image.image();
+    warn_of_namespaces(&image, arguments);
     let mut answers = Vec::new();
     for (protocol, port) in ports(arguments)? {
         for from in &arguments.from {
@@ -85,11 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         Format::Text => answers
             .iter()
             .try_for_each(|answer| answer.write(arguments.explain))?,
-        // One question, one object.
-        Format::Json => match answers.as_slice() {
-            [answer] => output::json(answer)?,
-            answers => output::json(&answers)?,
-        },
+        Format::Json => output::json(&answers)?,
     }
     if errors != 0 && !arguments.accept_errors {
         eprintln!(
@@ -104,6 +101,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     } else {
         Outcome::Bad
     })
+}
+
+/// Warns of pods that are described in a namespace of which nothing was given: most
+/// likely its name is misspelt.
+fn warn_of_namespaces(image: &Image<'_>, arguments: &Arguments) {
+    for end in arguments.from.iter().chain(&arguments.to) {
+        if let EndpointArgument::Described(pod) = end
+            && !image.has_namespace(&pod.namespace)
+        {
+            eprintln!(
+                "warning: nothing that was given is in namespace {}",
+                pod.namespace
+            );
+        }
+    }
 }
 
 /// The protocols and ports that are asked about.
@@ -123,62 +135,25 @@ fn ports(arguments: &Arguments) -> Result<Vec<(Protocol, u16)>> {
     Ok(ports)
 }
 
-/// A pair of addresses for each verdict that came out.
-struct Outcomes<'i> {
-    found: Vec<(Verdict, Pair<'i>)>,
-}
-
-impl<'i> Outcomes<'i> {
-    fn new(
-        image: &'i Image<'i>,
-        protocol: Protocol,
-        port: u16,
-        ends: impl Iterator<Item = [Endpoint<'i>; 2]>,
-    ) -> Outcomes<'i> {
-        let mut found: Vec<(Verdict, Pair<'i>)> = Vec::new();
-        for pair in ends.flat_map(|[source, destination]| image.pairs(source, destination)) {
-            let verdict = pair.verdict(protocol, port);
-            match found.iter_mut().find(|(other, _)| *other == verdict) {
-                None => found.push((verdict, pair)),
-                // That a pod may always reach itself tells least.
-                Some((_, other)) if other.is_same_pod() => *other = pair,
-                Some(_) => {}
-            }
-        }
-        Outcomes { found }
-    }
-}
-
 /// The answer to one question.
 #[derive(Serialize)]
-struct Answer<'i> {
+pub(crate) struct Answer<'i> {
     verdict: &'static str,
     /// Of the pairs of addresses that the ends stand for, one for each verdict in
     /// the two directions; what is denied comes first.
-    explanations: Vec<Explanation<'i>>,
+    pub(crate) explanations: Vec<Explanation<'i>>,
 }
 
 impl<'i> Answer<'i> {
-    fn new(
+    pub(crate) fn new(
         image: &'i Image<'i>,
         from: &'i EndpointArgument,
         to: &'i EndpointArgument,
         protocol: Protocol,
         port: u16,
     ) -> Result<Answer<'i>> {
-        let ends = Ends::new(image, from, to)?;
-        let mut outcomes = Outcomes::new(image, protocol, port, ends.apart());
-        if outcomes.found.is_empty() {
-            outcomes = Outcomes::new(image, protocol, port, ends.alone());
-        }
-        if outcomes.found.is_empty() {
-            bail!("{from} and {to} have no addresses of one family");
-        }
-        let pairs = outcomes.found.iter();
-        let mut explanations: Vec<_> = pairs
-            .map(|(_, pair)| pair.explain(protocol, port))
-            .collect();
-        explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
+        let outcomes = outcomes(image, from, to, protocol, port)?;
+        let explanations = explanations(&outcomes, protocol, port);
         let is_allowed = explanations
             .iter()
             .all(|explanation| explanation.verdict().is_allowed());
@@ -189,7 +164,7 @@ impl<'i> Answer<'i> {
         })
     }
 
-    fn is_allowed(&self) -> bool {
+    pub(crate) fn is_allowed(&self) -> bool {
         self.verdict == "allow"
     }
 

@@ -195,8 +195,8 @@ fn json() {
         "json",
     ]);
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(value["verdict"], "deny");
-    let explanation = &value["explanations"][0];
+    assert_eq!(value[0]["verdict"], "deny");
+    let explanation = &value[0]["explanations"][0];
     assert_eq!(explanation["port"], 3306);
     assert_eq!(explanation["egress"]["reason"], "notAPod");
     let ingress = &explanation["ingress"];
@@ -389,14 +389,15 @@ fn check_prints_errors_and_warnings() {
         "check.yaml",
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: nowhere}\n---\n\
          apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: b}\nspec: {ingress: [{form: []}]}\n---\n\
-         apiVersion: v1\nkind: Service\nmetadata: {name: s}\n",
+         apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: somewhere}\n",
     );
     let output = netpolicy(&["check", "-f", manifests.path()]);
     let path = manifests.path();
     let expected = format!(
         "{path}:8:25: error: NetworkPolicy default/b: spec.ingress[0].form: unknown field: did you mean from?\n\
          {path}:1: warning: NetworkPolicy nowhere/a: metadata.namespace: there is no such namespace, nor a pod in it\n\
-         1 objects, 1 errors, 1 warnings; 1 objects of other kinds skipped\n\
+         2 objects, 1 error, 1 warning\n\
+         skipped, of other kinds: 1 v1 Service\n\
          no pods or workloads were given, so what selectors select was not checked\n"
     );
     assert_eq!(stdout(&output), expected);
@@ -413,6 +414,21 @@ fn check_prints_errors_and_warnings() {
 
     let output = netpolicy(&["check", "-f", WORDPRESS, "--strict"]);
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn one_valid_policy_alone_is_well() {
+    let manifests = TempFile::new(
+        "alone.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelector: {}}\n",
+    );
+    let output = netpolicy(&["check", "-f", manifests.path(), "--strict"]);
+    assert_eq!(
+        stdout(&output),
+        "1 object, 0 errors, 0 warnings\n\
+         no pods or workloads were given, so what selectors select was not checked\n"
+    );
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]
@@ -495,6 +511,43 @@ fn vectors_pass_and_fail() {
         stderr(&output)
     );
 
+    // A manifest that is left out, a question without a port, no vector at all.
+    let refused = TempFile::new(
+        "refused.json",
+        &vector("allow")
+            .replace(
+                "\"spec\": {\"podSelector\": {}}",
+                "\"spec\": {\"podSelektor\": {}}",
+            )
+            .replace("\"deny\"]", "\"allow\"]"),
+    );
+    let output = netpolicy(&["vectors", refused.path()]);
+    assert_eq!(
+        (stdout(&output).as_str(), output.status.code()),
+        ("3 passed, 0 failed\n", Some(2))
+    );
+    assert!(
+        stderr(&output).contains("did you mean podSelector?"),
+        "{}",
+        stderr(&output)
+    );
+    let no_port = TempFile::new("port.json", &vector("allow").replace("80,", "null,"));
+    let output = netpolicy(&["vectors", no_port.path()]);
+    let text = stdout(&output);
+    assert!(
+        text.contains("10.9.9.9 -> x/a TCP, expected Deny\n  TCP needs a port\n"),
+        "{text}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let output = netpolicy(&["vectors", "examples/wordpress/../../.ci"]);
+    assert_eq!(
+        (stderr(&output).as_str(), output.status.code()),
+        (
+            "error: no vectors: a folder has none that end in .json, .yaml or .yml\n",
+            Some(2)
+        )
+    );
+
     let output = netpolicy(&["vectors", "Cargo.toml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -560,6 +613,237 @@ fn options_reach_the_verdict() {
     assert_eq!(
         ask("elsewhere/other", "default/web", &["--table-budget", "0"]),
         0
+    );
+    // The policy isolates both directions; without egress in it, it is ingress alone.
+    let one_way = TempFile::new(
+        "one-way.yaml",
+        &std::fs::read_to_string(manifests.path())
+            .unwrap()
+            .replace("[Ingress, Egress]", "[Ingress]")
+            .replace(
+                "kind: Pod\nmetadata: {name: other",
+                "kind: Pod\nmetadata: {labels: {a: b}, name: other",
+            ),
+    );
+    let baseline = TempFile::new(
+        "baseline.yaml",
+        "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: BaselineAdminNetworkPolicy\nmetadata: {name: default}\n\
+         spec: {subject: {namespaces: {}}, egress: [{action: Deny, to: [{namespaces: {}}]}]}\n",
+    );
+    for (isolation, status) in [("per-direction", 1), ("either-direction", 0)] {
+        let output = netpolicy(&[
+            "verdict",
+            "-f",
+            one_way.path(),
+            "-f",
+            baseline.path(),
+            "--from",
+            "default/web",
+            "--to",
+            "elsewhere/other",
+            "--port",
+            "80",
+            "--isolation",
+            isolation,
+        ]);
+        assert_eq!(output.status.code(), Some(status), "{}", stdout(&output));
+    }
+}
+
+/// The long options under each heading of a help text.
+fn headings(help: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut headings: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in help.lines() {
+        if let Some(heading) = line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
+            headings.push((heading, Vec::new()));
+        } else if let (Some((_, options)), Some(at)) = (headings.last_mut(), line.find("--"))
+            && line[..at].trim_start().len() <= 4
+        {
+            let option = line[at..].split([' ', '=']).next().unwrap();
+            options.push(option);
+        }
+    }
+    headings
+}
+
+#[test]
+fn help_has_every_option_under_its_heading() {
+    let choices = [
+        "--isolation",
+        "--own-node-ingress",
+        "--own-node-egress",
+        "--ip-block-selects-pods",
+        "--table-budget",
+    ];
+    let own: [(&str, &[&str]); 3] = [
+        (
+            "verdict",
+            &[
+                "--filename",
+                "--domain",
+                "--image",
+                "--from",
+                "--to",
+                "--port",
+                "--protocol",
+                "--exit-zero",
+                "--explain",
+                "--output",
+                "--help",
+            ],
+        ),
+        (
+            "compile",
+            &[
+                "--filename",
+                "--domain",
+                "--node",
+                "--out",
+                "--output",
+                "--help",
+            ],
+        ),
+        (
+            "check",
+            &["--filename", "--domain", "--strict", "--output", "--help"],
+        ),
+    ];
+    for (command, options) in own {
+        let help = stdout(&netpolicy(&[command, "-h"]));
+        assert_eq!(
+            headings(&help),
+            [
+                ("Options", options.to_vec()),
+                ("Choices that the APIs leave open", choices.to_vec())
+            ],
+            "{help}"
+        );
+    }
+}
+
+#[test]
+fn a_plugin_calls_itself_as_it_is_called() {
+    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-netpolicy"))
+        .args(["check", "-h"])
+        .output()
+        .unwrap();
+    let help = stdout(&output);
+    assert!(
+        help.contains("\nUsage: kubectl netpolicy check [OPTIONS]\n"),
+        "{help}"
+    );
+    let help = stdout(&netpolicy(&["check", "-h"]));
+    assert!(
+        help.contains("\nUsage: netpolicy check [OPTIONS]\n"),
+        "{help}"
+    );
+}
+
+/// Asks for a verdict about the WordPress example that cannot be given; returns what
+/// standard error says.
+fn refused(arguments: &[&str]) -> String {
+    let output = netpolicy(&[&["verdict", "-f", WORDPRESS, "--port", "80"], arguments].concat());
+    assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+    let text = stderr(&output);
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn endpoints_that_are_none() {
+    let to = |to| refused(&["--from", "203.0.113.7", "--to", to]);
+    let invalid = |text: &str| format!("error: invalid value '{text}' for '--to <ENDPOINT>': ");
+    assert_eq!(
+        to("web:app"),
+        format!(
+            "{}\"app\": write key=value for a label, @name=port for a named port",
+            invalid("web:app")
+        )
+    );
+    assert_eq!(
+        to("web:@http=80/QUIC"),
+        format!(
+            "{}\"@http=80/QUIC\": unknown protocol: use TCP, UDP or SCTP",
+            invalid("web:@http=80/QUIC")
+        )
+    );
+    assert_eq!(
+        to("web:@http=many"),
+        format!(
+            "{}\"@http=many\": not a port number",
+            invalid("web:@http=many")
+        )
+    );
+    assert_eq!(
+        to("default/coredns"),
+        "error: no pod or workload default/coredns; there is one in namespace kube-system"
+    );
+    assert_eq!(
+        to("nowhere/coredns-x"),
+        "error: no pod or workload nowhere/coredns-x: there are no pods in namespace nowhere"
+    );
+    let families = refused(&["--from", "2001:db8::7", "--to", "203.0.113.7"]);
+    assert_eq!(
+        families,
+        "error: 2001:db8::7 and 203.0.113.7 have no addresses of one family"
+    );
+}
+
+#[test]
+fn domains_that_are_none() {
+    let domain = |domain| refused(&["--from", "10.0.0.1", "--to", "10.0.0.2", "--domain", domain]);
+    let name = "--domain <NAME=ADDRESS[,ADDRESS…]>";
+    assert_eq!(
+        domain("example.com"),
+        format!("error: invalid value 'example.com' for '{name}': write NAME=ADDRESS")
+    );
+    assert_eq!(
+        domain("example.com=here"),
+        format!(
+            "error: invalid value 'example.com=here' for '{name}': \"here\" is not an IP address"
+        )
+    );
+}
+
+#[test]
+fn a_described_pod_in_a_namespace_of_nobody() {
+    let ask = |from: &str| {
+        stderr(&netpolicy(&[
+            "verdict", "-f", WORDPRESS, "--from", from, "--to", "10.0.0.1", "--port", "80",
+        ]))
+    };
+    assert_eq!(
+        ask("defualt:app=x"),
+        "warning: nothing that was given is in namespace defualt\n"
+    );
+    assert_eq!(ask("default:app=x"), "");
+}
+
+#[test]
+fn a_table_budget() {
+    let image = TempFile::new("budget.npi", "");
+    let compile = |budget: &str| {
+        netpolicy(&[
+            "compile",
+            "-f",
+            WORDPRESS,
+            "--out",
+            image.path(),
+            "--table-budget",
+            budget,
+        ])
+    };
+    let text = stdout(&compile("0"));
+    assert!(
+        text.ends_with(" subjects did not fit the table budget, and are interpreted\n"),
+        "{text}"
+    );
+    assert_eq!(stdout(&compile("1")).lines().count(), 1);
+    let output = compile("99999999999999999");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("99999999999999999 is not in 0..=4096"),
+        "{}",
+        stderr(&output)
     );
 }
 

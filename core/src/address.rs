@@ -9,7 +9,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
-use crate::model::Problem;
+use crate::problem::Problem;
 
 /// The address itself, or the IPv4 address that an IPv4-mapped IPv6 address
 /// (`::ffff:a.b.c.d`) stands for.

@@ -2,25 +2,12 @@
 //! ways to ask.
 
 use netpolicy::explain::{Assumption, NearestMiss, Reason};
-use netpolicy::manifest::Loader;
-use netpolicy::model::{DomainName, IsolationScope, Label, NamedPort, Options, OwnNode, Pod, Tier};
+use netpolicy::model::{IsolationScope, Label, NamedPort, Options, OwnNode, Pod, Tier};
 use netpolicy::{Endpoint, ImageBuf, Protocol};
-
-fn compile_with(manifests: &str, options: &Options) -> ImageBuf {
-    let mut loader = Loader::default();
-    loader.read_text("policies.yaml", manifests);
-    loader.domain_name(DomainName {
-        name: "example.com".to_owned().into(),
-        addresses: vec!["198.51.100.9".parse().unwrap()].into(),
-    });
-    let loaded = loader.finish();
-    let errors: Vec<_> = loaded.errors().map(ToString::to_string).collect();
-    assert!(errors.is_empty(), "{errors:#?}");
-    loaded.cluster.compile(options).unwrap().0
-}
+use netpolicy_tests::samples::compiled;
 
 fn compile(manifests: &str) -> ImageBuf {
-    compile_with(manifests, &Options::default())
+    compiled(manifests, &Options::default())
 }
 
 const PODS: &str = "
@@ -217,7 +204,7 @@ fn the_own_node_and_another() {
         own_node_ingress: OwnNode::Evaluated,
         ..Options::default()
     };
-    let image = compile_with(&format!("{PODS}{DATABASE}"), &evaluated);
+    let image = compiled(&format!("{PODS}{DATABASE}"), &evaluated);
     explain!(why = image, "192.168.0.1" => "shop/db", TCP 1);
     assert_eq!(why.ingress().reason(), Reason::Isolated);
 }
@@ -334,7 +321,7 @@ fn final_in_both_directions_by_option() {
         "{PODS}{DATABASE}{}",
         ADMIN.replace("app: db}}}}], ports", "app: web}}}}], ports")
     );
-    let image = compile_with(&manifests, &either);
+    let image = compiled(&manifests, &either);
     explain!(why = image, "shop/db" => "shop/web", TCP 1);
     assert_eq!(why.egress().reason(), Reason::IsolatedElsewhere, "{why:#}");
     assert_eq!(why.egress().tier(), Some(Tier::NetworkPolicy));

@@ -101,6 +101,46 @@ fn the_same_objects_make_the_same_bytes() {
 }
 
 #[test]
+fn addresses_of_one_class_get_the_same_verdicts() {
+    let image = samples::image();
+    let image = image.image();
+    let questions = questions(&image);
+    let is_own = |pod: IpAddr, other: IpAddr| {
+        image.pods().any(|known| {
+            let mut addresses = known.addresses();
+            addresses.clone().any(|own| own == pod) && addresses.any(|own| own == other)
+        })
+    };
+    let mut compared = 0;
+    for (first, second) in questions.iter().map(|q| (q.source, q.destination)) {
+        if compared > 2000 {
+            break;
+        }
+        let alike = first.is_ipv4() == second.is_ipv4()
+            && image.address_class(first) == image.address_class(second);
+        if first == second || !alike {
+            continue;
+        }
+        for question in questions.iter().take(20) {
+            let other = question.destination;
+            if is_own(first, other) || is_own(second, other) {
+                continue;
+            }
+            let ask = |own| {
+                let Connection { protocol, port, .. } = *question;
+                let [out, back] = [(own, other), (other, own)]
+                    .map(|(from, to)| image.verdict(from, to, protocol, port));
+                (out, back)
+            };
+            assert_eq!(ask(first), ask(second), "{first}, {second}, {other}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 1000, "{compared}");
+    assert!((1..image.as_bytes().len()).contains(&image.verdict_bytes()));
+}
+
+#[test]
 fn any_alignment_will_do() {
     let image = samples::image();
     let questions = questions(&image.image());

@@ -287,6 +287,35 @@ fn a_workload_with_pods_does_not_stand_in() {
 }
 
 #[test]
+fn what_runs_a_pod_that_has_several_owners() {
+    let pod = |owners: &str| {
+        let loaded = load(&format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, labels: {{pod-template-hash: 1a2b}}, ownerReferences: [{owners}]}}\nspec: {{}}\n"
+        ));
+        let workload = loaded.cluster.pods()[0].workload.clone().unwrap();
+        format!("{} {}", workload.kind, workload.name)
+    };
+    // The controller, wherever it stands; without one, the first.
+    assert_eq!(
+        pod("{kind: StatefulSet, name: a}, {kind: DaemonSet, name: b, controller: true}"),
+        "DaemonSet b"
+    );
+    assert_eq!(
+        pod("{kind: StatefulSet, name: a}, {kind: DaemonSet, name: b, controller: false}"),
+        "StatefulSet a"
+    );
+    // Only a ReplicaSet is called after its Deployment and the template's hash.
+    assert_eq!(
+        pod("{kind: ReplicaSet, name: a-1a2b, controller: true}"),
+        "Deployment a"
+    );
+    assert_eq!(
+        pod("{kind: Job, name: a-1a2b, controller: true}"),
+        "Job a-1a2b"
+    );
+}
+
+#[test]
 fn what_runs_another_stands_in_for_it() {
     let owner = ", ownerReferences: [{kind: CronJob, name: c, controller: true}]";
     let both = [

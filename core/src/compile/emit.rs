@@ -13,7 +13,7 @@ use super::numbering::{FactsKey, Numbering, REQUIREMENT_PREFIX};
 use super::order::pod_name;
 use crate::image::record::Record;
 use crate::image::tables::*;
-use crate::image::{Layout, Place, Section, Shape, option_bits, seal};
+use crate::image::{Layout, Place, Section, Shape, option_bits, scope_bit, seal};
 
 /// What there is to write.
 #[derive(Clone, Copy)]
@@ -163,8 +163,9 @@ impl Plan {
                 *length = len;
             }
         }
-        let (layout, len) = Layout::new(option_bits(parts.known.options), shape(parts), lengths)
-            .ok_or(CompileError::TooLarge {
+        let bits = option_bits(parts.known.options) | scope_bit(facts.is_scoped);
+        let (layout, len) =
+            Layout::new(bits, shape(parts), lengths).ok_or(CompileError::TooLarge {
                 what: "the image, beyond 4 GiB",
             })?;
         Ok(Plan {
@@ -179,6 +180,16 @@ impl Plan {
     /// The length of the image.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// The bytes of it that verdicts by addresses read.
+    pub(super) fn decision_len(&self) -> usize {
+        let len = |section: &Section| self.layout.extent(*section).len as usize;
+        Section::ALL
+            .iter()
+            .filter(|section| section.is_decision())
+            .map(len)
+            .sum()
     }
 
     /// Writes the image; `image` has the length of it.
@@ -306,12 +317,18 @@ fn walk_decision(view: View<'_>, parts: Parts<'_>, numbering: &Numbering, sink: 
     }
 }
 
-/// The policies behind each decision.
+/// The policies behind each decision, as far as the budget goes: what lists of
+/// policies do not fit are searched for when they are asked about.
 fn walk_gates(view: View<'_>, parts: Parts<'_>, sink: &mut impl Sink) {
     let gates = parts.gates;
+    let budget = parts.known.options.table_budget / 4;
     let mut next = 0;
     for gate in 0..gates.all.len() {
         let policies = gates.policies(view, gate);
+        if (next + policies.len) as usize * u32::WIDTH > budget {
+            sink.put(Section::Gates, GateRecord::SEARCHED);
+            continue;
+        }
         let record = GateRecord {
             policies: next,
             policies_len: policies.len,

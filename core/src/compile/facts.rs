@@ -4,7 +4,7 @@
 use core::net::IpAddr;
 
 use super::CompileError;
-use super::arena::{Arena, List, Result};
+use super::arena::{Arena, List, Result, View};
 use super::growing::Growing;
 use super::pool::Pool;
 use crate::address::{canonical, to_bits};
@@ -61,6 +61,11 @@ record! {
 }
 
 impl PodFact {
+    /// Whether the image is to judge the pod, as far as nodes go.
+    pub(super) fn is_in_scope(&self) -> bool {
+        self.flags & pod_flags::OUT_OF_SCOPE == 0
+    }
+
     pub(super) fn created(&self) -> i64 {
         (u64::from(self.created_high) << 32 | u64::from(self.created_low)) as i64
     }
@@ -92,6 +97,10 @@ pub(super) struct Facts {
     /// Node names (numbers of strings), in step with `nodes`.
     node_names: Pool,
     pub(super) nodes: Growing<NodeFact>,
+    /// Names (numbers of strings) of the nodes whose pods are judged.
+    scope: Growing<u32>,
+    /// Whether only the pods of `scope` are judged.
+    pub(super) is_scoped: bool,
     pub(super) pods: Growing<PodFact>,
     pub(super) addresses: Growing<AddressRecord>,
     pub(super) domains: Growing<DomainRecord>,
@@ -119,6 +128,8 @@ impl Facts {
             namespaces: Growing::new(),
             node_names: Pool::new(),
             nodes: Growing::new(),
+            scope: Growing::new(),
+            is_scoped: false,
             pods: Growing::new(),
             addresses: Growing::new(),
             domains: Growing::new(),
@@ -147,8 +158,15 @@ impl Facts {
     }
 
     /// The number of a node that was given.
-    pub(super) fn node(&self, arena: &Arena<'_>, name: u32) -> Option<u32> {
-        self.node_names.find(arena.view(), &name.to_le_bytes())
+    pub(super) fn node(&self, view: View<'_>, name: u32) -> Option<u32> {
+        self.node_names.find(view, &name.to_le_bytes())
+    }
+
+    /// The number of a namespace, given or only named.
+    #[cfg(feature = "std")]
+    pub(super) fn find_namespace(&self, view: View<'_>, name: &str) -> Option<u32> {
+        let name = self.strings.find(view, name.as_bytes())?;
+        self.namespace_names.find(view, &name.to_le_bytes())
     }
 
     pub(super) fn take_namespace(
@@ -207,6 +225,28 @@ impl Facts {
             self.nodes.set(arena, id, fact);
         }
         Ok(())
+    }
+
+    /// From now on only pods of nodes that were named so are judged.
+    pub(super) fn scope_to_node(&mut self, arena: &mut Arena<'_>, name: &str) -> Result<()> {
+        self.is_scoped = true;
+        let name = self.string(arena, name)?;
+        self.scope.push(arena, name)?;
+        Ok(())
+    }
+
+    /// Marks the pods that are not judged.
+    pub(super) fn apply_scope(&self, arena: &mut Arena<'_>) {
+        if !self.is_scoped {
+            return;
+        }
+        for id in 0..self.pods.len() {
+            let mut pod = self.pods.get(arena.view(), id);
+            if !self.scope.iter(arena.view()).any(|node| node == pod.node) {
+                pod.flags |= pod_flags::OUT_OF_SCOPE;
+                self.pods.set(arena, id, pod);
+            }
+        }
     }
 
     pub(super) fn take_pod(&mut self, arena: &mut Arena<'_>, pod: &Pod<'_>) -> Result<()> {
@@ -371,13 +411,7 @@ impl Facts {
         arena: &mut Arena<'_>,
         policy: &ClusterPolicy<'_>,
     ) -> core::result::Result<(), CompileError> {
-        policy
-            .check()
-            .map_err(|(direction, rule, problem)| CompileError::Invalid {
-                direction,
-                rule,
-                problem,
-            })?;
+        policy.check()?;
         let subject_namespaces = self.selector(arena, &policy.subject.namespaces)?;
         let subject_pods = self.selector(arena, &policy.subject.pods)?;
         let (egress, egress_len) = self.cluster_rules(arena, policy, Direction::Egress)?;

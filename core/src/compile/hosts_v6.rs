@@ -1,4 +1,4 @@
-//! The IPv6 host table: an entry for every /112 with a host in it.
+//! The IPv6 host table: an entry for every /120 with a host in it.
 
 use super::address_map::{Span, place_of, stand};
 use super::arena::{Arena, List, Result};
@@ -6,7 +6,7 @@ use super::classes::Classes;
 use super::tries::Tries;
 use crate::address::unmapped;
 use crate::image::tables::{HostV6Record, RunV6Record};
-use crate::image::{HostTableV6, TrieEntry};
+use crate::image::{HostTableV6, LOW_BITS, TrieEntry};
 
 /// How full the host table may be, in percent, and how many seeds are tried for
 /// one with which no probe is long.
@@ -14,11 +14,8 @@ const MAX_LOAD_PERCENT: usize = 75;
 const MAX_SEEDS: u32 = 8;
 const MAX_PROBES: u32 = 24;
 
-/// The low bits of an address that the table leaves to a trie.
-const LOW_BITS: u32 = 16;
-
-/// The entry of each /112 with hosts: the place of its one host, or a trie over all
-/// addresses of the /112, `ground` between the hosts. The list is scratch.
+/// The entry of each /120 with hosts: the place of its one host, or a node for all
+/// addresses of the /120, `ground` between the hosts. The list is scratch.
 pub(super) fn entries(
     arena: &mut Arena<'_>,
     tries: &Tries,

@@ -18,8 +18,8 @@ use crate::model::Operator;
 
 record! {
     /// What pods of one kind have in common: a number in `Facts::namespaces`,
-    /// and projected sets.
-    pub(super) struct PodKindRecord { namespace, labels, ports }
+    /// projected sets, and 1 if the pods are judged.
+    pub(super) struct PodKindRecord { namespace, labels, ports, in_scope }
 }
 
 /// What matches what.
@@ -83,7 +83,11 @@ impl Matching {
             index.matches(arena, &endpoints, atoms, endpoint, (&mut own, &mut found))?;
             match endpoint {
                 Endpoint::PodKind(kind) => {
-                    let subjects = matching.intern(arena, &found, Some(is_subject))?;
+                    // No policy has a pod for its subject that is not judged.
+                    let subjects = match kinds.record(arena.view(), kind) {
+                        PodKindRecord { in_scope: 0, .. } => 0,
+                        _ => matching.intern(arena, &found, Some(is_subject))?,
+                    };
                     arena.set(matching.subjects, kind, subjects);
                     let peers = matching.intern(arena, &found, Some(is_peer))?;
                     arena.set(matching.peers, kind, peers);
@@ -101,6 +105,30 @@ impl Matching {
     /// The number of kinds of pod.
     pub(super) fn kind_count(&self) -> u32 {
         self.kinds.len()
+    }
+
+    /// Whether an atom about pods matches a kind.
+    #[cfg(feature = "std")]
+    pub(super) fn matches(
+        &self,
+        view: View<'_>,
+        (facts, projection, atoms): (&Facts, &Projection, &Atoms),
+        atom: u32,
+        kind: u32,
+    ) -> bool {
+        let endpoints = Endpoints {
+            facts,
+            projection,
+            kinds: &self.kinds,
+        };
+        let endpoint = Endpoint::PodKind(kind);
+        demands(view, facts, atoms, atom).all(|demand| demand.holds(view, &endpoints, endpoint))
+    }
+
+    /// The number of a kind that some pod is of.
+    #[cfg(feature = "std")]
+    pub(super) fn find_kind(&self, view: View<'_>, kind: PodKindRecord) -> Option<u32> {
+        self.kinds.find_record(view, kind)
     }
 
     /// A kind of pod.
@@ -148,6 +176,7 @@ fn pod_kinds(
                 namespace: fact.namespace,
                 labels: arena.get(projection.of_label_set, fact.labels),
                 ports: arena.get(projection.of_port_set, fact.ports),
+                in_scope: u32::from(fact.is_in_scope()),
             };
             kinds.intern_record(arena, record)?
         } else {

@@ -31,11 +31,20 @@ mod members;
 mod nodes;
 mod numbering;
 mod order;
+#[cfg(feature = "std")]
+mod policy_patch;
 mod pool;
 mod projection;
 mod regions;
+#[cfg(feature = "std")]
+mod retained;
 mod tiers;
 mod tries;
+
+#[cfg(feature = "std")]
+pub(crate) use policy_patch::{AnyPolicy, PolicyName, PolicyPatch};
+#[cfg(feature = "std")]
+pub(crate) use retained::{PodTraits, Retained};
 
 use core::fmt;
 
@@ -55,7 +64,7 @@ use projection::Projection;
 use regions::Regions;
 
 use crate::model::{
-    ClusterPolicy, Direction, DomainName, Namespace, NetworkPolicy, Node, Options, Pod, Problem,
+    ClusterPolicy, DomainName, InvalidEntry, Namespace, NetworkPolicy, Node, Options, Pod,
 };
 
 /// Why a cluster could not be compiled.
@@ -76,16 +85,9 @@ pub enum CompileError {
         /// The length that was given.
         available: usize,
     },
-    /// A policy that its API would refuse. It was not taken in; the compiler can
-    /// go on.
-    Invalid {
-        /// The direction of the rule.
-        direction: Direction,
-        /// The index of the rule.
-        rule: usize,
-        /// What is wrong with it.
-        problem: Problem,
-    },
+    /// A policy or pod that its API would refuse. It was not taken in; the compiler
+    /// can go on.
+    Invalid(InvalidEntry),
     /// The input is beyond what the format can hold.
     TooLarge {
         /// What is.
@@ -105,19 +107,19 @@ impl fmt::Display for CompileError {
                     "the image has {needed} bytes, and there is room for {available}"
                 )
             }
-            CompileError::Invalid {
-                direction,
-                rule,
-                problem,
-            } => {
-                write!(f, "spec.{direction}[{rule}]: {problem}")
-            }
+            CompileError::Invalid(entry) => entry.fmt(f),
             CompileError::TooLarge { what } => write!(f, "too large: {what}"),
         }
     }
 }
 
 impl core::error::Error for CompileError {}
+
+impl From<InvalidEntry> for CompileError {
+    fn from(entry: InvalidEntry) -> CompileError {
+        CompileError::Invalid(entry)
+    }
+}
 
 impl From<OutOfMemory> for CompileError {
     fn from(error: OutOfMemory) -> CompileError {
@@ -138,9 +140,12 @@ impl From<OutOfMemory> for CompileError {
 pub struct CompileReport {
     /// The length of the image in bytes.
     pub image_bytes: usize,
+    /// The bytes of it that verdicts by addresses read; the rest is names and
+    /// rules, for questions by name and explanations.
+    pub verdict_bytes: usize,
     /// The most working memory in use at once, in bytes.
     pub working_bytes: usize,
-    /// How many pods, policies and namespaces are in force.
+    /// Pods, those that stand in for a workload's among them.
     pub pods: u32,
     /// Policies of all kinds.
     pub policies: u32,
@@ -155,9 +160,9 @@ pub struct CompileReport {
     /// Those of them that did not fit the budget, and are interpreted from their
     /// rules at each verdict.
     pub interpreted_gates: u32,
-    /// Distinct rows, and the chunks that they share.
+    /// Distinct rows of bits, a bit for each class.
     pub rows: u32,
-    /// Distinct chunks of 64 bytes.
+    /// Distinct chunks of 64 bytes, which the rows share.
     pub chunks: u32,
 }
 
@@ -228,16 +233,33 @@ impl<'m> Compiler<'m> {
     /// Takes in a pod.
     ///
     /// # Errors
+    /// [`CompileError::Invalid`], and the pod is left out;
     /// [`CompileError::OutOfMemory`].
     pub fn pod(&mut self, pod: &Pod<'_>) -> Result<(), CompileError> {
+        pod.check()?;
         Ok(self.facts.take_pod(&mut self.arena, pod)?)
+    }
+
+    /// Limits the image to what an enforcer on a node needs: from now on only pods
+    /// of nodes that were named here are subjects of policies, all others are peers.
+    /// May be called for several nodes, before or behind their pods.
+    ///
+    /// Verdicts on traffic of these pods are the same, in the directions that are
+    /// theirs; the other pods' own directions are allowed, for their nodes to judge.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`].
+    pub fn scope_to_node(&mut self, name: &str) -> Result<(), CompileError> {
+        Ok(self.facts.scope_to_node(&mut self.arena, name)?)
     }
 
     /// Takes in a NetworkPolicy.
     ///
     /// # Errors
+    /// [`CompileError::Invalid`], and the policy is left out;
     /// [`CompileError::OutOfMemory`].
     pub fn network_policy(&mut self, policy: &NetworkPolicy<'_>) -> Result<(), CompileError> {
+        policy.check()?;
         Ok(self.facts.take_network_policy(&mut self.arena, policy)?)
     }
 
@@ -272,6 +294,7 @@ impl<'m> Compiler<'m> {
             options,
         } = self;
         let arena_mut = &mut arena;
+        facts.apply_scope(arena_mut);
         let order = Order::new(arena_mut, &facts)?;
         let claims = Claims::new(arena_mut, &facts, &order)?;
         let nodes = Nodes::new(arena_mut, &facts, &order, &claims)?;
@@ -297,7 +320,7 @@ impl<'m> Compiler<'m> {
                 what: "more than 2^30 classes of addresses",
             });
         }
-        let intervals = Intervals::new(arena_mut, &facts, &atoms)?;
+        let intervals = Intervals::new(arena_mut, &facts, &order, &atoms)?;
         let gates = Gates::new(arena_mut, known, &classes, &intervals)?;
         let addresses = AddressMap::new(arena_mut, &regions, &classes, bits)?.ok_or(
             CompileError::TooLarge {
@@ -314,6 +337,7 @@ impl<'m> Compiler<'m> {
         let plan = Plan::new(arena_mut, parts)?;
         let report = CompileReport {
             image_bytes: plan.len(),
+            verdict_bytes: plan.decision_len(),
             working_bytes: arena.peak(),
             pods: order.pods.len,
             policies: order.policies.len,
@@ -358,7 +382,7 @@ pub struct Compiled<'m> {
 }
 
 /// What the steps of compiling found.
-struct OwnedParts {
+pub(crate) struct OwnedParts {
     options: Options,
     facts: Facts,
     order: Order,
@@ -374,6 +398,28 @@ struct OwnedParts {
     addresses: AddressMap,
 }
 
+/// What the steps in front of the classes found.
+fn known(parts: &OwnedParts) -> Known<'_> {
+    Known {
+        options: &parts.options,
+        facts: &parts.facts,
+        order: &parts.order,
+        claims: &parts.claims,
+        projection: &parts.projection,
+        nodes: &parts.nodes,
+        atoms: &parts.atoms,
+        matching: &parts.matching,
+        regions: &parts.regions,
+    }
+}
+
+/// What the steps found. It stays in the memory that was lent, of which the first so
+/// many bytes are needed.
+#[cfg(feature = "std")]
+pub(crate) fn into_parts(compiled: Compiled<'_>) -> (OwnedParts, u32) {
+    (compiled.parts, compiled.arena.front())
+}
+
 impl Compiled<'_> {
     /// What compiling came to; [`CompileReport::image_bytes`] is what
     /// [`Compiled::write`] needs.
@@ -387,29 +433,7 @@ impl Compiled<'_> {
     /// # Errors
     /// [`CompileError::OutputTooSmall`].
     pub fn write<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], CompileError> {
-        let OwnedParts {
-            options,
-            facts,
-            order,
-            claims,
-            nodes,
-            projection,
-            atoms,
-            matching,
-            regions,
-            ..
-        } = &self.parts;
-        let known = Known {
-            options,
-            facts,
-            order,
-            claims,
-            projection,
-            nodes,
-            atoms,
-            matching,
-            regions,
-        };
+        let known = known(&self.parts);
         let OwnedParts {
             classes,
             intervals,

@@ -70,7 +70,7 @@ impl Nodes {
     }
 }
 
-/// The set of a pod: "its `hostIP`/`hostIPs` and the addresses of the Node that
+/// The set of a pod, which is empty for one that is not judged: "its `hostIP`/`hostIPs` and the addresses of the Node that
 /// its `spec.nodeName` names".
 fn own_set(
     arena: &mut Arena<'_>,
@@ -80,10 +80,13 @@ fn own_set(
     pod: u32,
 ) -> Result<u32> {
     let fact = facts.pods.get(arena.view(), arena.get(order.pods, pod));
+    if !fact.is_in_scope() {
+        return Ok(0);
+    }
     let node = if fact.node == 0 {
         None
     } else {
-        facts.node(arena, fact.node)
+        facts.node(arena.view(), fact.node)
     };
     let node = node.map(|node| facts.nodes.get(arena.view(), node));
     let of_node = node.map_or((0, 0), |node| (node.addresses, node.addresses_len));

@@ -7,6 +7,7 @@ use core::cmp::Ordering;
 
 use super::arena::{Arena, List, Result, View};
 use super::facts::{Facts, PodFact};
+use super::projection::{has_bit, set_bit};
 use crate::image::record::record;
 use crate::image::tables::{PolicyKind, PolicyRecord};
 use crate::model::Tier;
@@ -44,11 +45,12 @@ impl Order {
             let id = arena.get(namespaces, index);
             arena.set(namespace_index, id, index);
         }
+        let judged = judged(arena, facts)?;
         Ok(Order {
             namespaces,
             namespace_index,
             pods: sort_pods(arena, facts, namespace_index)?,
-            policies: sort_policies(arena, facts, namespace_index)?,
+            policies: sort_policies(arena, facts, namespace_index, judged)?,
         })
     }
 }
@@ -122,10 +124,28 @@ fn sort_pods(
     Ok(pods.slice(0, kept))
 }
 
+/// A bit for each namespace with a pod that is judged; `None` where all are.
+fn judged(arena: &mut Arena<'_>, facts: &Facts) -> Result<Option<List<u32>>> {
+    if !facts.is_scoped {
+        return Ok(None);
+    }
+    let judged = arena.list(facts.namespaces.len().div_ceil(32) as usize)?;
+    for pod in 0..facts.pods.len() {
+        let pod = facts.pods.get(arena.view(), pod);
+        if pod.is_in_scope() {
+            set_bit(arena, judged, pod.namespace);
+        }
+    }
+    Ok(Some(judged))
+}
+
+/// The policies in force; NetworkPolicies of namespaces without a pod that is
+/// judged are left out, and what only they ask is not asked.
 fn sort_policies(
     arena: &mut Arena<'_>,
     facts: &Facts,
     namespace_index: List<u32>,
+    judged: Option<List<u32>>,
 ) -> Result<List<u32>> {
     let namespace = |view: View<'_>, policy: &PolicyRecord| match policy.kind() {
         PolicyKind::Network => view.get(namespace_index, policy.namespace),
@@ -154,7 +174,11 @@ fn sort_policies(
                 &policy(view, view.get(all, index + 1)),
             )
             .is_eq();
-        if !replaced {
+        let is_judged = |policy: PolicyRecord| match (judged, policy.kind()) {
+            (Some(judged), PolicyKind::Network) => has_bit(view, judged, policy.namespace),
+            _ => true,
+        };
+        if !replaced && is_judged(policy(view, id)) {
             arena.set(all, kept, id);
             kept += 1;
         }
@@ -179,7 +203,7 @@ fn policy_name<'v>(view: View<'v>, facts: &Facts, policy: &PolicyRecord) -> &'v 
 /// SEMANTICS, "Order of decision": in the Admin tier by priority, then ANP before
 /// CNP; in the Baseline tier BANP first, then by priority. NetworkPolicies stand
 /// together by namespace; among them no order matters.
-fn decision_key(policy: &PolicyRecord, namespace: u32) -> (Tier, u32, u32) {
+pub(super) fn decision_key(policy: &PolicyRecord, namespace: u32) -> (Tier, u32, u32) {
     let kind = policy.kind();
     match kind.tier() {
         Tier::Admin => (Tier::Admin, policy.priority, kind.code()),

@@ -6,9 +6,9 @@ use crate::image::{
     NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
 };
 
-/// From this many entries on an array of 256 is smaller, or not much larger, than
-/// a bitmap and entries, and one load nearer.
-const ARRAY_ENTRIES: u32 = 48;
+/// From this many entries on an array of 256 takes less than twice the room of a
+/// bitmap and entries, and is one load nearer.
+const ARRAY_ENTRIES: u32 = 120;
 /// From this many runs on the root is an array of 65,536.
 const WIDE_ROOT_RUNS: u32 = 4096;
 /// A list of runs is preferred to nodes of 8 bits that take this many times its

@@ -17,10 +17,7 @@ impl Display for Explanation<'_> {
         } else {
             "deny"
         })?;
-        let (source, destination) = (
-            self.egress.end(self.egress.subject()),
-            self.egress.end(self.egress.peer()),
-        );
+        let (source, destination) = (self.source(), self.destination());
         write!(f, " {source} -> {destination} {}", self.protocol)?;
         if let Some(port) = self.port() {
             write!(f, " {port}")?;
@@ -78,6 +75,10 @@ impl Display for DirectionExplanation<'_> {
         match self.reason() {
             Reason::NotAPod => write!(f, "allowed: {subject} is no pod, so no policy governs it"),
             Reason::SamePod => f.write_str("allowed: source and destination are the same pod"),
+            Reason::OutOfScope => write!(
+                f,
+                "allowed here: {subject} is left to its own node, which this image is not for"
+            ),
             Reason::Rule(rule) if rule.fails_closed() => write!(
                 f,
                 "denied by {rule}: it has a peer that is not known here, and fails closed"
@@ -202,6 +203,7 @@ impl Display for End<'_> {
             address,
             identity,
             asked,
+            ..
         } = self.party;
         let node = |node: u32| self.image.string(self.image.cold.nodes.get(node).name);
         match (identity, address) {

@@ -5,10 +5,12 @@
 //! allocates nothing, and it costs a verdict nothing.
 
 mod display;
+mod selection;
 #[cfg(feature = "serde")]
 mod serialize;
 
 use core::net::IpAddr;
+pub use selection::PeerRef;
 
 use crate::Protocol;
 use crate::image::Image;
@@ -47,6 +49,9 @@ pub enum Reason<'i> {
     NotAPod,
     /// Source and destination are the same pod: allowed.
     SamePod,
+    /// The image judges the pods of some nodes only, and this is none of them:
+    /// allowed here, for its own node to judge.
+    OutOfScope,
     /// A rule decides; [`RuleRef::allows`] tells how.
     Rule(RuleRef<'i>),
     /// The peer is the pod's own node: allowed in the NetworkPolicy tier.
@@ -64,6 +69,25 @@ pub enum Reason<'i> {
     NoRuleMatches,
     /// No policy governs this direction of the pod: allowed.
     NoPolicySelects,
+}
+
+impl Reason<'_> {
+    /// The reason as one word, as data has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Reason::NotAPod => "notAPod",
+            Reason::SamePod => "samePod",
+            Reason::OutOfScope => "outOfScope",
+            Reason::Rule(_) => "rule",
+            Reason::OwnNode => "ownNode",
+            Reason::Isolated => "isolated",
+            Reason::IsolatedElsewhere => "isolatedElsewhere",
+            Reason::Passed(_) => "passed",
+            Reason::NoRuleMatches => "noRuleMatches",
+            Reason::NoPolicySelects => "noPolicySelects",
+        }
+    }
 }
 
 /// What a policy that was consulted had to say.
@@ -154,7 +178,14 @@ impl<'i> Pair<'i> {
     /// Why a connection from the source to the destination may pass, or may not.
     #[must_use]
     pub fn explain(&self, protocol: Protocol, port: u16) -> Explanation<'i> {
-        let [egress, ingress] = self.cases(PortKey::new(protocol, port)).map(|case| {
+        Explanation::new(self.cases(PortKey::new(protocol, port)), protocol, port)
+    }
+}
+
+impl<'i> Explanation<'i> {
+    /// Explains both directions of a connection.
+    pub(crate) fn new(cases: [Case<'i>; 2], protocol: Protocol, port: u16) -> Explanation<'i> {
+        let [egress, ingress] = cases.map(|case| {
             let mut assumed = Assumed::default();
             let decided = case.decide(&mut assumed);
             DirectionExplanation {
@@ -170,9 +201,7 @@ impl<'i> Pair<'i> {
             port,
         }
     }
-}
 
-impl<'i> Explanation<'i> {
     /// The verdict that is explained.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -195,6 +224,18 @@ impl<'i> Explanation<'i> {
     #[must_use]
     pub fn directions(&self) -> [&DirectionExplanation<'i>; 2] {
         [&self.egress, &self.ingress]
+    }
+
+    /// Who the source is.
+    #[must_use]
+    pub fn source(&self) -> End<'i> {
+        self.egress.end(self.egress.subject())
+    }
+
+    /// Who the destination is.
+    #[must_use]
+    pub fn destination(&self) -> End<'i> {
+        self.egress.end(self.egress.peer())
     }
 
     /// The protocol of the connection.
@@ -229,6 +270,7 @@ impl<'i> DirectionExplanation<'i> {
         match self.decided {
             Decided::NotAPod => Reason::NotAPod,
             Decided::SamePod => Reason::SamePod,
+            Decided::OutOfScope => Reason::OutOfScope,
             Decided::Rule(hit) => Reason::Rule(self.rule(hit)),
             Decided::OwnNode => Reason::OwnNode,
             Decided::Isolated => Reason::Isolated,
@@ -247,7 +289,11 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode | Decided::Isolated | Decided::IsolatedElsewhere => {
                 Some(Tier::NetworkPolicy)
             }
-            Decided::NotAPod | Decided::SamePod | Decided::Passed(_) | Decided::Nothing => None,
+            Decided::NotAPod
+            | Decided::SamePod
+            | Decided::OutOfScope
+            | Decided::Passed(_)
+            | Decided::Nothing => None,
         }
     }
 
@@ -333,18 +379,17 @@ fn rule_ref<'i>(case: &Case<'i>, hit: RuleHit) -> RuleRef<'i> {
 struct Consulting<'i> {
     case: Case<'i>,
     policies: Option<crate::verdict::Policies<'i>>,
-    /// The tier that has been left by a Pass, or in which the rest is silent.
+    /// Whether the Admin tier was left by a Pass.
     passed_admin: bool,
+    /// Whether a NetworkPolicy isolates the subject, so that the Baseline tier is
+    /// silent.
     isolated: bool,
     done: bool,
 }
 
 impl<'i> Consulting<'i> {
     fn new(case: Case<'i>) -> Consulting<'i> {
-        let pod = case
-            .subject
-            .pod()
-            .filter(|_| !case.subject.is_same_pod(case.image, &case.peer));
+        let pod = case.subject.pod().filter(|_| !case.is_same_pod);
         Consulting {
             case,
             policies: pod.map(|pod| case.policies(pod)),
@@ -534,7 +579,8 @@ impl<'i> RuleRef<'i> {
     /// The line it begins on, in the file of its policy; 0 if unknown.
     #[must_use]
     pub fn line(&self) -> u32 {
-        self.record().line
+        // A line of no file leads nowhere.
+        self.policy.source().map_or(0, |_| self.record().line)
     }
 }
 
@@ -544,10 +590,22 @@ impl PartialEq for RuleRef<'_> {
     }
 }
 
-/// An end of an explained connection, to be written.
-pub(crate) struct End<'i> {
+/// An end of an explained connection. `{}` writes what people call it.
+#[derive(Clone, Copy)]
+pub struct End<'i> {
     image: &'i Image<'i>,
     party: Party<'i>,
+}
+
+/// What an end is. SEMANTICS, "Who an address is".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndKind {
+    /// A pod, of the image or of the question.
+    Pod,
+    /// A node, or a pod on the host network.
+    Node,
+    /// Anything else; also a pod that has ended.
+    External,
 }
 
 impl<'i> DirectionExplanation<'i> {
@@ -559,8 +617,43 @@ impl<'i> DirectionExplanation<'i> {
     }
 }
 
-impl End<'_> {
+impl<'i> End<'i> {
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> EndKind {
+        match self.party.identity {
+            Identity::Pod(_) => EndKind::Pod,
+            Identity::Node(_) => EndKind::Node,
+            Identity::External => EndKind::External,
+        }
+    }
+
+    /// The namespace of a pod.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&'i str> {
+        let pod = self.party.pod()?;
+        Some(pod.namespace_name(self.image))
+    }
+
+    /// The name of a pod or node; `None` where it has none, as a described pod may, or
+    /// a node of which no Node object tells.
+    #[must_use]
+    pub fn name(&self) -> Option<&'i str> {
+        let name = match self.party.identity {
+            Identity::Pod(pod) => pod.name(self.image),
+            Identity::Node(node) => self.image.string(self.image.cold.nodes.get(node?).name),
+            Identity::External => return None,
+        };
+        Some(name).filter(|name| !name.is_empty())
+    }
+
+    /// Its address, if it has one.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.party.address
+    }
+
     fn is_pod(&self) -> bool {
-        matches!(self.party.identity, Identity::Pod(_))
+        self.kind() == EndKind::Pod
     }
 }

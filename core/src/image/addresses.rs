@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! IPv4   ─► trie by 32 bits ─► place
-//! IPv6   ─► host table by the upper 112 bits ─► this address's place
-//!             │ no such host     └─► trie by the lower 16 bits ─► place
+//! IPv6   ─► host table by the upper 120 bits ─► this address's place
+//!             │ no such host     └─► node by the lower 8 bits ─► place
 //!             └─► trie by the upper 32 bits ─► place
 //!                                └─► runs, sorted ─► place
 //! ```
@@ -85,11 +85,11 @@ impl Decision<'_> {
         };
         match table.find(address) {
             0 => self.run_v6(address),
-            entry => trie::walk(self.trie, entry, (address as u32) << 16),
+            entry => trie::walk(self.trie, entry, (address as u32) << (32 - LOW_BITS)),
         }
     }
 
-    /// The place of an IPv6 address whose upper 112 bits are no host's.
+    /// The place of an IPv6 address whose upper 120 bits are no host's.
     fn run_v6(&self, address: u128) -> u32 {
         let entry = trie::walk(self.trie, self.shape.root_v6, (address >> 96) as u32);
         let Some(TrieEntry::Runs(first)) = TrieEntry::decode(entry) else {
@@ -118,6 +118,9 @@ impl Decision<'_> {
     }
 }
 
+/// The low bits of an IPv6 address that the host table leaves to a node.
+pub(crate) const LOW_BITS: u32 = 8;
+
 /// The IPv6 host table: open addressing, linear probing, at most three quarters
 /// full; a power of two of slots.
 #[derive(Clone, Copy)]
@@ -128,12 +131,12 @@ pub(crate) struct HostTableV6<'a> {
 
 impl HostTableV6<'_> {
     /// The slot at which probing for an address begins, in a table of `slots`. The
-    /// lower 16 bits do not count.
+    /// low bits do not count.
     #[inline]
     pub(crate) const fn slot(address: u128, seed: u32, slots: u32) -> u32 {
         const K: u64 = 0x9e37_79b9_7f4a_7c15;
         let high = (address >> 64) as u64;
-        let low = address as u64 >> 16;
+        let low = address as u64 >> LOW_BITS;
         let mixed = (high ^ seed as u64).wrapping_mul(K).rotate_left(32) ^ low;
         let mixed = mixed.wrapping_mul(K);
         ((mixed ^ mixed >> 32) as u32) & slots.wrapping_sub(1)
@@ -152,7 +155,7 @@ impl HostTableV6<'_> {
             if slot.entry == 0 {
                 return 0;
             }
-            if other >> 16 == 0 {
+            if other >> LOW_BITS == 0 {
                 // A leaf is of one address, a node of all that share the prefix.
                 let is_here = other == 0 || slot.entry >> 31 != 0;
                 return if is_here { slot.entry } else { 0 };

@@ -26,6 +26,19 @@ pub(crate) struct Decision<'a> {
 }
 
 impl Decision<'_> {
+    /// The bytes of all tables.
+    pub(crate) fn size(&self) -> usize {
+        self.trie.size()
+            + self.hosts_v6.size()
+            + self.runs_v6.size()
+            + self.port_pages.size()
+            + self.classes.size()
+            + self.port_maps.size()
+            + self.rows.size()
+            + self.row_chunks.size()
+            + self.chunk_words.size()
+    }
+
     /// The interval of a port key.
     #[inline]
     pub(crate) fn interval(&self, key: u32) -> u32 {
@@ -94,6 +107,24 @@ impl<'a> RowChunks<'a> {
             self.wide.get(index)
         } else {
             u32::from(self.narrow.get(index))
+        }
+    }
+
+    /// The bytes of the list, to copy.
+    #[cfg(feature = "std")]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        if self.is_wide {
+            self.wide.cells().as_flattened()
+        } else {
+            self.narrow.cells().as_flattened()
+        }
+    }
+
+    fn size(&self) -> usize {
+        if self.is_wide {
+            self.wide.size()
+        } else {
+            self.narrow.size()
         }
     }
 

@@ -45,6 +45,11 @@ macro_rules! sections {
                 match self { $(Section::$name => $width),+ }
             }
 
+            /// Whether verdicts by addresses read the section.
+            pub(crate) const fn is_decision(self) -> bool {
+                (self as usize) <= (Section::Chunks as usize)
+            }
+
             /// The name in error messages and FORMAT.md.
             pub(crate) const fn name(self) -> &'static str {
                 match self { $(Section::$name => stringify!($name)),+ }
@@ -354,6 +359,13 @@ const EITHER_DIRECTION: u32 = 1;
 const EVALUATE_OWN_NODE_INGRESS: u32 = 2;
 const ALLOW_OWN_NODE_EGRESS: u32 = 4;
 const IP_BLOCK_NOT_PODS: u32 = 8;
+
+const SCOPED: u32 = 16;
+
+/// The bit of an image that judges the pods of some nodes only.
+pub(crate) const fn scope_bit(is_scoped: bool) -> u32 {
+    if is_scoped { SCOPED } else { 0 }
+}
 
 /// The option bits of an image.
 pub(crate) fn option_bits(options: &Options) -> u32 {

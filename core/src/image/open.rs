@@ -38,7 +38,7 @@ pub enum OpenError {
     Damaged {
         /// The section, by its name in FORMAT.md.
         section: &'static str,
-        /// The index of the record.
+        /// The index of the record: of a byte in the header, of a word in `Trie`.
         index: u32,
     },
     /// The checksum does not fit the bytes ([`Image::verify_checksum`] only).
@@ -252,9 +252,10 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
     let mut gate_policies = InOrder::new(cold.gate_policies);
     check!("Gates", cold.gates, |gate| {
         let policies = cold.gate_policies.range(gate.policies, gate.policies_len);
-        gate_policies.is_next(gate.policies, gate.policies_len)
-            // In the order of decision, and none twice.
-            && policies.clone().zip(policies.skip(1)).all(|(a, b)| a < b)
+        gate == GateRecord::SEARCHED
+            || gate_policies.is_next(gate.policies, gate.policies_len)
+                // In the order of decision, and none twice.
+                && policies.clone().zip(policies.skip(1)).all(|(a, b)| a < b)
     });
     check!("GatePolicies", cold.gate_policies, |policy| index(
         cold.policies,

@@ -14,9 +14,13 @@ mod network_policy;
 mod objects;
 mod pod;
 mod scalar;
+mod skip;
 mod tape;
+mod watch;
 mod workload;
 mod yaml;
+
+pub use watch::watch_event;
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -196,15 +200,9 @@ impl Loader {
             objects,
             files,
         } = self;
+        workload::warn_of_duplicates(&pods, &mut diagnostics);
         for pod in workload::pods(pods, controllers) {
-            let name = format!("Pod {}/{}", pod.namespace, pod.name);
-            if cluster.insert_pod(pod).is_some() {
-                diagnostics.push(Diagnostic {
-                    object: name,
-                    message: "is given twice: the last one counts".to_owned(),
-                    ..Diagnostic::warning()
-                });
-            }
+            cluster.insert_pod(pod);
         }
         Loaded {
             cluster,
@@ -280,10 +278,7 @@ impl Loader {
         let (api_version, kind) = match (stated("apiVersion"), stated("kind"), of_list) {
             (Some(api_version), Some(kind), _) => (api_version, kind),
             (_, _, Some(of_list)) => of_list,
-            (None, None, None) => {
-                *self.skipped.entry(NO_OBJECT.to_owned()).or_default() += 1;
-                return;
-            }
+            (None, None, None) => return self.skip_what_is_no_object(origin, node),
             (api_version, _, None) => {
                 let missing = if api_version.is_none() {
                     "apiVersion"
@@ -389,6 +384,7 @@ impl Loader {
                     self.pods.push(Owned {
                         pod,
                         owner: meta.owner.take(),
+                        source: source(),
                     });
                 }
                 return Some((meta, true));
@@ -431,59 +427,19 @@ impl Loader {
         }
         Some((meta, false))
     }
-
-    /// Passes over an object of a kind that does not matter. One that looks like a
-    /// policy, and is none that is known here, does matter.
-    fn skip(&mut self, origin: Origin<'_>, node: Node<'_>, api_version: &str, kind: &str) {
-        const GROUPS: [(&str, &str); 4] = [
-            ("NetworkPolicy", "networking.k8s.io/v1"),
-            ("AdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
-            (
-                "BaselineAdminNetworkPolicy",
-                "policy.networking.k8s.io/v1alpha1",
-            ),
-            ("ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
-        ];
-        *self
-            .skipped
-            .entry(format!("{api_version} {kind}"))
-            .or_default() += 1;
-        let Some((_, expected)) = GROUPS.iter().find(|(known, _)| *known == kind) else {
-            return;
-        };
-        let group = |version: &str| version.split_once('/').map(|(group, _)| group.to_owned());
-        let is_ours = group(api_version) == group(expected)
-            || matches!(api_version, "extensions/v1beta1" | "v1");
-        let (severity, message) = if is_ours {
-            (
-                Severity::Error,
-                format!("{api_version:?}: not a version that is known here: use {expected}"),
-            )
-        } else {
-            (
-                Severity::Warning,
-                format!("{api_version:?}: a policy of another API, which does not count here"),
-            )
-        };
-        self.diagnose(
-            origin,
-            severity,
-            node.mark(),
-            kind.to_owned(),
-            "apiVersion".to_owned(),
-            message,
-        );
-    }
 }
 
 fn warn_of_duplicate(object: &Field<'_, '_>, other: &Source<'_>) {
-    if other.file.is_empty() {
-        object.warn("is given twice: this one counts");
+    object.warn(duplicate(other));
+}
+
+/// What there is to say of an object of which `other` was given before.
+fn duplicate(other: &Source<'_>) -> String {
+    let Source { file, line } = other;
+    if file.is_empty() {
+        "is given twice: this one counts".to_owned()
     } else {
-        let Source { file, line } = other;
-        object.warn(format_args!(
-            "is given twice: this one counts, the other is at {file}:{line}"
-        ));
+        format!("is given twice: this one counts, the other is at {file}:{line}")
     }
 }
 

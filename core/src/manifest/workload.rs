@@ -10,6 +10,7 @@ use hashbrown::{HashMap, HashSet};
 use super::field::Field;
 use super::meta::{Meta, Owner};
 use super::pod::{PodSpec, template, unscheduled};
+use crate::Diagnostic;
 use crate::model::{Pod, Source, Workload};
 
 /// A controller, with the pods that it would start.
@@ -53,7 +54,7 @@ impl Controllers {
 }
 
 /// The kinds of controller, with their `apiVersion`s.
-const KINDS: [(&str, &str); 7] = [
+pub(super) const KINDS: [(&str, &str); 7] = [
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "DaemonSet"),
@@ -192,6 +193,24 @@ fn spec(field: &Field<'_, '_>, kind: &str, admitted: bool) -> (Meta, PodSpec) {
 pub(super) struct Owned {
     pub(super) pod: Pod<'static>,
     pub(super) owner: Option<Owner>,
+    pub(super) source: Source<'static>,
+}
+
+/// Warns of pods of one name, of which the last one counts.
+pub(super) fn warn_of_duplicates(owned: &[Owned], diagnostics: &mut Vec<Diagnostic>) {
+    let mut known = HashMap::with_capacity_and_hasher(owned.len(), hasher());
+    for Owned { pod, source, .. } in owned {
+        let (namespace, name) = (&*pod.namespace, &*pod.name);
+        if let Some(other) = known.insert((namespace, name), source) {
+            diagnostics.push(Diagnostic {
+                file: String::from(&*source.file),
+                line: source.line,
+                object: format!("Pod {namespace}/{name}"),
+                message: super::duplicate(other),
+                ..Diagnostic::warning()
+            });
+        }
+    }
 }
 
 /// Namespace, kind and name.
@@ -211,7 +230,7 @@ pub(super) fn pods(owned: Vec<Owned>, controllers: Controllers) -> Vec<Pod<'stat
     let mut with_pods: HashSet<Key, ahash::RandomState> = HashSet::with_hasher(hasher());
     let mut names: HashSet<(String, String), ahash::RandomState> = HashSet::with_hasher(hasher());
     let mut pods = Vec::with_capacity(owned.len() + controllers.len());
-    for Owned { mut pod, owner } in owned {
+    for Owned { mut pod, owner, .. } in owned {
         if let Some(owner) = owner {
             let hash = pod
                 .labels

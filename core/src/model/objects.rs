@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{Label, List, Problem, Text};
+use super::{InvalidEntry, Label, List, PortRange, Problem, Text};
 use crate::Protocol;
 
 /// A Namespace object.
@@ -91,6 +91,9 @@ pub struct Pod<'a> {
     /// The named ports of `containers`, and of init containers with
     /// `restartPolicy: Always`.
     pub ports: List<'a, NamedPort<'a>>,
+    /// Every port that those containers declare, with a name or without. No verdict
+    /// depends on it: a container may listen elsewhere.
+    pub declared_ports: List<'a, (Protocol, u16)>,
     /// What runs the pod, or what stands in for it.
     pub workload: Option<Workload<'a>>,
 }
@@ -104,6 +107,28 @@ pub struct NamedPort<'a> {
     pub protocol: Protocol,
     /// `containerPort`, 1–65535.
     pub number: u16,
+}
+
+impl NamedPort<'_> {
+    fn check(&self) -> Result<(), Problem> {
+        if self.name.is_empty() {
+            return Err(Problem::NotAPortName);
+        }
+        PortRange::single(self.number.into())?;
+        self.protocol.check_has_ports()
+    }
+}
+
+impl Pod<'_> {
+    /// What no single field's type can rule out.
+    ///
+    /// # Errors
+    /// The first of its `ports` that the API would not take, and why:
+    /// [`Problem::NotAPortName`], [`Problem::PortOutOfRange`],
+    /// [`Problem::UnknownProtocol`].
+    pub fn check(&self) -> Result<(), InvalidEntry> {
+        InvalidEntry::first_of("ports", &self.ports, NamedPort::check)
+    }
 }
 
 /// The Deployment, StatefulSet or other controller that a pod belongs to.

@@ -3,9 +3,10 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::interpret::{Assumed, Case};
+use super::interpret::{Assumed, Case, Without};
 use super::party::{
-    Identity, Party, PodParty, find_pod, is_node_address, stands_in, stated_addresses,
+    Identity, Party, PodParty, find_namespace, find_pod, holder, is_node_address, stands_in,
+    stated_addresses,
 };
 use super::{Connection, Verdict};
 use crate::Protocol;
@@ -34,6 +35,12 @@ pub struct PodRef<'i> {
 }
 
 impl<'i> PodRef<'i> {
+    /// Its place among [`Image::pods`].
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index as usize
+    }
+
     /// Its namespace.
     #[must_use]
     pub fn namespace(&self) -> &'i str {
@@ -101,6 +108,13 @@ impl<'i> PodRef<'i> {
     }
 }
 
+impl<'i> PodRef<'i> {
+    /// The pod as an end without an address.
+    pub(crate) fn party(&self) -> Party<'i> {
+        Party::without_address(self.image, self.index)
+    }
+}
+
 impl PartialEq for PodRef<'_> {
     fn eq(&self, other: &Self) -> bool {
         core::ptr::eq(self.image.as_bytes(), other.image.as_bytes()) && self.index == other.index
@@ -121,6 +135,28 @@ impl<'i> Image<'i> {
     pub fn pod(&'i self, namespace: &str, name: &str) -> Option<PodRef<'i>> {
         let index = find_pod(self, namespace, name)?;
         Some(PodRef { image: self, index })
+    }
+
+    /// A number that is the same for two addresses of one family only if no policy of
+    /// the image can tell them apart: they get the same verdicts, but for what a pod
+    /// sends to itself.
+    #[inline]
+    #[must_use]
+    pub fn address_class(&self, address: IpAddr) -> u32 {
+        self.decision.place(canonical(address)).0
+    }
+
+    /// The pod that holds an address: of several that state it, the one that counts.
+    #[must_use]
+    pub fn pod_at(&'i self, address: IpAddr) -> Option<PodRef<'i>> {
+        let index = holder(self, canonical(address))?;
+        Some(PodRef { image: self, index })
+    }
+
+    /// Whether any object of the image is a namespace of that name, or is in it.
+    #[must_use]
+    pub fn has_namespace(&self, name: &str) -> bool {
+        find_namespace(self, name).is_some()
     }
 
     /// All pods, by namespace and name.
@@ -303,11 +339,18 @@ impl<'i> Pair<'i> {
 
     /// Egress and ingress.
     pub(crate) fn cases(&self, key: PortKey) -> [Case<'i>; 2] {
+        self.cases_of(key, self.is_same_pod())
+    }
+
+    /// Egress and ingress, of one pod or of two.
+    pub(crate) fn cases_of(&self, key: PortKey, is_same_pod: bool) -> [Case<'i>; 2] {
         let case = |direction, subject, peer| Case {
             image: self.image,
             direction,
             subject,
             peer,
+            is_same_pod,
+            without: Without::Nothing,
             key,
         };
         [

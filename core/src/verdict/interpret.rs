@@ -2,7 +2,7 @@
 //! and decides those that the tables leave open.
 //!
 //! Each paragraph of SEMANTICS, "Order of decision", is a function here; the
-//! compiler's `gates` plays the same on sets of peers.
+//! compiler's `tiers` plays the same on sets of peers.
 
 use core::net::IpAddr;
 
@@ -23,13 +23,30 @@ pub(crate) struct Case<'i> {
     pub(crate) subject: Party<'i>,
     /// The other end.
     pub(crate) peer: Party<'i>,
+    /// Whether both ends are one and the same pod, and not two pods of which one
+    /// stands for both.
+    pub(crate) is_same_pod: bool,
+    /// What is left out, to see what it does.
+    pub(crate) without: Without,
     pub(crate) key: PortKey,
+}
+
+/// A part of an image's policies, to be left out of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Without {
+    Nothing,
+    /// An index in `POLICIES`.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
+    Policy(u32),
+    /// A rule of a policy, by its index in the list of the case's direction.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
+    Rule(u32, u32),
 }
 
 /// A rule that matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RuleHit {
-    /// An index in `POLICIES`.
+    /// An index in `Policies`.
     pub(crate) policy: u32,
     /// The index in the manifest's list.
     pub(crate) rule: u32,
@@ -41,6 +58,8 @@ pub(crate) struct RuleHit {
 pub(crate) enum Decided {
     /// The subject is no pod.
     NotAPod,
+    /// The image does not judge the subject: its node is not in its scope.
+    OutOfScope,
     /// Both ends are the same pod.
     SamePod,
     /// A rule.
@@ -62,6 +81,7 @@ impl Decided {
     pub(crate) fn is_allowed(self) -> bool {
         match self {
             Decided::NotAPod
+            | Decided::OutOfScope
             | Decided::SamePod
             | Decided::OwnNode
             | Decided::IsolatedElsewhere
@@ -116,8 +136,11 @@ impl<'i> Case<'i> {
         let Some(subject) = self.subject.pod() else {
             return Decided::NotAPod;
         };
-        if self.subject.is_same_pod(self.image, &self.peer) {
+        if self.is_same_pod {
             return Decided::SamePod;
+        }
+        if subject.is_out_of_scope(self.image) {
+            return Decided::OutOfScope;
         }
         // 2.
         let admin = self.first_hit(subject, Tier::Admin, assumed);
@@ -139,7 +162,7 @@ impl<'i> Case<'i> {
     }
 
     /// The first rule of a tier that matches.
-    fn first_hit(
+    pub(crate) fn first_hit(
         &self,
         subject: PodParty<'i>,
         tier: Tier,
@@ -147,6 +170,7 @@ impl<'i> Case<'i> {
     ) -> Option<RuleHit> {
         for policy in self.policies(subject) {
             if self.record(policy).kind().tier() == tier
+                && self.without != Without::Policy(policy)
                 && let Ok(hit) = self.consult(policy, assumed)
             {
                 return Some(hit);
@@ -160,7 +184,7 @@ impl<'i> Case<'i> {
         let mut decided = None;
         for policy in self.policies(subject) {
             let record = self.record(policy);
-            if record.kind() != PolicyKind::Network {
+            if record.kind() != PolicyKind::Network || self.without == Without::Policy(policy) {
                 continue;
             }
             if !record.isolates(self.direction) {
@@ -208,6 +232,11 @@ impl<'i> Case<'i> {
     /// their order.
     pub(crate) fn policies(&self, subject: PodParty<'i>) -> Policies<'i> {
         let cold = &self.image.cold;
+        let searched = Policies::Searched {
+            case: *self,
+            subject,
+            at: 0,
+        };
         match subject {
             PodParty::Known(pod) => {
                 let place = crate::image::Place(cold.pods.get(pod).place);
@@ -218,17 +247,16 @@ impl<'i> Case<'i> {
                     Direction::Egress => gates.egress,
                     Direction::Ingress => gates.ingress,
                 });
+                if gate == GateRecord::SEARCHED {
+                    return searched;
+                }
                 Policies::Stored {
                     case: *self,
                     at: gate.policies,
                     end: gate.policies + gate.policies_len,
                 }
             }
-            PodParty::Described(_) => Policies::Searched {
-                case: *self,
-                subject,
-                at: 0,
-            },
+            PodParty::Described(_) => searched,
         }
     }
 
@@ -242,7 +270,7 @@ impl<'i> Case<'i> {
             })
     }
 
-    /// The effect of a rule, by its index in `RULES`.
+    /// The effect of a rule, by its index in `Rules`.
     pub(crate) fn effect(&self, rule: u32) -> RuleEffect {
         let denies = RuleEffect {
             action: Action::Deny,
@@ -286,6 +314,9 @@ impl<'i> Case<'i> {
             let Some(effect) = RuleEffect::decode(rule.action) else {
                 continue;
             };
+            if self.without == Without::Rule(policy, index) {
+                continue;
+            }
             let hit = RuleHit {
                 policy,
                 rule: index,
@@ -308,6 +339,16 @@ impl<'i> Case<'i> {
             }
         }
         Err(nearest)
+    }
+
+    /// Whether a rule matches the connection, whatever stands in front of it.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn rule_matches(&self, policy: u32, rule: u32) -> bool {
+        let record = self.record(policy);
+        let (first, _) = record.rules(self.direction);
+        let rule = self.image.cold.rules.get(first + rule);
+        self.rule_matches_port(&rule)
+            && self.rule_matches_peer(&record, &rule, &mut Assumed::default())
     }
 
     fn rule_matches_peer(
@@ -458,7 +499,7 @@ impl Miss {
 
 /// The policies of a subject, in the order of decision.
 pub(crate) enum Policies<'i> {
-    /// A range in `GATE_POLICIES`.
+    /// A range in `GatePolicies`.
     Stored { case: Case<'i>, at: u32, end: u32 },
     /// All policies from an index on, of which those count that select a pod of
     /// the question.

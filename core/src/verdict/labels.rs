@@ -10,7 +10,7 @@ use crate::model::{Label, NAMESPACE_NAME_LABEL, Operator};
 /// Labels to match a selector against.
 #[derive(Clone, Copy)]
 pub(crate) enum Labels<'i> {
-    /// A range in `LABELS`.
+    /// A range in `Labels`.
     Stored { first: u32, len: u32 },
     /// Labels of a question. Of a key that stands twice, the last counts.
     Given(&'i [Label<'i>]),

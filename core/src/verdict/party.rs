@@ -17,6 +17,9 @@ pub(crate) struct Party<'i> {
     /// The pod that was asked about by name or description; another one may hold
     /// its address.
     pub(crate) asked: Option<PodParty<'i>>,
+    /// The number of a pod that the image does not know, and for which one of the
+    /// image stands in that no policy can tell from it; else 0.
+    pub(crate) stands_in_for: u64,
 }
 
 /// What an address is.
@@ -33,13 +36,22 @@ pub(crate) enum Identity<'i> {
 /// A pod, of the image or of the question.
 #[derive(Clone, Copy)]
 pub(crate) enum PodParty<'i> {
-    /// An index in `PODS`.
+    /// An index in `Pods`.
     Known(u32),
     /// A pod that may not exist.
     Described(&'i Pod<'i>),
 }
 
 impl<'i> Party<'i> {
+    /// Who is outside, and has no address.
+    #[cfg(feature = "alloc")]
+    pub(crate) const NOWHERE: Party<'static> = Party {
+        stands_in_for: 0,
+        address: None,
+        identity: Identity::External,
+        asked: None,
+    };
+
     /// Who an address is.
     pub(crate) fn at(image: &Image<'i>, address: IpAddr) -> Party<'i> {
         let address = canonical(address);
@@ -51,6 +63,7 @@ impl<'i> Party<'i> {
             address: Some(address),
             identity,
             asked: None,
+            stands_in_for: 0,
         }
     }
 
@@ -76,6 +89,7 @@ impl<'i> Party<'i> {
             address: None,
             identity,
             asked: Some(PodParty::Known(pod)),
+            stands_in_for: 0,
         }
     }
 
@@ -92,6 +106,7 @@ impl<'i> Party<'i> {
             address: address.map(canonical),
             identity,
             asked: Some(PodParty::Described(pod)),
+            stands_in_for: 0,
         }
     }
 
@@ -103,12 +118,22 @@ impl<'i> Party<'i> {
         }
     }
 
+    /// The index of the pod that stands here, if it is one of the image's.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn known_pod(&self) -> Option<u32> {
+        match self.identity {
+            Identity::Pod(PodParty::Known(pod)) => Some(pod),
+            _ => None,
+        }
+    }
+
     /// Whether both are one and the same pod. What stands in for the pods of a
     /// workload is another one at each end.
     pub(crate) fn is_same_pod(&self, image: &Image<'i>, other: &Party<'i>) -> bool {
         match (self.pod(), other.pod()) {
             (Some(PodParty::Known(a)), Some(PodParty::Known(b))) => {
-                a == b && !(self.address.is_none() && stands_in(image, a))
+                let is_stand_in = self.address.is_none() && stands_in(image, a);
+                a == b && !is_stand_in && self.stands_in_for == other.stands_in_for
             }
             (Some(PodParty::Described(a)), Some(PodParty::Described(b))) => core::ptr::eq(a, b),
             _ => false,
@@ -117,7 +142,7 @@ impl<'i> Party<'i> {
 }
 
 /// The pod that holds an address.
-fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
+pub(crate) fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
     let bits = to_bits(address);
     let pod = match unmapped(bits) {
         Some(v4) => {
@@ -182,7 +207,7 @@ pub(crate) fn stated_addresses<'i>(
 }
 
 /// What an address that no pod holds is.
-fn node_at<'i>(image: &Image<'i>, address: IpAddr) -> Identity<'i> {
+pub(crate) fn node_at<'i>(image: &Image<'i>, address: IpAddr) -> Identity<'i> {
     match node_records(image, address).next() {
         Some(NodeAddressRecord { node: NONE, .. }) => Identity::Node(None),
         Some(NodeAddressRecord { node, .. }) => Identity::Node(Some(node)),
@@ -220,6 +245,15 @@ impl<'i> PodParty<'i> {
         match self {
             PodParty::Known(pod) => Some(image.cold.pods.get(pod).namespace),
             PodParty::Described(pod) => find_namespace(image, &pod.namespace),
+        }
+    }
+
+    /// Whether the image leaves the pod to other nodes. Of a described pod it has
+    /// not all policies, unless it judges everybody.
+    pub(crate) fn is_out_of_scope(self, image: &Image<'i>) -> bool {
+        match self {
+            PodParty::Known(pod) => image.cold.pods.get(pod).flags & pod_flags::OUT_OF_SCOPE != 0,
+            PodParty::Described(_) => image.is_scoped(),
         }
     }
 
