@@ -25,7 +25,7 @@ pub(crate) use party::{nodes_at, stated_addresses};
 use core::net::IpAddr;
 
 use crate::Protocol;
-use crate::address::AddressBits;
+use crate::address::{AddressBits, canonical};
 use crate::image::tables::ClassRecord;
 use crate::image::{Decision, Image, Place};
 use crate::protocol::PortKey;
@@ -111,7 +111,7 @@ impl Image<'_> {
     /// share.
     #[must_use]
     pub fn class_of(&self, address: IpAddr) -> Option<u32> {
-        let place = self.place(canonical(address));
+        let place = self.decision.place(canonical(address));
         (!place.is_special()).then_some(place.0)
     }
 
