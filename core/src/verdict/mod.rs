@@ -27,7 +27,7 @@ pub(crate) use party::{nodes_at, stated_addresses};
 use core::net::IpAddr;
 
 use crate::Protocol;
-use crate::address::AddressBits;
+use crate::address::{AddressBits, canonical};
 use crate::image::tables::ClassRecord;
 use crate::image::{Decision, Image, Place};
 use crate::protocol::PortKey;
