@@ -1,16 +1,16 @@
 //! What is asked about: manifests (`-f`) or an image, and the options.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use netpolicy::manifest::{Loaded, Loader};
 use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode};
-use netpolicy::{CompileReport, Diagnostic, ImageBuf, Severity};
+use netpolicy::{CompileReport, Diagnostic, Image, ImageBuf, Severity};
 
 use crate::progress;
 
@@ -21,7 +21,8 @@ pub(crate) struct Manifests {
     #[arg(short = 'f', long = "filename", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// What a domain name resolves to; may be repeated
+    /// What a domain name resolves to; may be repeated, and all addresses of a name
+    /// count
     #[arg(long = "domain", value_name = "NAME=ADDRESS[,ADDRESS…]", value_parser = domain)]
     domains: Vec<DomainName<'static>>,
 
@@ -104,7 +105,32 @@ fn domain(text: &str) -> Result<DomainName<'static>, String> {
     })
 }
 
+/// Each name once, with all its addresses.
+fn united(domains: &[DomainName<'static>]) -> Vec<DomainName<'static>> {
+    let mut addresses: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    for domain in domains {
+        let known = addresses.entry(domain.normal_name()).or_default();
+        known.extend(domain.addresses.iter());
+    }
+    let domain = |(name, addresses): (String, Vec<IpAddr>)| DomainName {
+        name: name.into(),
+        addresses: addresses.into(),
+    };
+    addresses.into_iter().map(domain).collect()
+}
+
 impl Manifests {
+    /// The names of the arguments, which an image that is given excludes.
+    pub(crate) const ARGUMENTS: [&str; 7] = [
+        "paths",
+        "domains",
+        "isolation",
+        "own_node_ingress",
+        "own_node_egress",
+        "ip_block_selects_pods",
+        "table_budget",
+    ];
+
     /// The options of an image.
     pub(crate) fn options(&self) -> Options {
         let own_node = |choice| match choice {
@@ -132,16 +158,21 @@ impl Manifests {
 
     /// Reads all manifests.
     pub(crate) fn load(&self) -> Result<Loaded> {
-        if self.paths.is_empty() {
+        self.load_paths(&self.paths)
+    }
+
+    /// Reads other manifests in the same way.
+    pub(crate) fn load_paths(&self, paths: &[PathBuf]) -> Result<Loaded> {
+        if paths.is_empty() {
             bail!("no manifests: name some with -f PATH, or give them on standard input with -f -");
         }
         let mut loader = Loader::default();
-        for path in &self.paths {
+        for path in paths {
             progress::say(&format!("reading {}", path.display()));
             loader.read_path(path);
         }
-        for domain in &self.domains {
-            loader.domain_name(domain.clone());
+        for domain in united(&self.domains) {
+            loader.domain_name(domain);
         }
         progress::clear();
         Ok(loader.finish())
@@ -150,19 +181,36 @@ impl Manifests {
     /// Reads all manifests, tells what is wrong with them on standard error, and
     /// compiles them.
     pub(crate) fn compile(&self) -> Result<Compiled> {
-        self.compile_for_nodes(&[])
+        self.compile_with(&self.options())
+    }
+
+    /// The same, with other options.
+    pub(crate) fn compile_with(&self, options: &Options) -> Result<Compiled> {
+        self.compile_paths(&self.paths, options)
+    }
+
+    /// The same, of other manifests.
+    pub(crate) fn compile_paths(&self, paths: &[PathBuf], options: &Options) -> Result<Compiled> {
+        self.compile_scoped(paths, options, &[])
     }
 
     /// The same for the pods of some nodes, or without names for all.
     pub(crate) fn compile_for_nodes(&self, nodes: &[String]) -> Result<Compiled> {
-        let loaded = self.load()?;
+        self.compile_scoped(&self.paths, &self.options(), nodes)
+    }
+
+    fn compile_scoped(
+        &self,
+        paths: &[PathBuf],
+        options: &Options,
+        nodes: &[String],
+    ) -> Result<Compiled> {
+        let loaded = self.load_paths(paths)?;
         tell(&loaded.diagnostics);
         let errors = loaded.errors().count();
         progress::say(&format!("compiling {} objects", loaded.objects));
-        let (image, report) = loaded.cluster.compile_for_nodes(
-            &self.options(),
-            &nodes.iter().map(String::as_str).collect::<Vec<_>>(),
-        )?;
+        let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
+        let (image, report) = loaded.cluster.compile_for_nodes(options, &nodes)?;
         progress::clear();
         Ok(Compiled {
             image,
@@ -171,6 +219,13 @@ impl Manifests {
             skipped: loaded.skipped,
         })
     }
+}
+
+/// Whether a file is an image, by its first bytes.
+pub(crate) fn is_image(path: &Path) -> bool {
+    let mut start = [0; Image::LABEL.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == Image::LABEL
 }
 
 /// An image, and what compiling it came to.

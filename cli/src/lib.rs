@@ -1,13 +1,22 @@
 //! The command `netpolicy`, as a function that a binary (or a Python wheel) calls.
 
+mod assertions;
 mod check;
 mod compile;
-mod endpoint;
+mod diff;
+pub mod endpoint;
+mod flows;
+mod generate;
 mod input;
+mod lint;
+mod list;
+mod observed;
 mod output;
 mod progress;
+mod simulate;
 pub mod vectors;
 mod verdict;
+mod who;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -17,7 +26,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// What a command came to: the codes that a CI job can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub enum Outcome {
     /// Allowed; nothing wrong; everything passed.
     Good,
     /// Denied; errors found; something failed.
@@ -26,13 +35,21 @@ enum Outcome {
     Unanswered,
 }
 
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> ExitCode {
-        ExitCode::from(match outcome {
+impl Outcome {
+    /// The exit status.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
             Outcome::Good => 0,
             Outcome::Bad => 1,
             Outcome::Unanswered => 2,
-        })
+        }
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        ExitCode::from(outcome.code())
     }
 }
 
@@ -52,11 +69,19 @@ enum Command {
     Verdict(verdict::Arguments),
     Compile(compile::Arguments),
     Check(check::Arguments),
+    List(list::Arguments),
+    Diff(diff::Arguments),
+    Lint(lint::Arguments),
+    Simulate(simulate::Arguments),
+    Generate(generate::Arguments),
+    Test(assertions::Arguments),
+    Who(who::Arguments),
     Vectors(vectors::Arguments),
 }
 
 /// Runs the command with these arguments, the first of which is its own name.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
     let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -67,22 +92,28 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 Outcome::Unanswered
             } else {
                 Outcome::Good
-            }
-            .into();
+            };
         }
     };
     let result = match arguments.command {
         Command::Verdict(arguments) => verdict::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::List(arguments) => list::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Test(arguments) => assertions::run(&arguments),
+        Command::Who(arguments) => who::run(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),
     };
     match result {
-        Ok(outcome) => outcome.into(),
+        Ok(outcome) => outcome,
         Err(error) => {
             progress::clear();
             eprintln!("error: {error:#}");
-            Outcome::Unanswered.into()
+            Outcome::Unanswered
         }
     }
 }

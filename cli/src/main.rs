@@ -1,5 +1,5 @@
 //! The command `netpolicy`.
 
 fn main() -> std::process::ExitCode {
-    netpolicy_cli::run(std::env::args_os())
+    netpolicy_cli::run(std::env::args_os()).into()
 }

@@ -22,9 +22,14 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     line(&text)
 }
 
-/// Writes a line to standard output. A reader that has gone (`| head`) is no error.
+/// Writes a line to standard output.
 pub(crate) fn line(text: &str) -> Result<()> {
-    match writeln!(io::stdout().lock(), "{text}") {
+    write(&format!("{text}\n"))
+}
+
+/// Writes text to standard output. A reader that has gone (`| head`) is no error.
+pub(crate) fn write(text: &str) -> Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to standard output"),
     }

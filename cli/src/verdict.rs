@@ -8,7 +8,7 @@ use netpolicy::{Image, Protocol};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::endpoint::EndpointArgument;
+use crate::endpoint::{EndpointArgument, explanations, outcomes};
 use crate::input::{Manifests, open_image};
 use crate::output::{self, Format};
 
@@ -17,15 +17,22 @@ use crate::output::{self, Format};
 /// The options --from, --to, --port and --protocol may be repeated: every combination
 /// is asked, and answered on a line that begins with allow or deny.
 ///
-/// Exit status: 0 all allowed, 1 something denied, 2 a question could not be answered.
+/// Exit status: 0 all allowed, 1 something denied, 2 a question could not be answered,
+/// or manifests had errors, so that the answer may be another.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// An image made by `netpolicy compile`, instead of manifests
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    /// An image made by `netpolicy compile`, instead of manifests. Domain names and
+    /// choices are those it was compiled with
+    #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
     image: Option<PathBuf>,
+
+    /// Answer as if what could not be read had not been given: without this, the
+    /// exit status is 2 where manifests had errors
+    #[arg(long, conflicts_with = "image")]
+    accept_errors: bool,
 
     /// Where the connection comes from: an address, namespace/name of a pod or
     /// workload, or namespace:key=value,… for a pod that need not exist
@@ -58,9 +65,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let image = match &arguments.image {
-        Some(path) => open_image(path)?,
-        None => arguments.manifests.compile()?.image,
+    let (image, errors) = match &arguments.image {
+        Some(path) => (open_image(path)?, 0),
+        None => {
+            let compiled = arguments.manifests.compile()?;
+            (compiled.image, compiled.errors)
+        }
     };
     let image = image.image();
     warn_of_namespaces(&image, arguments);
@@ -77,6 +87,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             .iter()
             .try_for_each(|answer| answer.write(arguments.explain))?,
         Format::Json => output::json(&answers)?,
+    }
+    if errors != 0 && !arguments.accept_errors {
+        eprintln!(
+            "error: the manifests have {errors} errors: what they were to say is not in the \
+             answer; mend them, or answer without it by --accept-errors"
+        );
+        return Ok(Outcome::Unanswered);
     }
     let all_allowed = answers.iter().all(Answer::is_allowed);
     Ok(if all_allowed || arguments.exit_zero {
@@ -120,40 +137,23 @@ fn ports(arguments: &Arguments) -> Result<Vec<(Protocol, u16)>> {
 
 /// The answer to one question.
 #[derive(Serialize)]
-struct Answer<'i> {
+pub(crate) struct Answer<'i> {
     verdict: &'static str,
     /// Of the pairs of addresses that the ends stand for, one for each verdict in
     /// the two directions; what is denied comes first.
-    explanations: Vec<Explanation<'i>>,
+    pub(crate) explanations: Vec<Explanation<'i>>,
 }
 
 impl<'i> Answer<'i> {
-    fn new(
+    pub(crate) fn new(
         image: &'i Image<'i>,
         from: &'i EndpointArgument,
         to: &'i EndpointArgument,
         protocol: Protocol,
         port: u16,
     ) -> Result<Answer<'i>> {
-        let sources = from.resolve(image)?;
-        let destinations = to.resolve(image)?;
-        let ends = sources
-            .iter()
-            .flat_map(|source| destinations.iter().map(move |to| (*source, *to)));
-        let mut explanations: Vec<Explanation<'_>> = Vec::new();
-        for pair in ends.flat_map(|(source, destination)| image.pairs(source, destination)) {
-            let explanation = pair.explain(protocol, port);
-            let is_new = explanations
-                .iter()
-                .all(|other| other.verdict() != explanation.verdict());
-            if is_new {
-                explanations.push(explanation);
-            }
-        }
-        if explanations.is_empty() {
-            bail!("{from} and {to} have no addresses of one family");
-        }
-        explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
+        let outcomes = outcomes(image, from, to, protocol, port)?;
+        let explanations = explanations(&outcomes, protocol, port);
         let is_allowed = explanations
             .iter()
             .all(|explanation| explanation.verdict().is_allowed());
@@ -164,7 +164,7 @@ impl<'i> Answer<'i> {
         })
     }
 
-    fn is_allowed(&self) -> bool {
+    pub(crate) fn is_allowed(&self) -> bool {
         self.verdict == "allow"
     }
 

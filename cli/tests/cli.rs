@@ -860,3 +860,265 @@ fn help_and_misuse() {
         assert!(!stderr(&output).is_empty());
     }
 }
+
+/// Asks once; gives the exit status, what was answered and what was complained of.
+fn ask(manifests: &TempFile, from: &str, to: &str, more: &[&str]) -> (i32, String, String) {
+    let question = [
+        "verdict",
+        "-f",
+        manifests.path(),
+        "--from",
+        from,
+        "--to",
+        to,
+    ];
+    let output = netpolicy(&[&question, &["--port", "80"], more].concat());
+    (
+        output.status.code().unwrap(),
+        stdout(&output),
+        stderr(&output),
+    )
+}
+
+/// A pod of StatefulSet `web/a`, with these addresses.
+fn replica(name: &str, addresses: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: web, labels: {{app: a}}, \
+         ownerReferences: [{{kind: StatefulSet, name: a}}]}}\nspec: {{containers: []}}\n\
+         status: {{phase: Running, podIPs: [{addresses}]}}\n---\n"
+    )
+}
+
+const DENY_INGRESS: &str = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+    metadata: {name: deny, namespace: web}\nspec: {podSelector: {}}\n---\n";
+
+#[test]
+fn pods_of_a_workload_are_not_one_pod() {
+    let pods = [
+        replica("a-0", "{ip: 10.0.0.1}"),
+        replica("a-1", "{ip: 10.0.0.2}"),
+    ];
+    let two = TempFile::new("two.yaml", &[&pods[0], &pods[1], DENY_INGRESS].concat());
+    for (from, to) in [
+        ("web/a", "web/a"),
+        ("web/a", "web/a-0"),
+        ("web/a-1", "web/a"),
+    ] {
+        let (status, text, _) = ask(&two, from, to, &[]);
+        assert_eq!(status, 1, "{from} -> {to}: {text}");
+        assert!(!text.contains("same pod"), "{from} -> {to}: {text}");
+    }
+    let (status, text, _) = ask(&two, "web/a-0", "web/a-0", &[]);
+    assert!(status == 0 && text.contains("same pod"), "{text}");
+    // Where there is one only, it can but reach itself.
+    let one = TempFile::new("one.yaml", &[&pods[0], DENY_INGRESS].concat());
+    let (status, text, _) = ask(&one, "web/a", "web/a", &[]);
+    assert!(status == 0 && text.contains("same pod"), "{text}");
+}
+
+#[test]
+fn pods_of_a_workload_may_differ_in_any_address() {
+    let client = "apiVersion: v1\nkind: Pod\nmetadata: {name: c, namespace: other}\nspec: {}\n\
+                  status: {phase: Running, podIPs: [{ip: 10.0.1.1}, {ip: 'fd00::c'}]}\n---\n";
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: other}\n\
+                  spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/16}}, {ipBlock: {cidr: 'fd00::1/128'}}]}]}\n";
+    let manifests = TempFile::new(
+        "dual.yaml",
+        &[
+            &replica("a-0", "{ip: 10.0.0.1}, {ip: 'fd00::1'}"),
+            &replica("a-1", "{ip: 10.0.0.2}, {ip: 'fd00::2'}"),
+            client,
+            policy,
+        ]
+        .concat(),
+    );
+    let (status, text, _) = ask(&manifests, "web/a", "other/c", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.starts_with("deny web/a-1 (fd00::2)"), "{text}");
+    assert_eq!(ask(&manifests, "web/a-0", "other/c", &[]).0, 0);
+}
+
+#[test]
+fn what_stands_in_for_a_workload_is_two_of_its_pods() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: web}\n\
+        spec: {replicas: 3, template: {metadata: {labels: {app: a}}, spec: {containers: []}}}\n---\n";
+    let manifests = TempFile::new("stand-in.yaml", &[deployment, DENY_INGRESS].concat());
+    let (status, text, _) = ask(&manifests, "web/a", "web/a", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert_eq!(
+        text,
+        "deny web/a -> web/a TCP 80: ingress denied: web/a is isolated by NetworkPolicy web/deny (it has no rules)\n"
+    );
+    // A pod of no workload is itself, with or without an address.
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: web}\nspec: {}\n---\n";
+    let manifests = TempFile::new("pending.yaml", &[pod, DENY_INGRESS].concat());
+    assert_eq!(ask(&manifests, "web/a", "web/a", &[]).0, 0);
+}
+
+#[test]
+fn own_nodes_of_a_workload_are_told_apart() {
+    let on = |name: &str, address: &str, node: &str| {
+        replica(name, &format!("{{ip: {address}}}"))
+            .replace("phase: Running", &format!("phase: Running, hostIP: {node}"))
+    };
+    let manifests = TempFile::new(
+        "nodes.yaml",
+        &[
+            &on("a-0", "10.0.0.1", "192.168.0.1"),
+            &on("a-1", "10.0.0.2", "192.168.0.1"),
+            &on("a-2", "10.0.0.3", "192.168.0.2"),
+            DENY_INGRESS,
+        ]
+        .concat(),
+    );
+    let (status, text, _) = ask(&manifests, "192.168.0.1", "web/a", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("-> web/a-2"), "{text}");
+    assert!(
+        text.contains("allow 192.168.0.1 (a node) -> web/a-0"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_answer_over_errors_is_none_unless_it_is_accepted() {
+    let misspelt = DENY_INGRESS.replace("podSelector", "podSelectr");
+    let pod = replica("a-0", "{ip: 10.0.0.1}");
+    let manifests = TempFile::new("misspelt.yaml", &[&pod, &*misspelt].concat());
+    let (status, text, complaint) = ask(&manifests, "192.0.2.1", "web/a-0", &[]);
+    assert!(text.starts_with("allow "), "{text}");
+    assert_eq!(status, 2);
+    assert!(
+        complaint.contains("did you mean podSelector?"),
+        "{complaint}"
+    );
+    assert!(complaint.contains("--accept-errors"), "{complaint}");
+    let accepted = ask(&manifests, "192.0.2.1", "web/a-0", &["--accept-errors"]);
+    assert_eq!(accepted.0, 0);
+    let missing = netpolicy(&[
+        "verdict",
+        "-f",
+        "/nonexistent",
+        "--from",
+        "192.0.2.1",
+        "--to",
+        "192.0.2.2",
+        "--port",
+        "1",
+    ]);
+    assert_eq!(missing.status.code(), Some(2));
+    let image = TempFile::new("misspelt.npi", "");
+    let compile = ["compile", "-f", manifests.path(), "--out", image.path()];
+    assert_eq!(netpolicy(&compile).status.code(), Some(1));
+    let accepted = netpolicy(&[&compile[..], &["--accept-errors"]].concat());
+    assert_eq!(accepted.status.code(), Some(0));
+}
+
+#[test]
+fn a_path_without_manifests_is_told_of() {
+    let empty = TempFile::new("empty.yaml", "# nothing\n---\n");
+    let output = netpolicy(&["check", "-f", WORDPRESS, "-f", empty.path()]);
+    assert!(
+        stdout(&output).starts_with(&format!("{}: warning: holds no manifest\n", empty.path())),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn addresses_of_a_domain_name_add_up_in_any_spelling() {
+    let policy = "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: p}\n\
+        spec:\n  tier: Admin\n  priority: 1\n  subject: {namespaces: {}}\n  egress:\n  \
+        - {action: Accept, to: [{domainNames: [a.test]}]}\n  - {action: Deny, to: [{networks: [0.0.0.0/0]}]}\n";
+    let pod = replica("a-0", "{ip: 10.0.0.1}");
+    let manifests = TempFile::new("domains.yaml", &[&pod, policy].concat());
+    let names = [
+        "--domain",
+        "a.test=192.0.2.1",
+        "--domain",
+        "A.test.=192.0.2.2",
+    ];
+    for (to, status) in [("192.0.2.1", 0), ("192.0.2.2", 0), ("192.0.2.3", 1)] {
+        let (found, text, _) = ask(&manifests, "web/a-0", to, &names);
+        assert_eq!(found, status, "{text}");
+    }
+}
+
+#[test]
+fn an_image_excludes_what_was_settled_when_it_was_made() {
+    for option in [
+        ["--own-node-ingress", "evaluate"],
+        ["--own-node-egress", "allow"],
+        ["--isolation", "either-direction"],
+        ["--ip-block-selects-pods", "no"],
+        ["--table-budget", "1"],
+        ["--domain", "a.test=192.0.2.1"],
+    ] {
+        let question = [
+            "verdict",
+            "--image",
+            "x.npi",
+            "--from",
+            "192.0.2.1",
+            "--to",
+            "192.0.2.2",
+            "--port",
+            "1",
+        ];
+        let output = netpolicy(&[&question[..], &option].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            stderr(&output).contains("cannot be used with"),
+            "{option:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn descriptions_and_addresses_that_make_no_sense_are_refused() {
+    let manifests = TempFile::new("pod.yaml", &replica("a-0", "{ip: 10.0.0.1}"));
+    for (to, message) in [
+        ("web:=b", "a label needs a key"),
+        (":a=b", "is no namespace"),
+        ("web:@h=80/ICMP", "use TCP, UDP or SCTP"),
+        ("web:@h=0", "ports are 1 to 65535"),
+        ("web:@h=65536", "ports are 1 to 65535"),
+        ("web:@=70", "a named port needs a name"),
+        (
+            "10.0.0.1:80",
+            "leave out the port: write 10.0.0.1, and --port 80",
+        ),
+        ("[::1]:80", "leave out the port: write ::1, and --port 80"),
+        ("[::1]", "write the address without brackets: ::1"),
+    ] {
+        let (status, _, complaint) = ask(&manifests, "192.0.2.1", to, &[]);
+        assert_eq!(status, 2, "{to}");
+        assert!(complaint.contains(message), "{to}: {complaint}");
+    }
+    assert_eq!(ask(&manifests, "192.0.2.1", "web:a=,@h=80/tcp", &[]).0, 0);
+}
+
+#[test]
+fn vectors_that_cannot_be_read_do_not_stop_the_others() {
+    let vector = r#"{"name": "v", "manifests": [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "n"}, "spec": {}, "status": {"podIP": "10.0.0.1"}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b", "namespace": "n"}, "spec": {}, "status": {"podIP": "fd00::1"}}],
+        "probes": [["n/a", "n/b", "TCP", 80, "deny"], ["n/a", "n/b", "TCP", 80, "allow"], ["192.0.2.1", "n/a", "TCP", 80, "allow"]]}"#;
+    let good = TempFile::new("pairless.json", vector);
+    let output = netpolicy(&["vectors", "/nonexistent.json", "Cargo.toml", good.path()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stdout(&output),
+        "2 probes are between pods without addresses of one family, and were not counted\n\
+         2 files could not be read or run\n\
+         1 passed, 0 failed\n"
+    );
+    assert!(
+        stderr(&output).contains("cannot read /nonexistent.json"),
+        "{}",
+        stderr(&output)
+    );
+    let output = netpolicy(&["vectors", good.path()]);
+    assert_eq!(output.status.code(), Some(0));
+}

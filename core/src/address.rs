@@ -277,6 +277,8 @@ mod tests {
         assert_eq!(cidr("::ffff:0:0/96"), cidr("0.0.0.0/0"));
         assert!(!cidr("::/0").contains(mapped));
         assert!(!cidr("::ffff:0:0/95").contains(mapped));
+        assert!(!cidr("::ffff:10.0.0.0/90").contains(mapped));
+        assert!(cidr("::ffff:10.0.0.0/90").contains("::fff0:0:1".parse().unwrap()));
     }
 
     #[test]

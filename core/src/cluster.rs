@@ -6,9 +6,13 @@ use alloc::vec::Vec;
 
 use hashbrown::HashTable;
 
-use crate::compile::{CompileError, CompileReport, Compiler};
+use crate::compile::{CompileError, CompileReport, Compiled, Compiler};
+#[cfg(feature = "std")]
+use crate::compile::{Retained, into_parts};
 use crate::image::ImageBuf;
-use crate::model::{ClusterPolicy, DomainName, Namespace, NetworkPolicy, Node, Options, Pod};
+use crate::model::{
+    ClusterPolicy, ClusterPolicyApi, DomainName, Namespace, NetworkPolicy, Node, Options, Pod,
+};
 
 /// The objects of a cluster.
 ///
@@ -69,7 +73,7 @@ identity! {
     DomainName: |object| ("", "", &object.name);
 }
 
-/// Objects in the order of their insertion, found by what they are known by.
+/// Objects in no order, found by what they are known by.
 #[derive(Clone)]
 struct Objects<T> {
     all: Vec<T>,
@@ -91,14 +95,21 @@ impl<T> Default for Objects<T> {
 
 impl<T: Identity> Objects<T> {
     fn insert(&mut self, object: T) -> Option<T> {
+        self.insert_at(object).1
+    }
+
+    /// Inserts an object; returns its index, and the object that it replaces.
+    fn insert_at(&mut self, object: T) -> (u32, Option<T>) {
         let hash = self.hasher.hash_one(object.identity());
         let known = self.index.find(hash, |index| {
             self.all
                 .get(*index as usize)
                 .is_some_and(|other| other.identity() == object.identity())
         });
-        if let Some(known) = known.and_then(|index| self.all.get_mut(*index as usize)) {
-            return Some(core::mem::replace(known, object));
+        if let Some((index, known)) =
+            known.and_then(|index| Some((*index, self.all.get_mut(*index as usize)?)))
+        {
+            return (index, Some(core::mem::replace(known, object)));
         }
         let index = self.all.len() as u32;
         self.all.push(object);
@@ -111,7 +122,58 @@ impl<T: Identity> Objects<T> {
             all.get(*index as usize)
                 .map_or(0, |object| hasher.hash_one(object.identity()))
         });
-        None
+        (index, None)
+    }
+
+    /// Where the object of an identity stands.
+    fn position(&self, identity: (&str, &str, &str)) -> Option<u32> {
+        let is_it = |index: &u32| {
+            let object = self.all.get(*index as usize);
+            object.is_some_and(|object| object.identity() == identity)
+        };
+        self.index
+            .find(self.hasher.hash_one(identity), is_it)
+            .copied()
+    }
+
+    fn get(&self, identity: (&str, &str, &str)) -> Option<&T> {
+        self.all.get(self.position(identity)? as usize)
+    }
+
+    /// Takes an object out; the last one takes its place.
+    fn remove(&mut self, identity: (&str, &str, &str)) -> Option<T> {
+        Some(self.remove_at(identity)?.1)
+    }
+
+    /// Takes an object out; returns the index that it had, and that the last object
+    /// has now.
+    fn remove_at(&mut self, identity: (&str, &str, &str)) -> Option<(u32, T)> {
+        let at = self.position(identity)?;
+        let hash = self.hasher.hash_one(identity);
+        if let Ok(entry) = self.index.find_entry(hash, |index| *index == at) {
+            entry.remove();
+        }
+        let removed = self.all.swap_remove(at as usize);
+        if let Some(moved) = self.all.get(at as usize) {
+            let (hash, was_at) = (
+                self.hasher.hash_one(moved.identity()),
+                self.all.len() as u32,
+            );
+            if let Some(index) = self.index.find_mut(hash, |index| *index == was_at) {
+                *index = at;
+            }
+        }
+        Some((at, removed))
+    }
+
+    fn append(&mut self, other: Objects<T>) {
+        if self.all.is_empty() {
+            *self = other;
+        } else {
+            for object in other.all {
+                self.insert(object);
+            }
+        }
     }
 }
 
@@ -155,14 +217,125 @@ impl Cluster {
     }
 
     /// Tells what a domain name resolves to; returns what it resolved to before.
+    ///
+    /// The name is kept in its [normal form](DomainName::normal_name), so that it
+    /// replaces the same name in another spelling.
     pub fn insert_domain_name(
         &mut self,
-        domain: DomainName<'static>,
+        mut domain: DomainName<'static>,
     ) -> Option<DomainName<'static>> {
+        domain.name = domain.normal_name().into();
         self.domain_names.insert(domain)
     }
 
-    /// The namespaces that were given.
+    /// Adds every object of another cluster; those of a name that is taken replace
+    /// the ones that were there.
+    pub fn append(&mut self, other: Cluster) {
+        self.namespaces.append(other.namespaces);
+        self.nodes.append(other.nodes);
+        self.pods.append(other.pods);
+        self.network_policies.append(other.network_policies);
+        self.cluster_policies.append(other.cluster_policies);
+        self.domain_names.append(other.domain_names);
+    }
+
+    /// The namespace of that name, if it was given.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<&Namespace<'static>> {
+        self.namespaces.get(("", "", name))
+    }
+
+    /// The node of that name.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&Node<'static>> {
+        self.nodes.get(("", "", name))
+    }
+
+    /// The pod of that name.
+    #[must_use]
+    pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod<'static>> {
+        self.pods.get(("", namespace, name))
+    }
+
+    /// The NetworkPolicy of that name.
+    #[must_use]
+    pub fn network_policy(&self, namespace: &str, name: &str) -> Option<&NetworkPolicy<'static>> {
+        self.network_policies.get(("", namespace, name))
+    }
+
+    /// The cluster-scoped policy of that kind and name. All of kind
+    /// ClusterNetworkPolicy have one space of names, whatever their tier.
+    #[must_use]
+    pub fn cluster_policy(
+        &self,
+        api: ClusterPolicyApi,
+        name: &str,
+    ) -> Option<&ClusterPolicy<'static>> {
+        self.cluster_policies.get((api.kind(), "", name))
+    }
+
+    /// What a domain name resolves to.
+    #[must_use]
+    pub fn domain_name(&self, name: &str) -> Option<&DomainName<'static>> {
+        self.domain_names.get(("", "", name))
+    }
+
+    /// Takes out a namespace.
+    pub fn remove_namespace(&mut self, name: &str) -> Option<Namespace<'static>> {
+        self.namespaces.remove(("", "", name))
+    }
+
+    /// Takes out a node.
+    pub fn remove_node(&mut self, name: &str) -> Option<Node<'static>> {
+        self.nodes.remove(("", "", name))
+    }
+
+    /// Takes out a pod.
+    pub fn remove_pod(&mut self, namespace: &str, name: &str) -> Option<Pod<'static>> {
+        self.pods.remove(("", namespace, name))
+    }
+
+    /// As [`Cluster::insert_pod`]; returns the pod's index besides.
+    #[cfg(feature = "std")]
+    pub(crate) fn insert_pod_at(&mut self, pod: Pod<'static>) -> (u32, Option<Pod<'static>>) {
+        self.pods.insert_at(pod)
+    }
+
+    /// As [`Cluster::remove_pod`]; returns the index besides that the pod had, and
+    /// that the last pod has now.
+    #[cfg(feature = "std")]
+    pub(crate) fn remove_pod_at(
+        &mut self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<(u32, Pod<'static>)> {
+        self.pods.remove_at(("", namespace, name))
+    }
+
+    /// Takes out a NetworkPolicy.
+    pub fn remove_network_policy(
+        &mut self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<NetworkPolicy<'static>> {
+        self.network_policies.remove(("", namespace, name))
+    }
+
+    /// Takes out a cluster-scoped policy.
+    pub fn remove_cluster_policy(
+        &mut self,
+        api: ClusterPolicyApi,
+        name: &str,
+    ) -> Option<ClusterPolicy<'static>> {
+        self.cluster_policies.remove((api.kind(), "", name))
+    }
+
+    /// Forgets what a domain name resolves to.
+    pub fn remove_domain_name(&mut self, name: &str) -> Option<DomainName<'static>> {
+        self.domain_names.remove(("", "", name))
+    }
+
+    /// The namespaces that were given, in no order.
     #[must_use]
     pub fn namespaces(&self) -> &[Namespace<'static>] {
         &self.namespaces.all
@@ -247,6 +420,28 @@ impl Cluster {
         options: &Options,
         nodes: &[&str],
     ) -> Result<(ImageBuf, CompileReport), CompileError> {
+        let (image, report, ..) = self.compile_with(options, nodes, |_| ())?;
+        Ok((image, report))
+    }
+
+    /// As [`Cluster::compile`]; keeps what the compiler found.
+    #[cfg(feature = "std")]
+    pub(crate) fn compile_retained(
+        &self,
+        options: &Options,
+    ) -> Result<(ImageBuf, Retained), CompileError> {
+        let (image, _, memory, (parts, front)) = self.compile_with(options, &[], into_parts)?;
+        Ok((image, Retained::new(memory, front, parts)))
+    }
+
+    /// Compiles the cluster; `finish` takes what is left when the image is written.
+    /// Returns the working memory besides.
+    fn compile_with<T>(
+        &self,
+        options: &Options,
+        nodes: &[&str],
+        finish: impl Fn(Compiled<'_>) -> T,
+    ) -> Result<(ImageBuf, CompileReport, Vec<u8>, T), CompileError> {
         const LIMIT: usize = u32::MAX as usize;
         let policies = self.network_policies.all.len() + self.cluster_policies.all.len();
         // What most clusters need. Memory that stays untouched costs nothing where
@@ -255,30 +450,77 @@ impl Cluster {
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
-            match self.compile_in(&mut memory, options, nodes) {
+            match self.compile_in_for_nodes(&mut memory, options, nodes) {
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
                     working = needed.max(working.saturating_mul(2));
                 }
-                result => return result,
+                Err(error) => return Err(error),
+                Ok(compiled) => {
+                    let mut bytes = vec![0; compiled.report().image_bytes];
+                    compiled.write(&mut bytes)?;
+                    let report = *compiled.report();
+                    let rest = finish(compiled);
+                    return Ok((ImageBuf::written(bytes), report, memory, rest));
+                }
             }
         }
     }
 
-    fn compile_in(
+    /// Compiles the cluster in memory that the caller lends.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`], and the cluster can be compiled again with
+    /// more; [`CompileError::TooLarge`].
+    pub fn compile_in<'m>(
         &self,
-        memory: &mut [u8],
+        memory: &'m mut [u8],
+        options: &Options,
+    ) -> Result<Compiled<'m>, CompileError> {
+        self.compile_in_for_nodes(memory, options, &[])
+    }
+
+    fn compile_in_for_nodes<'m>(
+        &self,
+        memory: &'m mut [u8],
         options: &Options,
         nodes: &[&str],
-    ) -> Result<(ImageBuf, CompileReport), CompileError> {
+    ) -> Result<Compiled<'m>, CompileError> {
         let mut compiler = Compiler::new(memory, *options)?;
         nodes
             .iter()
             .try_for_each(|node| compiler.scope_to_node(node))?;
         self.feed(&mut compiler)?;
-        let compiled = compiler.compile()?;
-        let mut bytes = vec![0; compiled.report().image_bytes];
-        compiled.write(&mut bytes)?;
-        let report = *compiled.report();
-        Ok((ImageBuf::written(bytes), report))
+        compiler.compile()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn objects_come_and_go_by_name() {
+        let mut cluster = Cluster::default();
+        let pod = |index: u32| Pod {
+            namespace: "web".into(),
+            name: format!("pod-{index}").into(),
+            ..Pod::default()
+        };
+        for index in 0..100 {
+            assert!(cluster.insert_pod(pod(index)).is_none());
+        }
+        for index in (0..100).step_by(3) {
+            let name = format!("pod-{index}");
+            assert_eq!(cluster.remove_pod("web", &name), Some(pod(index)));
+            assert_eq!(cluster.remove_pod("web", &name), None);
+        }
+        for index in 0..100 {
+            let known = cluster.insert_pod(pod(index));
+            assert_eq!(known.is_some(), index % 3 != 0, "pod-{index}");
+        }
+        assert_eq!(cluster.pods().len(), 100);
+        assert_eq!(cluster.remove_pod("db", "pod-1"), None);
     }
 }

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use netpolicy::manifest::Loader;
-use netpolicy::model::{DomainName, Options};
+use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode};
 use netpolicy::{Cluster, ImageBuf};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
+use crate::oracle::OracleOptions;
 use crate::worlds::{World, world};
 
 /// An image of manifests that are without an error; messages call them
@@ -60,6 +61,29 @@ pub fn worlds(count: usize) -> Vec<World> {
                 .current()
         })
         .collect()
+}
+
+/// The options of a world, as the product has them.
+#[must_use]
+pub fn options(options: OracleOptions, table_budget: usize) -> Options {
+    let own_node = |allowed| {
+        if allowed {
+            OwnNode::Allowed
+        } else {
+            OwnNode::Evaluated
+        }
+    };
+    Options {
+        isolation: if options.either_direction_is_final {
+            IsolationScope::EitherDirection
+        } else {
+            IsolationScope::PerDirection
+        },
+        own_node_ingress: own_node(options.own_node_ingress_always_allowed),
+        own_node_egress: own_node(options.own_node_egress_always_allowed),
+        ip_block_selects_pods: options.ip_block_selects_pods,
+        table_budget,
+    }
 }
 
 /// The objects of a world.

@@ -435,3 +435,78 @@ fn endpoints_pair_by_family() {
             .is_none()
     );
 }
+
+#[test]
+fn a_pass_behind_which_nothing_decides() {
+    let image = compile(&format!("{PODS}{ADMIN}"));
+    explain!(why = image, "shop/web" => "10.9.9.9", TCP 80);
+    let Reason::Passed(rule) = why.egress().reason() else {
+        panic!("{why:#}")
+    };
+    assert_eq!(rule.name(), Some("leave-to-others"));
+    assert_eq!(why.egress().tier(), None);
+    assert_eq!(
+        why.egress().to_string(),
+        "allowed: ClusterNetworkPolicy edge (priority 5) egress[1] \"leave-to-others\" passes, \
+         and nothing behind it decides"
+    );
+    let json = serde_json::to_value(why).unwrap();
+    assert_eq!(json["egress"]["reason"], "passed");
+    assert_eq!(json["egress"]["rule"]["name"], "leave-to-others");
+}
+
+#[test]
+fn what_was_assumed_is_in_the_sentence() {
+    let policy = DATABASE.replace("env: prod", "env: prod, x: y");
+    let image = compile(&format!("{PODS}{policy}"));
+    explain!(why = image, "unlabelled/stray" => "shop/db", TCP 5432);
+    assert!(
+        why.to_string().ends_with(
+            " (assuming namespace unlabelled has no labels but its name, as no Namespace object was given)"
+        ),
+        "{why}"
+    );
+    explain!(why = image, "shop/web" => "shop/db", TCP 5432);
+    assert!(!why.to_string().contains("assuming"), "{why}");
+}
+
+#[test]
+fn an_address_that_another_pod_holds() {
+    let pod = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop}}\nspec: {{}}\n\
+             status: {{phase: Running, podIP: 10.0.0.9}}\n---\n"
+        )
+    };
+    let image = compile(&format!("{}{}{PODS}", pod("p"), pod("q")));
+    explain!(why = image, "shop/q" => "shop/p", TCP 80);
+    let expected = Assumption::HeldByAnother {
+        address: "10.0.0.9".parse().unwrap(),
+        asked: ("shop", "q"),
+        holder: ("shop", "p"),
+    };
+    for direction in why.directions() {
+        assert_eq!(direction.assumptions().collect::<Vec<_>>(), [expected]);
+    }
+    assert!(
+        why.to_string()
+            .ends_with(" (assuming 10.0.0.9 of shop/q is held by shop/p)"),
+        "{why}"
+    );
+    explain!(why = image, "10.0.0.9" => "shop/p", TCP 80);
+    assert_eq!(why.egress().assumptions().count(), 0);
+}
+
+#[test]
+fn a_host_networked_stand_in_keeps_its_name() {
+    let image = compile(&format!(
+        "{PODS}apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: agent, namespace: shop}}\n\
+         spec: {{template: {{spec: {{hostNetwork: true, containers: []}}}}}}\n"
+    ));
+    explain!(why = image, "shop/agent" => "shop/db", TCP 80);
+    assert!(
+        why.to_string()
+            .starts_with("allow shop/agent (on the host network) -> shop/db (10.0.0.2) TCP 80: "),
+        "{why}"
+    );
+}

@@ -10,10 +10,10 @@ use std::net::IpAddr;
 
 use netpolicy::explain::{Explanation, Reason};
 use netpolicy::manifest::Loader;
-use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode, Pod, Tier};
+use netpolicy::model::{DomainName, Options, Pod, Tier};
 use netpolicy::{Cluster, Connection, Endpoint, Image, ImageBuf, Protocol, Verdict};
-use netpolicy_tests::oracle::{Decision, Oracle, OracleOptions, Step};
-use netpolicy_tests::samples;
+use netpolicy_tests::oracle::{Decision, Oracle, Step};
+use netpolicy_tests::samples::{self, options};
 use netpolicy_tests::worlds::{Coverage, Probe, World, world};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
@@ -34,27 +34,6 @@ fn config(cases: u32) -> Config {
         },
         failure_persistence: None,
         ..Config::default()
-    }
-}
-
-fn options(options: OracleOptions, table_budget: usize) -> Options {
-    let own_node = |allowed| {
-        if allowed {
-            OwnNode::Allowed
-        } else {
-            OwnNode::Evaluated
-        }
-    };
-    Options {
-        isolation: if options.either_direction_is_final {
-            IsolationScope::EitherDirection
-        } else {
-            IsolationScope::PerDirection
-        },
-        own_node_ingress: own_node(options.own_node_ingress_always_allowed),
-        own_node_egress: own_node(options.own_node_egress_always_allowed),
-        ip_block_selects_pods: options.ip_block_selects_pods,
-        table_budget,
     }
 }
 

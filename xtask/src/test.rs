@@ -5,9 +5,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::bare;
-use crate::bench;
 use crate::run::{cargo, output, root, run};
+use crate::{bare, bench, ffi, insight, python, traffic};
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]
@@ -29,6 +28,15 @@ enum Part {
     Suites,
     /// The benchmarks: contestants agree, and everything can be measured
     Benches,
+    /// The Python package: its wheel, its types, its tests, Spark
+    Python,
+    /// The C API: its header, C programs, memory and thread checkers, fuzz targets
+    Ffi,
+    /// Real connections between network namespaces, held by the netfilter-queue daemon
+    Traffic,
+    /// Lists, differences, lint, simulation, generation: those of the command's tests
+    /// and of the suites that are about them
+    Insight,
     /// The documentation, and the README's first command
     Docs,
 }
@@ -39,6 +47,8 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
         [] => Part::value_variants(),
         parts => parts,
     };
+    // Its tests are among those of two other parts.
+    let is_alone = !parts.contains(&Part::Cli) || !parts.contains(&Part::Suites);
     for part in parts {
         match part {
             Part::Lint => lint()?,
@@ -46,6 +56,11 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Cli => run(&mut cargo(&["test", "--package", "netpolicy-cli"]))?,
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
             Part::Benches => bench::test()?,
+            Part::Python => python::test()?,
+            Part::Ffi => ffi::test()?,
+            Part::Traffic => traffic::test()?,
+            Part::Insight if is_alone => insight::test()?,
+            Part::Insight => {}
             Part::Docs => docs()?,
         }
     }

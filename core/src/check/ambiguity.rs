@@ -15,6 +15,7 @@ use crate::Diagnostic;
 use crate::address::{from_bits, to_bits};
 use crate::image::Image;
 use crate::image::tables::*;
+use crate::lint::Code;
 use crate::model::{
     Action, Direction, Label, NAMESPACE_NAME_LABEL, Operator, Tier, domain_matches,
 };
@@ -25,7 +26,7 @@ use crate::verdict::{Labels, nodes_at, requirements, rule_ports};
 const MAX_PAIRS: usize = 4 << 20;
 
 /// Finds the pairs, and warns of each once.
-pub(super) fn check(image: &Image<'_>, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn check(image: &Image<'_>, diagnostics: &mut Vec<(Code, Diagnostic)>) {
     let mut search = Search { image, pairs: 0 };
     let policies: Vec<_> = image
         .cold
@@ -40,12 +41,14 @@ pub(super) fn check(image: &Image<'_>, diagnostics: &mut Vec<Diagnostic>) {
                 break;
             }
             if let Some((direction, rules)) = search.conflict(a, b) {
-                diagnostics.push(describe(image, a, b, direction, rules));
+                let described = describe(image, a, b, direction, rules);
+                diagnostics.push((Code::PriorityConflict, described));
             }
             if search.pairs > MAX_PAIRS {
                 let message =
                     "too many policies of one tier and priority to compare them all".to_string();
-                diagnostics.push(warning(image, a, 0, "spec.priority".into(), message));
+                let unfinished = warning(image, a, 0, "spec.priority".into(), message);
+                diagnostics.push((Code::PriorityConflict, unfinished));
                 return;
             }
         }

@@ -14,6 +14,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::Diagnostic;
 use crate::image::Image;
 use crate::image::tables::*;
+use crate::lint::Code;
 use crate::model::Direction;
 use crate::verdict::{Labels, rule_ports};
 
@@ -26,6 +27,12 @@ use crate::verdict::{Labels, rule_ports};
 /// - two policies of one tier and priority that match some connection differently.
 #[must_use]
 pub fn check(image: &Image<'_>) -> Vec<Diagnostic> {
+    let found = check_coded(image).into_iter();
+    found.map(|(_, diagnostic)| diagnostic).collect()
+}
+
+/// The same, each with what kind of finding it is.
+pub(crate) fn check_coded(image: &Image<'_>) -> Vec<(Code, Diagnostic)> {
     let mut diagnostics = Vec::new();
     let kinds = PodKinds::new(image);
     for policy in 0..image.cold.policies.len() as u32 {
@@ -49,7 +56,7 @@ struct Checked<'i> {
 }
 
 /// A warning about a policy, at a line of it or at its own.
-fn warning(
+pub(crate) fn warning(
     image: &Image<'_>,
     record: &PolicyRecord,
     line: u32,
@@ -73,13 +80,14 @@ fn warning(
 }
 
 impl Checked<'_> {
-    fn check(&self, kinds: &PodKinds, diagnostics: &mut Vec<Diagnostic>) {
+    fn check(&self, kinds: &PodKinds, diagnostics: &mut Vec<(Code, Diagnostic)>) {
         let Checked { image, record, .. } = self;
-        let mut warn = |line, path: String, message: String| {
-            diagnostics.push(warning(image, record, line, path, message));
+        let mut warn = |code, line, path: String, message: String| {
+            diagnostics.push((code, warning(image, record, line, path, message)));
         };
         if kinds.namespace_is_missing(image, record.namespace) {
             warn(
+                Code::MissingNamespace,
                 0,
                 "metadata.namespace".into(),
                 "there is no such namespace, nor a pod in it".into(),
@@ -91,6 +99,7 @@ impl Checked<'_> {
                 "spec.podSelector"
             };
             warn(
+                Code::SubjectSelectsNothing,
                 0,
                 field.into(),
                 "selects none of the pods that were given".into(),
@@ -113,7 +122,7 @@ impl Checked<'_> {
         rule: &RuleRecord,
         direction: Direction,
         path: &str,
-        warn: &mut impl FnMut(u32, String, String),
+        warn: &mut impl FnMut(Code, u32, String, String),
     ) {
         if rule.peers_len == NONE {
             return;
@@ -130,7 +139,8 @@ impl Checked<'_> {
             };
             if peer.selected == 0 {
                 let message = format!("selects none of the {what} that were given");
-                warn(rule.line, format!("{path}.{list}[{}]", peer.index), message);
+                let path = format!("{path}.{list}[{}]", peer.index);
+                warn(Code::PeerSelectsNothing, rule.line, path, message);
             }
         }
     }
@@ -142,7 +152,7 @@ impl Checked<'_> {
         rule: &RuleRecord,
         direction: Direction,
         path: &str,
-        warn: &mut impl FnMut(u32, String, String),
+        warn: &mut impl FnMut(Code, u32, String, String),
     ) {
         for (index, port) in rule_ports(self.image, rule).enumerate() {
             if port.name == NONE || kinds.all.is_empty() {
@@ -172,6 +182,7 @@ impl Checked<'_> {
             let name = self.image.string(port.name);
             let message = format!("{whose} has a port named {name:?}");
             warn(
+                Code::UnknownPortName,
                 rule.line,
                 format!("{path}.{}[{index}]", self.ports_field()),
                 message,

@@ -78,6 +78,12 @@ pub(crate) struct View<'v> {
 }
 
 impl<'v> View<'v> {
+    /// The contents of an arena that was over these bytes.
+    #[cfg(feature = "std")]
+    pub(crate) fn of(bytes: &'v [u8]) -> View<'v> {
+        View { bytes }
+    }
+
     /// Bytes from `start`.
     #[inline]
     pub(crate) fn bytes(self, start: u32, len: u32) -> &'v [u8] {
@@ -148,6 +154,15 @@ impl<'m> Arena<'m> {
         }
     }
 
+    /// An arena whose first `front` bytes are those of another.
+    #[cfg(feature = "std")]
+    pub(crate) fn resume(memory: &'m mut [u8], front: u32) -> Arena<'m> {
+        Arena {
+            front: front as usize,
+            ..Arena::new(memory)
+        }
+    }
+
     /// The most bytes that were ever in use at once.
     pub(crate) fn peak(&self) -> usize {
         self.peak
@@ -185,6 +200,16 @@ impl<'m> Arena<'m> {
         self.front += bytes;
         self.zero(start, bytes);
         Ok(List::new(start as u32, len as u32))
+    }
+
+    /// A longer copy of a list, the rest of it zero records.
+    #[cfg(feature = "std")]
+    pub(crate) fn lengthen<R: Record>(&mut self, list: List<R>, len: usize) -> Result<List<R>> {
+        let longer: List<R> = self.list(len)?;
+        let start = list.start as usize;
+        let end = start + list.len as usize * R::WIDTH;
+        self.memory.copy_within(start..end, longer.start as usize);
+        Ok(longer)
     }
 
     /// A list of zero records that lasts until its mark is released.

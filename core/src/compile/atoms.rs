@@ -83,36 +83,35 @@ impl Atoms {
             peers: arena.list(facts.peers.len() as usize)?,
         };
         for index in 0..order.policies.len {
-            let policy = facts
-                .policies
-                .get(arena.view(), arena.get(order.policies, index));
-            let subject = if policy.subject_namespaces == NONE {
-                atoms.atom(
-                    arena,
-                    AtomKind::PodsIn,
-                    policy.namespace,
-                    policy.subject_pods,
-                )?
-            } else {
-                atoms.atom(
-                    arena,
-                    AtomKind::Pods,
-                    policy.subject_namespaces,
-                    policy.subject_pods,
-                )?
-            };
+            let policy = arena.get(order.policies, index);
+            let subject = atoms.take_policy(arena, facts, policy)?;
             arena.set(atoms.subjects, index, subject);
-            for (first, len) in [
-                (policy.egress, policy.egress_len),
-                (policy.ingress, policy.ingress_len),
-            ] {
-                for rule in first..first + len {
-                    atoms.take_rule(arena, facts, &policy, rule)?;
-                }
-            }
         }
         atoms.take_named_ports(arena, projection)?;
         Ok(atoms)
+    }
+
+    /// Takes the atoms of a policy of [`Facts`]; returns that of its subject.
+    pub(super) fn take_policy(
+        &mut self,
+        arena: &mut Arena<'_>,
+        facts: &Facts,
+        policy: u32,
+    ) -> Result<u32> {
+        let policy = facts.policies.get(arena.view(), policy);
+        for (first, len) in [
+            (policy.egress, policy.egress_len),
+            (policy.ingress, policy.ingress_len),
+        ] {
+            for rule in first..first + len {
+                self.take_rule(arena, facts, &policy, rule)?;
+            }
+        }
+        let (kind, namespaces) = match policy.subject_namespaces {
+            NONE => (AtomKind::PodsIn, policy.namespace),
+            namespaces => (AtomKind::Pods, namespaces),
+        };
+        self.atom(arena, kind, namespaces, policy.subject_pods)
     }
 
     fn take_rule(

@@ -34,6 +34,17 @@ record! {
 }
 
 record! {
+    /// A list of pod classes.
+    struct LaterAtom { start, len }
+}
+
+/// Whether a sorted list has an item.
+pub(super) fn has_item(view: View<'_>, list: List<u32>, item: u32) -> bool {
+    let at = view.partition_point(list, |other| other < item);
+    at < list.len && view.get(list, at) == item
+}
+
+record! {
     /// A class. `pod_class` is 0 for what is no pod, else a pod class plus 1.
     pub(super) struct ClassKey { kind, region, pod_class, extra }
 }
@@ -62,6 +73,12 @@ record! {
 pub(super) struct Classes {
     /// [`PodClassRecord`]s.
     pod_classes: Pool,
+    /// For each kind of pod, its pod class.
+    #[cfg(feature = "std")]
+    pub(super) pod_class_of_kind: List<u32>,
+    /// The addresses that atoms name, sorted.
+    #[cfg(feature = "std")]
+    named: List<Named>,
     /// The classes by number; twins repeat their nodes' keys. Class 0 is zeros.
     pub(super) all: List<ClassKey>,
     pub(super) node_first: u32,
@@ -77,7 +94,9 @@ pub(super) struct Classes {
     /// For each pod class, its classes.
     pub(super) of_pod_class: Groups,
     /// For each atom of `Atoms` about pods, the pod classes that it matches.
-    pub(super) pod_classes_of_atom: Groups,
+    pod_classes_of_atom: Groups,
+    /// The same for atoms that came later.
+    later: Growing<LaterAtom>,
     /// For each atom about nodes and names, the classes that it matches.
     pub(super) classes_of_atom: Groups,
 }
@@ -101,7 +120,8 @@ impl Classes {
         let (pod_classes, pod_class_of_kind) = pod_classes(arena, known.matching)?;
         let mut keys = Keys::new(arena, known, pod_class_of_kind)?;
         let external = keys.of_regions(arena)?;
-        let hosts = keys.of_hosts(arena)?;
+        let named = keys.named(arena)?;
+        let hosts = keys.of_hosts(arena, named)?;
         let addressless = keys.of_pods(arena)?;
 
         let numbers = Numbers::new(arena, &keys.pool)?;
@@ -130,9 +150,12 @@ impl Classes {
         let pod_classes_of_atom = Groups::build(arena, known.atoms.len(), |view, emit| {
             for pod_class in 0..pod_classes.len() {
                 let record: PodClassRecord = pod_classes.record(view, pod_class);
-                for atom in view.iter(lists.list::<u32>(view, record.peers)) {
-                    emit(atom, pod_class);
-                }
+                let peers: List<u32> = lists.list(view, record.peers);
+                let subjects: List<u32> = lists.list(view, record.subjects);
+                view.iter(peers).for_each(|atom| emit(atom, pod_class));
+                view.iter(subjects)
+                    .filter(|atom| !has_item(view, peers, *atom))
+                    .for_each(|atom| emit(atom, pod_class));
                 let ports = known
                     .projection
                     .port_sets
@@ -158,6 +181,10 @@ impl Classes {
         })?;
         Ok(Classes {
             pod_classes,
+            #[cfg(feature = "std")]
+            pod_class_of_kind,
+            #[cfg(feature = "std")]
+            named,
             all,
             node_first: numbers.node_first,
             node_count: numbers.node_count,
@@ -167,8 +194,32 @@ impl Classes {
             addressless,
             of_pod_class,
             pod_classes_of_atom,
+            later: Growing::new(),
             classes_of_atom,
         })
+    }
+
+    /// The pod classes that an atom about pods matches.
+    pub(super) fn pod_classes(&self, view: View<'_>, atom: u32) -> List<u32> {
+        match atom.checked_sub(self.pod_classes_of_atom.len()) {
+            None => self.pod_classes_of_atom.get(view, atom),
+            Some(later) => {
+                let LaterAtom { start, len } = self.later.get(view, later);
+                List::new(start, len)
+            }
+        }
+    }
+
+    /// Tells the pod classes of the first atom that has been told none.
+    #[cfg(feature = "std")]
+    pub(super) fn add_atom(&mut self, arena: &mut Arena<'_>, pod_classes: &[u32]) -> Result<()> {
+        let list: List<u32> = arena.list(pod_classes.len())?;
+        for (index, pod_class) in (0..).zip(pod_classes) {
+            arena.set(list, index, *pod_class);
+        }
+        let (start, len) = (list.start, list.len);
+        self.later.push(arena, LaterAtom { start, len })?;
+        Ok(())
     }
 
     /// The place of an address that has one of its own.
@@ -176,6 +227,29 @@ impl Classes {
         let at = view.partition_point(self.hosts, |host| host.address < address);
         let host = (at < self.hosts.len).then(|| view.get(self.hosts, at))?;
         (host.address == address).then_some(host)
+    }
+
+    /// The atoms that name an address, as in [`ClassKey::extra`].
+    #[cfg(feature = "std")]
+    pub(super) fn extra(&self, view: View<'_>, address: u128) -> u32 {
+        let at = view.partition_point(self.named, |named| named.address < address);
+        let named = (at < self.named.len).then(|| view.get(self.named, at));
+        let named = named.filter(|named| named.address == address);
+        named.map_or(0, |named| named.extra)
+    }
+
+    /// The class of a key, if there is one.
+    #[cfg(feature = "std")]
+    pub(super) fn find(&self, view: View<'_>, key: ClassKey) -> Option<u32> {
+        let sort_key = |key: ClassKey| (key.kind, key.region, key.pod_class, key.extra);
+        let (first, end) = if key.kind == ClassKind::Pod as u32 {
+            (self.pod_first, self.all.len)
+        } else {
+            (1, self.node_first + self.node_count)
+        };
+        let of_kind = self.all.slice(first, end - first);
+        let at = view.partition_point(of_kind, |other| sort_key(other) < sort_key(key));
+        (at < of_kind.len && view.get(of_kind, at) == key).then_some(first + at)
     }
 
     /// A pod class.
@@ -291,8 +365,7 @@ impl<'k> Keys<'k> {
     }
 
     /// Every address that is a pod's, an own node's, or named by an atom.
-    fn of_hosts(&mut self, arena: &mut Arena<'_>) -> Result<List<HostPlace>> {
-        let named = self.named(arena)?;
+    fn of_hosts(&mut self, arena: &mut Arena<'_>, named: List<Named>) -> Result<List<HostPlace>> {
         let Known {
             claims,
             nodes,

@@ -4,7 +4,7 @@
 use core::net::IpAddr;
 
 use super::CompileError;
-use super::arena::{Arena, List, Result};
+use super::arena::{Arena, List, Result, View};
 use super::growing::Growing;
 use super::pool::Pool;
 use crate::address::{canonical, to_bits};
@@ -158,8 +158,15 @@ impl Facts {
     }
 
     /// The number of a node that was given.
-    pub(super) fn node(&self, arena: &Arena<'_>, name: u32) -> Option<u32> {
-        self.node_names.find(arena.view(), &name.to_le_bytes())
+    pub(super) fn node(&self, view: View<'_>, name: u32) -> Option<u32> {
+        self.node_names.find(view, &name.to_le_bytes())
+    }
+
+    /// The number of a namespace, given or only named.
+    #[cfg(feature = "std")]
+    pub(super) fn find_namespace(&self, view: View<'_>, name: &str) -> Option<u32> {
+        let name = self.strings.find(view, name.as_bytes())?;
+        self.namespace_names.find(view, &name.to_le_bytes())
     }
 
     pub(super) fn take_namespace(

@@ -13,7 +13,7 @@ use super::growing::Growing;
 use super::intervals::Intervals;
 use super::members::ClassSet;
 use super::pool::Pool;
-use super::tiers::{Subject, Tiers};
+use super::tiers::{Prepared, Subject, Tiers};
 use crate::image::CHUNK_WORDS;
 use crate::image::record::{Record, record};
 use crate::image::tables::*;
@@ -26,6 +26,11 @@ const MAX_RULE_SETS: u64 = 64 << 20;
 /// and all of them together. Beyond, a gate is interpreted.
 const MAX_GATE_EFFORT: u64 = 1 << 28;
 const MAX_EFFORT: u64 = 1 << 32;
+
+const INTERPRETED: GateFact = GateFact {
+    map: NONE,
+    rows: NONE,
+};
 
 /// The gate that denies everything.
 pub(super) const DENY: u32 = 0;
@@ -56,6 +61,10 @@ pub(super) struct Gates {
     /// The number of gates that must be interpreted.
     pub(super) interpreted: u32,
     pub(super) chunks_per_row: u32,
+    /// To make more gates.
+    prepared: Prepared,
+    /// The length of all row lists together.
+    row_entries: u64,
 }
 
 impl Gates {
@@ -66,39 +75,46 @@ impl Gates {
         intervals: &Intervals,
     ) -> Result<Gates> {
         let chunks_per_row = classes.all.len.div_ceil(32 * CHUNK_WORDS);
-        let gates = Gates {
+        let words = chunks_per_row * CHUNK_WORDS;
+        let prepared = Prepared::new(arena, known, classes, words)?;
+        let mut gates = Gates::hollow(prepared, chunks_per_row);
+        gates.of_class = arena.list(classes.all.len as usize)?;
+        let policies_of_atom = Groups::build(arena, known.atoms.len(), |view, emit| {
+            for (policy, atom) in view.iter(known.atoms.subjects).enumerate() {
+                emit(atom, policy as u32);
+            }
+        })?;
+        let mark = arena.mark();
+        let mut maker = Maker::new(arena, known, classes, intervals, gates)?;
+        maker.fixed_gates(arena)?;
+        maker.class_gates(arena, &policies_of_atom)?;
+        let gates = maker.finish();
+        arena.release(mark);
+        Ok(gates)
+    }
+
+    /// No gates yet.
+    fn hollow(prepared: Prepared, chunks_per_row: u32) -> Gates {
+        Gates {
             keys: Pool::new(),
             all: Growing::new(),
             maps: Pool::new(),
             row_lists: Pool::new(),
             rows: Pool::new(),
             chunks: Pool::new(),
-            of_class: arena.list(classes.all.len as usize)?,
+            of_class: List::default(),
             interpreted: 0,
             chunks_per_row,
-        };
-        let policies_of_atom = Groups::build(arena, known.atoms.len(), |view, emit| {
-            for (policy, atom) in view.iter(known.atoms.subjects).enumerate() {
-                emit(atom, policy as u32);
-            }
-        })?;
-        let words = chunks_per_row * CHUNK_WORDS;
-        let mark = arena.mark();
-        let mut maker = Maker {
-            known,
-            classes,
-            intervals,
-            tiers: Tiers::new(arena, known, classes, words)?,
-            words,
-            gates,
+            prepared,
             row_entries: 0,
-            effort_left: MAX_EFFORT,
-        };
-        maker.fixed_gates(arena)?;
-        maker.class_gates(arena, &policies_of_atom)?;
-        let gates = maker.gates;
-        arena.release(mark);
-        Ok(gates)
+        }
+    }
+
+    /// Takes the gates, to make more of them.
+    #[cfg(feature = "std")]
+    pub(super) fn take(&mut self) -> Gates {
+        let hollow = Gates::hollow(self.prepared, self.chunks_per_row);
+        core::mem::replace(self, hollow)
     }
 
     /// Whether there are more chunks than 2 bytes can number.
@@ -115,24 +131,48 @@ impl Gates {
 
 record! {
     /// The row of a gate from a port key on.
-    struct GateRow { key, row }
+    pub(super) struct GateRow { key, row }
 }
 
 /// What makes the gates.
-struct Maker<'k> {
+pub(super) struct Maker<'k> {
     known: Known<'k>,
     classes: &'k Classes,
     intervals: &'k Intervals,
-    tiers: Tiers<'k>,
+    pub(super) tiers: Tiers<'k>,
     /// The words of a class set.
     words: u32,
-    gates: Gates,
-    /// The length of all row lists together.
-    row_entries: u64,
-    effort_left: u64,
+    pub(super) gates: Gates,
+    pub(super) effort_left: u64,
 }
 
-impl Maker<'_> {
+impl<'k> Maker<'k> {
+    /// The scratch that is taken here must be released behind the maker.
+    pub(super) fn new(
+        arena: &mut Arena<'_>,
+        known: Known<'k>,
+        classes: &'k Classes,
+        intervals: &'k Intervals,
+        gates: Gates,
+    ) -> Result<Maker<'k>> {
+        let words = gates.chunks_per_row * CHUNK_WORDS;
+        Ok(Maker {
+            known,
+            classes,
+            intervals,
+            tiers: Tiers::new(arena, known, classes, words, gates.prepared)?,
+            words,
+            gates,
+            effort_left: MAX_EFFORT,
+        })
+    }
+
+    /// The gates that were made.
+    pub(super) fn finish(mut self) -> Gates {
+        self.gates.prepared = self.tiers.prepared();
+        self.gates
+    }
+
     /// Gates 0 and 1, and the rows they need.
     fn fixed_gates(&mut self, arena: &mut Arena<'_>) -> Result<()> {
         for (gate, tag, word) in [(DENY, 2_u32, 0), (NO_SUBJECT, 3, u32::MAX)] {
@@ -226,7 +266,10 @@ impl Maker<'_> {
                 ports,
                 policies,
             };
-            let fact = self.make(arena, subject)?;
+            let fact = match self.rows(arena, subject)? {
+                Some(rows) => self.gate_of_rows(arena, rows)?,
+                None => INTERPRETED,
+            };
             self.gates.interpreted += u32::from(fact.map == NONE);
             self.gates.all.push(arena, fact)?;
         }
@@ -234,21 +277,19 @@ impl Maker<'_> {
         Ok(gate)
     }
 
-    /// Makes the rows of a gate, or leaves it to interpretation where they would
-    /// cost too much.
-    fn make(&mut self, arena: &mut Arena<'_>, subject: Subject) -> Result<GateFact> {
-        const INTERPRETED: GateFact = GateFact {
-            map: NONE,
-            rows: NONE,
-        };
-        let mark = arena.mark();
+    /// Makes the rows of a gate; `None` where they would cost too much. The list is
+    /// scratch.
+    pub(super) fn rows(
+        &mut self,
+        arena: &mut Arena<'_>,
+        subject: Subject,
+    ) -> Result<Option<List<GateRow>>> {
         let rules = self.tiers.rules(arena, subject)?;
         let set_bytes = u64::from(rules.len) * u64::from(self.words) * 4;
         let cuts = self.tiers.cuts(arena, subject, rules)?;
         let effort = u64::from(cuts.len) * u64::from(rules.len) * u64::from(self.words + 8);
         if set_bytes > MAX_RULE_SETS || effort > MAX_GATE_EFFORT.min(self.effort_left) {
-            arena.release(mark);
-            return Ok(INTERPRETED);
+            return Ok(None);
         }
         self.effort_left -= effort;
         let sets = self.tiers.peer_sets(arena, rules)?;
@@ -258,8 +299,7 @@ impl Maker<'_> {
         let mut last = None;
         for index in 0..cuts.len {
             if self.table_bytes() > self.known.options.table_budget as u64 {
-                arena.release(mark);
-                return Ok(INTERPRETED);
+                return Ok(None);
             }
             let key = arena.get(cuts, index);
             self.tiers.play(arena, subject, rules, sets, key);
@@ -270,9 +310,7 @@ impl Maker<'_> {
                 last = Some(row);
             }
         }
-        let fact = self.gate_of_rows(arena, rows.slice(0, len))?;
-        arena.release(mark);
-        Ok(fact)
+        Ok(Some(rows.slice(0, len)))
     }
 
     /// The number of a row.
@@ -316,7 +354,7 @@ impl Maker<'_> {
             rows: self.gates.row_lists.intern_list(arena, list)?,
         };
         if fact.rows == known_lists {
-            self.row_entries += u64::from(list.len);
+            self.gates.row_entries += u64::from(list.len);
         }
         arena.release(mark);
         Ok(fact)
@@ -329,12 +367,13 @@ impl Maker<'_> {
             rows,
             chunks,
             chunks_per_row,
+            row_entries,
             ..
         } = &self.gates;
         let chunk_number_bytes = if self.gates.has_wide_chunks() { 4 } else { 2 };
         let map = u64::from(self.intervals.map_len()) * StartsRecord::WIDTH as u64;
         u64::from(maps.len()) * map
-            + self.row_entries * 4
+            + row_entries * 4
             + u64::from(rows.len()) * u64::from(*chunks_per_row) * chunk_number_bytes
             + u64::from(chunks.len()) * u64::from(CHUNK_WORDS) * 4
     }

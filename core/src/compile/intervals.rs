@@ -53,14 +53,31 @@ impl Intervals {
                 begin(arena, pages, key + 1);
             }
         }
-        let mut count = 0;
-        for index in 0..pages.len {
-            let mut page = arena.get(pages, index);
-            page.rank = count;
-            count = page.rank_behind();
-            arena.set(pages, index, page);
+        let mut intervals = Intervals { pages, count: 0 };
+        intervals.number(arena);
+        Ok(intervals)
+    }
+
+    /// Lets an interval begin at a key; tells whether none did so before.
+    #[cfg(feature = "std")]
+    pub(super) fn cut(&mut self, arena: &mut Arena<'_>, key: u32) -> bool {
+        if key >= PortKey::END || arena.get(self.pages, key / PAGE).begins(key) {
+            return false;
         }
-        Ok(Intervals { pages, count })
+        begin(arena, self.pages, key);
+        self.number(arena);
+        true
+    }
+
+    /// Numbers the intervals.
+    fn number(&mut self, arena: &mut Arena<'_>) {
+        self.count = 0;
+        for index in 0..self.pages.len {
+            let mut page = arena.get(self.pages, index);
+            page.rank = self.count;
+            self.count = page.rank_behind();
+            arena.set(self.pages, index, page);
+        }
     }
 
     /// The records of a gate's map.

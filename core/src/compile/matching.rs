@@ -107,6 +107,30 @@ impl Matching {
         self.kinds.len()
     }
 
+    /// Whether an atom about pods matches a kind.
+    #[cfg(feature = "std")]
+    pub(super) fn matches(
+        &self,
+        view: View<'_>,
+        (facts, projection, atoms): (&Facts, &Projection, &Atoms),
+        atom: u32,
+        kind: u32,
+    ) -> bool {
+        let endpoints = Endpoints {
+            facts,
+            projection,
+            kinds: &self.kinds,
+        };
+        let endpoint = Endpoint::PodKind(kind);
+        demands(view, facts, atoms, atom).all(|demand| demand.holds(view, &endpoints, endpoint))
+    }
+
+    /// The number of a kind that some pod is of.
+    #[cfg(feature = "std")]
+    pub(super) fn find_kind(&self, view: View<'_>, kind: PodKindRecord) -> Option<u32> {
+        self.kinds.find_record(view, kind)
+    }
+
     /// A kind of pod.
     pub(super) fn kind(&self, view: View<'_>, kind: u32) -> PodKindRecord {
         self.kinds.record(view, kind)

@@ -31,25 +31,45 @@ pub(super) struct Members<'k> {
     classes: &'k Classes,
     /// The words of a class set.
     words: u32,
-    /// For each atom whose set is kept, where it begins in the arena; else 0.
-    kept: List<u32>,
+    kept: Kept,
+}
+
+/// The sets of atoms that are kept to be used again.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// For each atom whose set is kept, where it begins in the arena; else 0. No set
+    /// of an atom that came later is kept.
+    starts: List<u32>,
     words_left: u32,
+}
+
+impl Kept {
+    pub(super) fn new(arena: &mut Arena<'_>, atoms: u32) -> Result<Kept> {
+        Ok(Kept {
+            starts: arena.list(atoms as usize)?,
+            words_left: MAX_KEPT_WORDS,
+        })
+    }
 }
 
 impl<'k> Members<'k> {
     pub(super) fn new(
-        arena: &mut Arena<'_>,
         known: Known<'k>,
         classes: &'k Classes,
         words: u32,
-    ) -> Result<Members<'k>> {
-        Ok(Members {
+        kept: Kept,
+    ) -> Members<'k> {
+        Members {
             known,
             classes,
             words,
-            kept: arena.list(known.atoms.len() as usize)?,
-            words_left: MAX_KEPT_WORDS,
-        })
+            kept,
+        }
+    }
+
+    /// The sets that are kept by now.
+    pub(super) fn kept(&self) -> Kept {
+        self.kept
     }
 
     /// Adds the classes that the listed peers of a rule match.
@@ -75,15 +95,20 @@ impl<'k> Members<'k> {
         set: ClassSet,
         atom: u32,
     ) -> Result<()> {
-        let pod_classes = self.classes.pod_classes_of_atom.get(arena.view(), atom);
+        let pod_classes = self.classes.pod_classes(arena.view(), atom);
+        let Kept { starts, words_left } = self.kept;
+        if atom >= starts.len {
+            self.collect(arena, set, atom);
+            return Ok(());
+        }
         let is_large = pod_classes.len > self.words / 4;
-        if arena.get(self.kept, atom) == 0 && is_large && self.words <= self.words_left {
+        if arena.get(starts, atom) == 0 && is_large && self.words <= words_left {
             let own: ClassSet = arena.list(self.words as usize)?;
             self.collect(arena, own, atom);
-            arena.set(self.kept, atom, own.start);
-            self.words_left -= self.words;
+            arena.set(starts, atom, own.start);
+            self.kept.words_left -= self.words;
         }
-        match arena.get(self.kept, atom) {
+        match arena.get(starts, atom) {
             0 => self.collect(arena, set, atom),
             start => {
                 let (view, words) = arena.split(set);
@@ -101,7 +126,7 @@ impl<'k> Members<'k> {
         let record = self.known.atoms.get(arena.view(), atom);
         match record.kind() {
             AtomKind::PodsIn | AtomKind::Pods | AtomKind::NamedPort => {
-                let pod_classes = self.classes.pod_classes_of_atom.get(arena.view(), atom);
+                let pod_classes = self.classes.pod_classes(arena.view(), atom);
                 for index in 0..pod_classes.len {
                     let pod_class = arena.get(pod_classes, index);
                     let members = self.classes.of_pod_class.get(arena.view(), pod_class);

@@ -31,11 +31,20 @@ mod members;
 mod nodes;
 mod numbering;
 mod order;
+#[cfg(feature = "std")]
+mod policy_patch;
 mod pool;
 mod projection;
 mod regions;
+#[cfg(feature = "std")]
+mod retained;
 mod tiers;
 mod tries;
+
+#[cfg(feature = "std")]
+pub(crate) use policy_patch::{AnyPolicy, PolicyName, PolicyPatch};
+#[cfg(feature = "std")]
+pub(crate) use retained::{PodTraits, Retained};
 
 use core::fmt;
 
@@ -264,8 +273,8 @@ impl<'m> Compiler<'m> {
         self.facts.take_cluster_policy(&mut self.arena, policy)
     }
 
-    /// Takes in what a domain name resolves to. Of a name that is given twice, all
-    /// addresses count.
+    /// Takes in what a domain name resolves to. Of a name that is given twice, in
+    /// whatever spelling, all addresses count.
     ///
     /// # Errors
     /// [`CompileError::OutOfMemory`].
@@ -373,7 +382,7 @@ pub struct Compiled<'m> {
 }
 
 /// What the steps of compiling found.
-struct OwnedParts {
+pub(crate) struct OwnedParts {
     options: Options,
     facts: Facts,
     order: Order,
@@ -389,6 +398,28 @@ struct OwnedParts {
     addresses: AddressMap,
 }
 
+/// What the steps in front of the classes found.
+fn known(parts: &OwnedParts) -> Known<'_> {
+    Known {
+        options: &parts.options,
+        facts: &parts.facts,
+        order: &parts.order,
+        claims: &parts.claims,
+        projection: &parts.projection,
+        nodes: &parts.nodes,
+        atoms: &parts.atoms,
+        matching: &parts.matching,
+        regions: &parts.regions,
+    }
+}
+
+/// What the steps found. It stays in the memory that was lent, of which the first so
+/// many bytes are needed.
+#[cfg(feature = "std")]
+pub(crate) fn into_parts(compiled: Compiled<'_>) -> (OwnedParts, u32) {
+    (compiled.parts, compiled.arena.front())
+}
+
 impl Compiled<'_> {
     /// What compiling came to; [`CompileReport::image_bytes`] is what
     /// [`Compiled::write`] needs.
@@ -402,29 +433,7 @@ impl Compiled<'_> {
     /// # Errors
     /// [`CompileError::OutputTooSmall`].
     pub fn write<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], CompileError> {
-        let OwnedParts {
-            options,
-            facts,
-            order,
-            claims,
-            nodes,
-            projection,
-            atoms,
-            matching,
-            regions,
-            ..
-        } = &self.parts;
-        let known = Known {
-            options,
-            facts,
-            order,
-            claims,
-            projection,
-            nodes,
-            atoms,
-            matching,
-            regions,
-        };
+        let known = known(&self.parts);
         let OwnedParts {
             classes,
             intervals,

@@ -86,7 +86,7 @@ fn own_set(
     let node = if fact.node == 0 {
         None
     } else {
-        facts.node(arena, fact.node)
+        facts.node(arena.view(), fact.node)
     };
     let node = node.map(|node| facts.nodes.get(arena.view(), node));
     let of_node = node.map_or((0, 0), |node| (node.addresses, node.addresses_len));

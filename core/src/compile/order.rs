@@ -203,7 +203,7 @@ fn policy_name<'v>(view: View<'v>, facts: &Facts, policy: &PolicyRecord) -> &'v 
 /// SEMANTICS, "Order of decision": in the Admin tier by priority, then ANP before
 /// CNP; in the Baseline tier BANP first, then by priority. NetworkPolicies stand
 /// together by namespace; among them no order matters.
-fn decision_key(policy: &PolicyRecord, namespace: u32) -> (Tier, u32, u32) {
+pub(super) fn decision_key(policy: &PolicyRecord, namespace: u32) -> (Tier, u32, u32) {
     let kind = policy.kind();
     match kind.tier() {
         Tier::Admin => (Tier::Admin, policy.priority, kind.code()),

@@ -19,6 +19,9 @@ pub(super) struct Projection {
     pub(super) port_sets: Pool,
     /// For each set of [`Facts::port_sets`].
     pub(super) of_port_set: List<u32>,
+    /// To project what comes later.
+    #[cfg(feature = "std")]
+    pub(super) asked: Asked,
 }
 
 impl Projection {
@@ -33,14 +36,7 @@ impl Projection {
         for id in 0..facts.label_sets.len() {
             let set: List<LabelRecord> = facts.label_sets.list(arena.view(), id);
             let projected = retain(arena, &mut label_sets, set, |view, label| {
-                asked.key(view, label.key).then(|| LabelRecord {
-                    key: label.key,
-                    value: if asked.pair(view, label) {
-                        label.value
-                    } else {
-                        UNMENTIONED
-                    },
-                })
+                asked.label(view, label)
             })?;
             arena.set(of_label_set, id, projected);
         }
@@ -57,6 +53,8 @@ impl Projection {
             of_label_set,
             port_sets,
             of_port_set,
+            #[cfg(feature = "std")]
+            asked,
         })
     }
 }
@@ -84,7 +82,7 @@ fn retain<R: crate::image::record::Record>(
 }
 
 /// What the requirements and rules ask about.
-struct Asked {
+pub(super) struct Asked {
     /// A bit for each string that is a key in some requirement.
     keys: List<u32>,
     /// Key and value of each `In` and `NotIn`.
@@ -121,16 +119,31 @@ impl Asked {
         })
     }
 
-    fn key(&self, view: View<'_>, key: u32) -> bool {
-        has_bit(view, self.keys, key)
+    /// What is left of a label.
+    pub(super) fn label(&self, view: View<'_>, label: LabelRecord) -> Option<LabelRecord> {
+        self.key(view, label.key).then(|| LabelRecord {
+            key: label.key,
+            value: if self.pair(view, label) {
+                label.value
+            } else {
+                UNMENTIONED
+            },
+        })
     }
 
-    fn pair(&self, view: View<'_>, label: LabelRecord) -> bool {
+    /// Whether a key is asked about. A string that came later was not.
+    pub(super) fn key(&self, view: View<'_>, key: u32) -> bool {
+        key / 32 < self.keys.len && has_bit(view, self.keys, key)
+    }
+
+    /// Whether a value is asked about.
+    pub(super) fn pair(&self, view: View<'_>, label: LabelRecord) -> bool {
         self.pairs.find_record(view, label).is_some()
     }
 
-    fn port_name(&self, view: View<'_>, name: u32) -> bool {
-        has_bit(view, self.port_names, name)
+    /// Whether a port name is asked about.
+    pub(super) fn port_name(&self, view: View<'_>, name: u32) -> bool {
+        name / 32 < self.port_names.len && has_bit(view, self.port_names, name)
     }
 }
 

@@ -184,6 +184,13 @@ impl Regions {
         if region == whole { NOWHERE } else { region }
     }
 
+    /// Whether the CIDR of a block or network, and its exceptions, are regions.
+    #[cfg(feature = "std")]
+    pub(super) fn has(&self, view: View<'_>, atom: AtomRecord) -> bool {
+        let has_cidr = atom.a < self.of_cidr.len && view.get(self.of_cidr, atom.a) != NOWHERE;
+        has_cidr && (atom.kind() != AtomKind::IpBlock || atom.b < self.excepts.len())
+    }
+
     /// The runs of regions that a block or network covers.
     pub(super) fn runs(&self, view: View<'_>, atom: AtomRecord) -> Runs {
         let whole = view.get(self.of_cidr, atom.a);

@@ -14,7 +14,7 @@ use super::atoms::AtomKind;
 use super::classes::{Classes, Known};
 use super::growing::Growing;
 use super::intervals::key_of;
-use super::members::{ClassSet, Members, add_run};
+use super::members::{ClassSet, Kept, Members, add_run};
 use crate::image::record::{Record, record};
 use crate::image::tables::*;
 use crate::model::{Action, Direction, IsolationScope, OwnNode, Tier};
@@ -149,6 +149,34 @@ pub(super) struct Tiers<'k> {
     found: Growing<u32>,
 }
 
+/// What playing the tiers needs, and is found once.
+#[derive(Clone, Copy)]
+pub(super) struct Prepared {
+    every_named_port: List<NamedPortRecord>,
+    twins: ClassSet,
+    kept: Kept,
+}
+
+impl Prepared {
+    pub(super) fn new(
+        arena: &mut Arena<'_>,
+        known: Known<'_>,
+        classes: &Classes,
+        words: u32,
+    ) -> Result<Prepared> {
+        let every_named_port = every_named_port(arena, known)?;
+        // In front of all scratch, where `decide` can read it.
+        let twins = arena.list(words as usize)?;
+        let twin_first = classes.node_first + classes.node_count;
+        add_run(arena, twins, twin_first, classes.pod_first);
+        Ok(Prepared {
+            every_named_port,
+            twins,
+            kept: Kept::new(arena, known.atoms.len())?,
+        })
+    }
+}
+
 impl<'k> Tiers<'k> {
     /// The sets are scratch; they must be taken before all that is read while the
     /// tiers are played.
@@ -157,21 +185,31 @@ impl<'k> Tiers<'k> {
         known: Known<'k>,
         classes: &'k Classes,
         words: u32,
+        prepared: Prepared,
     ) -> Result<Tiers<'k>> {
-        let every_named_port = every_named_port(arena, known)?;
-        // In front of all scratch, where `decide` can read it.
-        let twins = arena.list(words as usize)?;
-        let twin_first = classes.node_first + classes.node_count;
-        add_run(arena, twins, twin_first, classes.pod_first);
+        let Prepared {
+            every_named_port,
+            twins,
+            kept,
+        } = prepared;
         Ok(Tiers {
             known,
-            members: Members::new(arena, known, classes, words)?,
+            members: Members::new(known, classes, words, kept),
             twins,
             state: State::new(arena, words)?,
             words,
             every_named_port,
             found: Growing::new(),
         })
+    }
+
+    /// What can be used again, for the same classes.
+    pub(super) fn prepared(&self) -> Prepared {
+        Prepared {
+            every_named_port: self.every_named_port,
+            twins: self.twins,
+            kept: self.members.kept(),
+        }
     }
 
     /// The peers that the tiers, as they were played last, allow.

@@ -5,10 +5,12 @@
 //! allocates nothing, and it costs a verdict nothing.
 
 mod display;
+mod selection;
 #[cfg(feature = "serde")]
 mod serialize;
 
 use core::net::IpAddr;
+pub use selection::PeerRef;
 
 use crate::Protocol;
 use crate::image::Image;
@@ -16,7 +18,7 @@ use crate::image::tables::{NONE, PolicyKind, PolicyRecord, RuleRecord};
 use crate::model::{Action, Direction, Tier};
 use crate::protocol::PortKey;
 use crate::verdict::{
-    Assumed, Case, Connection, Decided, Identity, Miss, Pair, Party, RuleHit, Verdict,
+    Assumed, Case, Connection, Decided, Identity, Miss, Pair, Party, PodParty, RuleHit, Verdict,
 };
 
 /// Why a connection may pass, or may not.
@@ -60,11 +62,32 @@ pub enum Reason<'i> {
     /// NetworkPolicies select the pod, and isolate it in the other direction
     /// only, which is final here by option: allowed.
     IsolatedElsewhere,
+    /// This rule of the Admin tier passes, and nothing behind it decides: allowed.
+    Passed(RuleRef<'i>),
     /// Policies with rules for this direction select the pod, but none of them
     /// decides: allowed.
     NoRuleMatches,
     /// No policy governs this direction of the pod: allowed.
     NoPolicySelects,
+}
+
+impl Reason<'_> {
+    /// The reason as one word, as data has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Reason::NotAPod => "notAPod",
+            Reason::SamePod => "samePod",
+            Reason::OutOfScope => "outOfScope",
+            Reason::Rule(_) => "rule",
+            Reason::OwnNode => "ownNode",
+            Reason::Isolated => "isolated",
+            Reason::IsolatedElsewhere => "isolatedElsewhere",
+            Reason::Passed(_) => "passed",
+            Reason::NoRuleMatches => "noRuleMatches",
+            Reason::NoPolicySelects => "noPolicySelects",
+        }
+    }
 }
 
 /// What a policy that was consulted had to say.
@@ -105,6 +128,16 @@ pub enum Assumption<'i> {
     /// It mattered whether the peer is the pod's own node, and nothing is known
     /// of that node: taken to be another.
     OwnNodeUnknown,
+    /// A pod that was asked about by name states an address that another pod holds:
+    /// taken to be that one.
+    HeldByAnother {
+        /// The address.
+        address: IpAddr,
+        /// Namespace and name of the pod that was asked about.
+        asked: (&'i str, &'i str),
+        /// Namespace and name of the pod that holds the address.
+        holder: (&'i str, &'i str),
+    },
 }
 
 /// A policy of an image.
@@ -145,7 +178,14 @@ impl<'i> Pair<'i> {
     /// Why a connection from the source to the destination may pass, or may not.
     #[must_use]
     pub fn explain(&self, protocol: Protocol, port: u16) -> Explanation<'i> {
-        let [egress, ingress] = self.cases(PortKey::new(protocol, port)).map(|case| {
+        Explanation::new(self.cases(PortKey::new(protocol, port)), protocol, port)
+    }
+}
+
+impl<'i> Explanation<'i> {
+    /// Explains both directions of a connection.
+    pub(crate) fn new(cases: [Case<'i>; 2], protocol: Protocol, port: u16) -> Explanation<'i> {
+        let [egress, ingress] = cases.map(|case| {
             let mut assumed = Assumed::default();
             let decided = case.decide(&mut assumed);
             DirectionExplanation {
@@ -161,9 +201,7 @@ impl<'i> Pair<'i> {
             port,
         }
     }
-}
 
-impl<'i> Explanation<'i> {
     /// The verdict that is explained.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -237,6 +275,7 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode => Reason::OwnNode,
             Decided::Isolated => Reason::Isolated,
             Decided::IsolatedElsewhere => Reason::IsolatedElsewhere,
+            Decided::Passed(hit) => Reason::Passed(self.rule(hit)),
             Decided::Nothing if self.policies().next().is_some() => Reason::NoRuleMatches,
             Decided::Nothing => Reason::NoPolicySelects,
         }
@@ -250,7 +289,11 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode | Decided::Isolated | Decided::IsolatedElsewhere => {
                 Some(Tier::NetworkPolicy)
             }
-            Decided::NotAPod | Decided::SamePod | Decided::OutOfScope | Decided::Nothing => None,
+            Decided::NotAPod
+            | Decided::SamePod
+            | Decided::OutOfScope
+            | Decided::Passed(_)
+            | Decided::Nothing => None,
         }
     }
 
@@ -262,7 +305,7 @@ impl<'i> DirectionExplanation<'i> {
     }
 
     /// What had to be assumed.
-    pub fn assumptions(&self) -> impl Iterator<Item = Assumption<'i>> + use<'i> {
+    pub fn assumptions(&self) -> impl Iterator<Item = Assumption<'i>> + Clone + use<'i> {
         let Case {
             image,
             subject,
@@ -285,8 +328,11 @@ impl<'i> DirectionExplanation<'i> {
             .map(|pod| pod.namespace_name(image))
             .filter(|name| Some(*name) != subject);
         let namespaces = [subject, peer].into_iter().flatten();
-        namespaces
-            .map(Assumption::NamespaceWithoutLabels)
+        let contested = [self.case.subject, self.case.peer]
+            .into_iter()
+            .filter_map(move |party| held_by_another(image, party));
+        contested
+            .chain(namespaces.map(Assumption::NamespaceWithoutLabels))
             .chain(peer_without_address.then_some(Assumption::NoAddress))
             .chain(own_node_unknown.then_some(Assumption::OwnNodeUnknown))
     }
@@ -301,6 +347,20 @@ impl<'i> DirectionExplanation<'i> {
 
     fn peer(&self) -> Party<'i> {
         self.case.peer
+    }
+}
+
+/// Whether the address of a pod that was asked about is another one's.
+fn held_by_another<'i>(image: &'i Image<'i>, party: Party<'i>) -> Option<Assumption<'i>> {
+    let (asked, holder) = (party.asked?, party.pod()?);
+    let name = |pod: PodParty<'i>| (pod.namespace_name(image), pod.name(image));
+    match (asked, holder) {
+        (PodParty::Known(a), PodParty::Known(b)) if a != b => Some(Assumption::HeldByAnother {
+            address: party.address?,
+            asked: name(asked),
+            holder: name(holder),
+        }),
+        _ => None,
     }
 }
 
@@ -329,10 +389,7 @@ struct Consulting<'i> {
 
 impl<'i> Consulting<'i> {
     fn new(case: Case<'i>) -> Consulting<'i> {
-        let pod = case
-            .subject
-            .pod()
-            .filter(|_| !case.subject.is_same_pod(&case.peer));
+        let pod = case.subject.pod().filter(|_| !case.is_same_pod);
         Consulting {
             case,
             policies: pod.map(|pod| case.policies(pod)),
@@ -522,7 +579,8 @@ impl<'i> RuleRef<'i> {
     /// The line it begins on, in the file of its policy; 0 if unknown.
     #[must_use]
     pub fn line(&self) -> u32 {
-        self.record().line
+        // A line of no file leads nowhere.
+        self.policy.source().map_or(0, |_| self.record().line)
     }
 }
 

@@ -57,18 +57,12 @@ impl Serialize for DirectionExplanation<'_> {
         let mut map = serializer.serialize_struct("DirectionExplanation", 7)?;
         map.serialize_field("verdict", verdict(self.is_allowed()))?;
         map.serialize_field("tier", &self.tier().map(|tier| tier.to_string()))?;
-        let (reason, rule) = match self.reason() {
-            Reason::NotAPod => ("notAPod", None),
-            Reason::SamePod => ("samePod", None),
-            Reason::OutOfScope => ("outOfScope", None),
-            Reason::Rule(rule) => ("rule", Some(rule)),
-            Reason::OwnNode => ("ownNode", None),
-            Reason::Isolated => ("isolated", None),
-            Reason::IsolatedElsewhere => ("isolatedElsewhere", None),
-            Reason::NoRuleMatches => ("noRuleMatches", None),
-            Reason::NoPolicySelects => ("noPolicySelects", None),
+        let reason = self.reason();
+        map.serialize_field("reason", reason.name())?;
+        let rule = match reason {
+            Reason::Rule(rule) | Reason::Passed(rule) => Some(rule),
+            _ => None,
         };
-        map.serialize_field("reason", reason)?;
         map.serialize_field("rule", &rule)?;
         map.serialize_field("policies", &self.policies().collect::<Vec<_>>())?;
         map.serialize_field("assumptions", &self.assumptions().collect::<Vec<_>>())?;
@@ -150,6 +144,7 @@ impl Serialize for Assumption<'_> {
             Assumption::NamespaceWithoutLabels(name) => ("namespaceWithoutLabels", Some(name)),
             Assumption::NoAddress => ("noAddress", None),
             Assumption::OwnNodeUnknown => ("ownNodeUnknown", None),
+            Assumption::HeldByAnother { asked, .. } => ("heldByAnother", Some(asked.0)),
         };
         let mut map = serializer.serialize_struct("Assumption", 3)?;
         map.serialize_field("kind", kind)?;

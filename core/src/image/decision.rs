@@ -110,6 +110,16 @@ impl<'a> RowChunks<'a> {
         }
     }
 
+    /// The bytes of the list, to copy.
+    #[cfg(feature = "std")]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        if self.is_wide {
+            self.wide.cells().as_flattened()
+        } else {
+            self.narrow.cells().as_flattened()
+        }
+    }
+
     fn size(&self) -> usize {
         if self.is_wide {
             self.wide.size()

@@ -30,13 +30,19 @@ pub use open::OpenError;
 pub use owned::ImageBuf;
 
 pub(crate) use addresses::{HostTableV6, LOW_BITS, Place, SPECIAL};
+#[cfg(feature = "std")]
+pub(crate) use decision::RowChunks;
 pub(crate) use decision::{CHUNK_WORDS, Decision};
 pub(crate) use layout::{Layout, Section, Shape, option_bits, scope_bit, seal};
 pub(crate) use trie::{
     NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
 };
 
+#[cfg(feature = "std")]
+pub(crate) use trie::sorted_runs;
+
 use crate::model::Options;
+#[cfg(not(feature = "std"))]
 use decision::RowChunks;
 use layout::{checksum, options_of, stated_checksum};
 use record::{Record, Table};
@@ -89,6 +95,9 @@ pub(crate) struct Cold<'a> {
 impl<'a> Image<'a> {
     /// The version of the format that this crate writes: major, minor.
     pub const FORMAT_VERSION: (u16, u16) = (layout::MAJOR, layout::MINOR);
+
+    /// The bytes with which every image begins.
+    pub const LABEL: [u8; 8] = layout::LABEL;
 
     /// Opens an image from bytes that nobody vouches for.
     ///

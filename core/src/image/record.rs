@@ -201,6 +201,22 @@ impl<'a, R: Record> Table<'a, R> {
         }
     }
 
+    /// A table of cells that lie wherever they do.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn of_cells(cells: &'a [R::Cell]) -> Self {
+        Table {
+            cells,
+            record: PhantomData,
+        }
+    }
+
+    /// The cells of all records.
+    #[cfg(feature = "std")]
+    pub(crate) fn cells(&self) -> &'a [R::Cell] {
+        self.cells
+    }
+
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.cells.len()

@@ -260,15 +260,28 @@ impl StartsRecord {
     /// The positions of a record.
     pub(crate) const POSITIONS: u32 = 64;
 
-    const fn bits(&self) -> u64 {
+    pub(crate) const fn bits(&self) -> u64 {
         self.low as u64 | (self.high as u64) << 32
+    }
+
+    /// A record that has these bits.
+    pub(crate) const fn new(rank: u32, bits: u64) -> StartsRecord {
+        StartsRecord {
+            rank,
+            low: bits as u32,
+            high: (bits >> 32) as u32,
+        }
+    }
+
+    /// Whether something begins at a position of this record.
+    #[cfg(feature = "std")]
+    pub(crate) const fn begins(&self, position: u32) -> bool {
+        self.bits() >> (position & 63) & 1 != 0
     }
 
     /// Sets the bit of a position of this record.
     pub(crate) const fn begin(&mut self, position: u32) {
-        let bits = self.bits() | 1 << (position & 63);
-        self.low = bits as u32;
-        self.high = (bits >> 32) as u32;
+        *self = StartsRecord::new(self.rank, self.bits() | 1 << (position & 63));
     }
 
     /// How many begin in front of the next record.

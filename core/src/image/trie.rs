@@ -204,6 +204,21 @@ fn sorted_values(words: Table<'_, u32>, offset: u32) -> &[[u8; 2]] {
     values.get(..count as usize).unwrap_or(&[])
 }
 
+/// The runs of the sorted node at `offset`: their first values, and their entries.
+#[cfg(feature = "std")]
+pub(crate) fn sorted_runs(
+    words: Table<'_, u32>,
+    offset: u32,
+) -> impl Iterator<Item = (u32, u32)> + '_ {
+    let values = sorted_values(words, offset);
+    let first = offset.wrapping_add(sorted_prefix(values.len() as u32));
+    let entries = words.range(first, values.len() as u32);
+    values
+        .iter()
+        .map(|value| u32::from(u16::decode(value)))
+        .zip(entries)
+}
+
 /// The entry for `value` of the sorted node at `offset`. Not inlined: the walk of
 /// other nodes would save registers for it.
 #[inline(never)]
@@ -248,7 +263,7 @@ pub(crate) fn validate(
             NodeKind::Sorted => {
                 let values = sorted_values(words, node);
                 let begins = values.first() == Some(&[0, 0]);
-                let is_sorted = values.is_sorted_by_key(|value| u16::decode(value));
+                let is_sorted = values.is_sorted_by_key(u16::decode);
                 if values.len() != count as usize || !begins || !is_sorted {
                     return Err(at);
                 }

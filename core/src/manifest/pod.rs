@@ -15,6 +15,7 @@ pub(super) struct PodSpec {
     node_name: String,
     host_network: bool,
     ports: Vec<NamedPort<'static>>,
+    declared_ports: Vec<(Protocol, u16)>,
 }
 
 /// Reads a Pod. SEMANTICS, "Who an address is".
@@ -50,6 +51,7 @@ pub(super) fn unscheduled(meta: &Meta, spec: PodSpec) -> Pod<'static> {
         node_name: spec.node_name.into(),
         host_network: spec.host_network,
         ports: spec.ports.into(),
+        declared_ports: spec.declared_ports.into(),
         ..Pod::default()
     }
 }
@@ -139,15 +141,22 @@ fn spec(field: &Field<'_, '_>, admitted: bool) -> PodSpec {
         "workloadRef",
     ]);
     fields.finish_admitted(admitted);
+    let declared_ports = ports
+        .iter()
+        .map(|port: &NamedPort<'_>| (port.protocol, port.number))
+        .collect();
+    ports.retain(|port| !port.name.is_empty());
     PodSpec {
         node_name,
         host_network,
         ports,
+        declared_ports,
     }
 }
 
 struct Container {
     restarts_always: bool,
+    /// Those without a name have an empty one.
     ports: Vec<NamedPort<'static>>,
 }
 
@@ -190,7 +199,7 @@ fn container_ports(field: &Field<'_, '_>, admitted: bool) -> Container {
     }
 }
 
-/// A container port, if it has a name: no other can be asked for.
+/// A container port.
 fn container_port(field: &Field<'_, '_>, admitted: bool) -> Option<NamedPort<'static>> {
     let mut fields = field.fields();
     let name = fields.get("name").and_then(|field| field.text());
@@ -205,7 +214,7 @@ fn container_port(field: &Field<'_, '_>, admitted: bool) -> Option<NamedPort<'st
     fields.ignore(&["hostIP", "hostPort"]);
     fields.finish_admitted(admitted);
     Some(NamedPort {
-        name: name.filter(|name| !name.is_empty())?.to_string().into(),
+        name: name.unwrap_or_default().to_string().into(),
         protocol: protocol?,
         number: number?.first(),
     })

@@ -1,5 +1,6 @@
 //! Workloads: what runs pods, and stands in for them where none are given.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,6 +22,35 @@ pub(super) struct Controller {
     owner: Option<Owner>,
     /// A pod as the template describes it.
     pod: Pod<'static>,
+    source: Source<'static>,
+}
+
+/// Controllers, each name of a kind once.
+#[derive(Default)]
+pub(super) struct Controllers {
+    all: Vec<Controller>,
+    index: BTreeMap<Key, usize>,
+}
+
+impl Controllers {
+    /// Adds a controller in place of the one of its name; returns where that stands.
+    pub(super) fn insert(&mut self, controller: Controller) -> Option<Source<'static>> {
+        let Controller {
+            kind,
+            namespace,
+            name,
+            ..
+        } = &controller;
+        let key = (namespace.clone(), String::from(*kind), name.clone());
+        let index = *self.index.entry(key).or_insert(self.all.len());
+        match self.all.get_mut(index) {
+            Some(known) => Some(core::mem::replace(known, controller).source),
+            None => {
+                self.all.push(controller);
+                None
+            }
+        }
+    }
 }
 
 /// The kinds of controller, with their `apiVersion`s.
@@ -41,7 +71,11 @@ pub(super) fn controller_kind(api_version: &str, kind: &str) -> Option<&'static 
 }
 
 /// Reads a controller.
-pub(super) fn controller(object: &Field<'_, '_>, kind: &'static str) -> (Meta, Controller) {
+pub(super) fn controller(
+    object: &Field<'_, '_>,
+    kind: &'static str,
+    source: Source<'static>,
+) -> (Meta, Controller) {
     let mut fields = object.fields();
     let meta = Meta::read(&mut fields);
     let (template, spec) = fields
@@ -64,6 +98,7 @@ pub(super) fn controller(object: &Field<'_, '_>, kind: &'static str) -> (Meta, C
         name: meta.name.clone(),
         owner: meta.owner.clone(),
         pod,
+        source,
     };
     (meta, controller)
 }
@@ -189,7 +224,8 @@ fn hasher() -> ahash::RandomState {
 ///
 /// A controller that is itself run by another (the ReplicaSet of a Deployment, the
 /// Job of a CronJob) goes by that one's name.
-pub(super) fn pods(owned: Vec<Owned>, controllers: Vec<Controller>) -> Vec<Pod<'static>> {
+pub(super) fn pods(owned: Vec<Owned>, controllers: Controllers) -> Vec<Pod<'static>> {
+    let controllers = controllers.all;
     let owners = Owners::new(&controllers);
     let mut with_pods: HashSet<Key, ahash::RandomState> = HashSet::with_hasher(hasher());
     let mut names: HashSet<(String, String), ahash::RandomState> = HashSet::with_hasher(hasher());
@@ -225,6 +261,7 @@ pub(super) fn pods(owned: Vec<Owned>, controllers: Vec<Controller>) -> Vec<Pod<'
             name,
             owner,
             mut pod,
+            ..
         } = controller;
         let own = Owner {
             kind: kind.into(),

@@ -91,6 +91,9 @@ pub struct Pod<'a> {
     /// The named ports of `containers`, and of init containers with
     /// `restartPolicy: Always`.
     pub ports: List<'a, NamedPort<'a>>,
+    /// Every port that those containers declare, with a name or without. No verdict
+    /// depends on it: a container may listen elsewhere.
+    pub declared_ports: List<'a, (Protocol, u16)>,
     /// What runs the pod, or what stands in for it.
     pub workload: Option<Workload<'a>>,
 }
@@ -144,6 +147,17 @@ pub struct DomainName<'a> {
     pub name: Text<'a>,
     /// Its addresses.
     pub addresses: List<'a, IpAddr>,
+}
+
+#[cfg(feature = "alloc")]
+impl DomainName<'_> {
+    /// The name in the spelling that all spellings of it share: in small letters,
+    /// without a trailing dot.
+    #[must_use]
+    pub fn normal_name(&self) -> alloc::string::String {
+        let name: &str = &self.name;
+        name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    }
 }
 
 /// Where an object was written.

@@ -23,7 +23,24 @@ pub(crate) struct Case<'i> {
     pub(crate) subject: Party<'i>,
     /// The other end.
     pub(crate) peer: Party<'i>,
+    /// Whether both ends are one and the same pod, and not two pods of which one
+    /// stands for both.
+    pub(crate) is_same_pod: bool,
+    /// What is left out, to see what it does.
+    pub(crate) without: Without,
     pub(crate) key: PortKey,
+}
+
+/// A part of an image's policies, to be left out of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Without {
+    Nothing,
+    /// An index in `POLICIES`.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
+    Policy(u32),
+    /// A rule of a policy, by its index in the list of the case's direction.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
+    Rule(u32, u32),
 }
 
 /// A rule that matches.
@@ -54,6 +71,8 @@ pub(crate) enum Decided {
     /// NetworkPolicies select the subject, but isolate it in the other direction
     /// only, and that is final ([`IsolationScope::EitherDirection`]).
     IsolatedElsewhere,
+    /// This rule of the Admin tier passes, and nothing behind it decides.
+    Passed(RuleHit),
     /// Nothing decides.
     Nothing,
 }
@@ -66,6 +85,7 @@ impl Decided {
             | Decided::SamePod
             | Decided::OwnNode
             | Decided::IsolatedElsewhere
+            | Decided::Passed(_)
             | Decided::Nothing => true,
             Decided::Isolated => false,
             // A Pass that decides does so in the Baseline tier, behind which is nothing.
@@ -116,14 +136,15 @@ impl<'i> Case<'i> {
         let Some(subject) = self.subject.pod() else {
             return Decided::NotAPod;
         };
-        if self.subject.is_same_pod(&self.peer) {
+        if self.is_same_pod {
             return Decided::SamePod;
         }
         if subject.is_out_of_scope(self.image) {
             return Decided::OutOfScope;
         }
         // 2.
-        if let Some(hit) = self.first_hit(subject, Tier::Admin, assumed)
+        let admin = self.first_hit(subject, Tier::Admin, assumed);
+        if let Some(hit) = admin
             && (hit.effect.action != Action::Pass || hit.effect.fails_closed)
         {
             return Decided::Rule(hit);
@@ -137,11 +158,11 @@ impl<'i> Case<'i> {
             return Decided::Rule(hit);
         }
         // 5.
-        Decided::Nothing
+        admin.map_or(Decided::Nothing, Decided::Passed)
     }
 
     /// The first rule of a tier that matches.
-    fn first_hit(
+    pub(crate) fn first_hit(
         &self,
         subject: PodParty<'i>,
         tier: Tier,
@@ -149,6 +170,7 @@ impl<'i> Case<'i> {
     ) -> Option<RuleHit> {
         for policy in self.policies(subject) {
             if self.record(policy).kind().tier() == tier
+                && self.without != Without::Policy(policy)
                 && let Ok(hit) = self.consult(policy, assumed)
             {
                 return Some(hit);
@@ -162,7 +184,7 @@ impl<'i> Case<'i> {
         let mut decided = None;
         for policy in self.policies(subject) {
             let record = self.record(policy);
-            if record.kind() != PolicyKind::Network {
+            if record.kind() != PolicyKind::Network || self.without == Without::Policy(policy) {
                 continue;
             }
             if !record.isolates(self.direction) {
@@ -292,6 +314,9 @@ impl<'i> Case<'i> {
             let Some(effect) = RuleEffect::decode(rule.action) else {
                 continue;
             };
+            if self.without == Without::Rule(policy, index) {
+                continue;
+            }
             let hit = RuleHit {
                 policy,
                 rule: index,
@@ -314,6 +339,16 @@ impl<'i> Case<'i> {
             }
         }
         Err(nearest)
+    }
+
+    /// Whether a rule matches the connection, whatever stands in front of it.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn rule_matches(&self, policy: u32, rule: u32) -> bool {
+        let record = self.record(policy);
+        let (first, _) = record.rules(self.direction);
+        let rule = self.image.cold.rules.get(first + rule);
+        self.rule_matches_port(&rule)
+            && self.rule_matches_peer(&record, &rule, &mut Assumed::default())
     }
 
     fn rule_matches_peer(

@@ -5,18 +5,22 @@
 
 mod endpoint;
 mod interpret;
+mod kind;
 mod labels;
 mod party;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
 pub(crate) use interpret::rule_ports;
-pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
+pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, Without};
+pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};
+pub(crate) use party::{Identity, Party, PodParty};
+#[cfg(feature = "std")]
+pub(crate) use party::{holder, node_at};
 #[cfg(feature = "alloc")]
-pub(crate) use party::nodes_at;
-pub(crate) use party::{Identity, Party};
+pub(crate) use party::{nodes_at, stated_addresses};
 
 use core::net::IpAddr;
 
@@ -96,28 +100,19 @@ impl Image<'_> {
         port: u16,
     ) -> Verdict {
         let key = PortKey::new(protocol, port);
-        let decision = &self.decision;
-        let (from, to, same) = match (AddressBits::of(source), AddressBits::of(destination)) {
-            (AddressBits::V4(source), AddressBits::V4(destination)) => (
-                decision.place_v4(source),
-                decision.place_v4(destination),
-                source == destination,
-            ),
-            (AddressBits::V6(source), AddressBits::V6(destination)) => (
-                decision.place_v6(source),
-                decision.place_v6(destination),
-                source == destination,
-            ),
-            // Whether two families are one pod's, only the rules can tell.
-            _ => return self.interpret(source, destination, key),
-        };
-        // SEMANTICS: source and destination are the same pod: allow. Two addresses of
-        // one family that are the same pod's are the same, or their places are special.
-        // What is no pod is allowed to itself as well.
-        match decision.look_up(from, to, key) {
-            Some(verdict) => Verdict::new(verdict.egress | same, verdict.ingress | same),
+        match self.decision.verdict(source, destination, key) {
+            Some(verdict) => verdict,
             None => self.interpret(source, destination, key),
         }
+    }
+
+    /// A number that two addresses share only if every verdict about the one is that
+    /// about the other, towards the same third; `None` for an address that has none to
+    /// share.
+    #[must_use]
+    pub fn class_of(&self, address: IpAddr) -> Option<u32> {
+        let place = self.place(canonical(address));
+        (!place.is_special()).then_some(place.0)
     }
 
     /// Answers `connections` in order into `verdicts`.
@@ -145,7 +140,38 @@ impl Image<'_> {
 }
 
 impl Decision<'_> {
-    /// The verdict from the tables; `None` where they leave it to interpretation.
+    /// The verdict from the tables; `None` where they leave it to interpretation, and
+    /// where the addresses are of two families: whether they are one pod's, only the
+    /// rules can tell.
+    #[inline]
+    pub(crate) fn verdict(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        key: PortKey,
+    ) -> Option<Verdict> {
+        let (from, to, same) = match (AddressBits::of(source), AddressBits::of(destination)) {
+            (AddressBits::V4(source), AddressBits::V4(destination)) => (
+                self.place_v4(source),
+                self.place_v4(destination),
+                source == destination,
+            ),
+            (AddressBits::V6(source), AddressBits::V6(destination)) => (
+                self.place_v6(source),
+                self.place_v6(destination),
+                source == destination,
+            ),
+            _ => return None,
+        };
+        // SEMANTICS: source and destination are the same pod: allow. Two addresses of
+        // one family that are the same pod's are the same, or their places are special.
+        // What is no pod is allowed to itself as well.
+        let verdict = self.look_up(from, to, key)?;
+        Some(Verdict::new(verdict.egress | same, verdict.ingress | same))
+    }
+
+    /// The verdict for two places; `None` where the tables leave it to
+    /// interpretation.
     #[inline]
     pub(crate) fn look_up(
         &self,

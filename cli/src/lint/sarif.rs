@@ -1,0 +1,92 @@
+//! Findings as SARIF 2.1.0.
+
+use netpolicy::Diagnostic;
+use netpolicy::lint::{Code, Finding};
+use serde_json::{Value, json};
+
+use super::Found;
+
+/// The rule that stands for errors of the manifests.
+const ERROR: &str = "NP001";
+
+/// A log of one run.
+pub(super) fn log(found: &Found<'_>) -> Value {
+    let errors = found
+        .errors
+        .iter()
+        .map(|error| result(ERROR, "error", error));
+    let findings = found.findings.iter().map(|Finding { code, diagnostic }| {
+        let level = if code.is_note() { "note" } else { "warning" };
+        result(code.code(), level, diagnostic)
+    });
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "netpolicy",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": rules(),
+            }},
+            "results": errors.chain(findings).collect::<Vec<_>>(),
+        }],
+    })
+}
+
+fn rules() -> Vec<Value> {
+    let error = json!({
+        "id": ERROR,
+        "name": "invalid-object",
+        "shortDescription": {"text": "An object that the API server would refuse."},
+        "help": {"text": "Mend the field that the message names."},
+        "defaultConfiguration": {"level": "error"},
+    });
+    let rule = |code: Code| {
+        json!({
+            "id": code.code(),
+            "name": code.name(),
+            "shortDescription": {"text": code.why()},
+            "help": {"text": code.mend()},
+            "defaultConfiguration": {"level": if code.is_note() { "note" } else { "warning" }},
+        })
+    };
+    [error].into_iter().chain(Code::ALL.map(rule)).collect()
+}
+
+fn result(rule: &str, level: &str, diagnostic: &Diagnostic) -> Value {
+    let Diagnostic {
+        file,
+        line,
+        column,
+        object,
+        path,
+        message,
+        ..
+    } = diagnostic;
+    let parts = [object, path, message];
+    let parts: Vec<&str> = parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .map(|part| part.as_str())
+        .collect();
+    let mut location = json!({
+        "logicalLocations": [{"fullyQualifiedName": object, "kind": "object"}],
+    });
+    if !file.is_empty() {
+        // A region needs a line, and lines begin at 1.
+        let mut region = json!({"startLine": (*line).max(1)});
+        if *column != 0 {
+            region["startColumn"] = json!(column);
+        }
+        location["physicalLocation"] = json!({
+            "artifactLocation": {"uri": file},
+            "region": region,
+        });
+    }
+    json!({
+        "ruleId": rule,
+        "level": level,
+        "message": {"text": parts.join(": ")},
+        "locations": [location],
+    })
+}

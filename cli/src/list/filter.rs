@@ -1,0 +1,114 @@
+//! Which rows are asked for.
+
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use netpolicy::Protocol;
+use netpolicy::reach::{Peer, PortSet, Row};
+
+use super::Listed;
+
+/// What narrows a list.
+#[derive(clap::Args)]
+#[command(next_help_heading = "What to list")]
+pub(super) struct Filter {
+    /// Only connections with an end in this namespace; may be repeated
+    #[arg(short, long)]
+    namespace: Vec<String>,
+
+    /// Only connections with this workload or pod at an end: namespace/name, or a name;
+    /// may be repeated
+    #[arg(short, long)]
+    workload: Vec<String>,
+
+    /// Only what the chosen namespaces and workloads send, or what they receive
+    #[arg(short, long, value_enum)]
+    direction: Option<DirectionArgument>,
+
+    /// Only connections to these ports: 443, 8000-8999, UDP/53 or ICMP; may be repeated
+    #[arg(short, long)]
+    port: Vec<PortArgument>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DirectionArgument {
+    /// They are the source
+    Egress,
+    /// They are the destination
+    Ingress,
+}
+
+/// Ports of one protocol; TCP if none is named.
+#[derive(Debug, Clone)]
+pub(crate) struct PortArgument(pub(crate) PortSet);
+
+impl FromStr for PortArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PortArgument, String> {
+        let wrong = |_| format!("{text:?}: write a port (443), a range (8000-8999), or UDP/53");
+        let is_number = text.starts_with(|c: char| c.is_ascii_digit());
+        let (protocol, ports) = match text.split_once('/') {
+            Some((protocol, ports)) => (protocol, Some(ports)),
+            None if is_number => ("TCP", Some(text)),
+            None => (text, None),
+        };
+        let protocol: Protocol = protocol
+            .parse()
+            .map_err(|problem| format!("{text:?}: {problem}"))?;
+        let Some(ports) = ports else {
+            return Ok(PortArgument(PortSet::every(protocol)));
+        };
+        let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+        let first: u16 = first.parse().map_err(wrong)?;
+        let last: u16 = last.parse().map_err(wrong)?;
+        if first > last || first == 0 {
+            return Err(format!("{text:?}: not a range of ports from 1 to 65535"));
+        }
+        Ok(PortArgument(PortSet::range(protocol, first, last)))
+    }
+}
+
+impl Filter {
+    /// What is asked for of a row.
+    pub(super) fn apply<'r>(&self, row: Row<'r>) -> Option<Listed<'r>> {
+        let (source, destination) = (row.source(), row.destination());
+        let is_chosen = match self.direction {
+            Some(DirectionArgument::Egress) => self.chooses(source),
+            Some(DirectionArgument::Ingress) => self.chooses(destination),
+            None => self.chooses(source) || self.chooses(destination),
+        };
+        let ports = if self.port.is_empty() {
+            row.ports().clone()
+        } else {
+            let asked = self
+                .port
+                .iter()
+                .fold(PortSet::EMPTY, |all, port| all.union(&port.0));
+            row.ports().intersection(&asked)
+        };
+        (is_chosen && !ports.is_empty()).then_some(Listed {
+            source,
+            destination,
+            ports,
+            row,
+        })
+    }
+
+    fn chooses(&self, peer: &Peer) -> bool {
+        if self.namespace.is_empty() && self.workload.is_empty() {
+            // A direction alone asks for what workloads do.
+            return self.direction.is_none() || peer.workload().is_some();
+        }
+        let Some(workload) = peer.workload() else {
+            return false;
+        };
+        let in_namespace =
+            self.namespace.is_empty() || self.namespace.contains(&workload.namespace);
+        let is_named = |name: &String| match name.split_once('/') {
+            Some((namespace, name)) => workload.namespace == namespace && workload.name == name,
+            None => workload.name == *name,
+        };
+        in_namespace && (self.workload.is_empty() || self.workload.iter().any(is_named))
+    }
+}

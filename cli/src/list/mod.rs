@@ -1,0 +1,198 @@
+//! `netpolicy list`.
+
+mod filter;
+mod graph;
+pub(crate) mod np_guard;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use netpolicy::Image;
+use netpolicy::reach::{
+    Decision, POTENTIAL, Peer, PortSet, Reachability, Row, with_potential_pods,
+};
+use serde::Serialize;
+
+use self::filter::Filter;
+use crate::Outcome;
+use crate::input::{Manifests, open_image, tell};
+use crate::{output, progress};
+
+pub(crate) use self::table::{ports_of, table};
+
+/// List every allowed connection: source, destination, protocols and ports
+///
+/// The list is exact: what it does not name is denied. Ends are workloads, nodes and
+/// ranges of external addresses. A pod with itself, which is always allowed, and what
+/// no policy can govern are left out.
+///
+/// Exit status: 0 listed, 2 not.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    manifests: Manifests,
+
+    /// An image made by `netpolicy compile`, instead of manifests
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    image: Option<PathBuf>,
+
+    #[command(flatten)]
+    filter: Filter,
+
+    /// Show what stays open to pods and namespaces that do not exist yet: for each
+    /// peer that rules select by labels, and for pods without labels
+    #[arg(long, conflicts_with = "image")]
+    exposure: bool,
+
+    /// Show the rules that let each connection through
+    #[arg(long)]
+    explain: bool,
+
+    /// How to write the list
+    #[arg(short, long, value_enum, default_value_t)]
+    output: ListFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    /// A table for people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// A line for each range of ports
+    Csv,
+    /// A table for a document
+    Markdown,
+    /// A graph for Graphviz
+    Dot,
+    /// A picture: a matrix of who reaches whom
+    Svg,
+    /// The lines of np-guard's netpol-analyzer: IPv4, without nodes, and with ipBlocks
+    /// that do not select pods
+    NpGuard,
+}
+
+/// A row, as far as it was asked for.
+struct Listed<'r> {
+    source: &'r Peer,
+    destination: &'r Peer,
+    ports: PortSet,
+    row: Row<'r>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let image = match &arguments.image {
+        Some(path) => open_image(path)?,
+        None => {
+            let mut options = arguments.manifests.options();
+            options.ip_block_selects_pods &= arguments.output != ListFormat::NpGuard;
+            if arguments.exposure {
+                let loaded = arguments.manifests.load()?;
+                tell(&loaded.diagnostics);
+                with_potential_pods(&loaded.cluster).compile(&options)?.0
+            } else {
+                arguments.manifests.compile_with(&options)?.image
+            }
+        }
+    };
+    let image = image.image();
+    progress::say("listing connections");
+    let reach = Reachability::new(&image);
+    progress::clear();
+    let rows: Vec<Listed<'_>> = reach
+        .rows()
+        .filter_map(|row| arguments.filter.apply(row))
+        .filter(|row| !arguments.exposure || is_exposure(row))
+        .collect();
+    match arguments.output {
+        ListFormat::Text => write_text(&image, &rows, arguments.explain)?,
+        ListFormat::Json => write_json(&image, &rows, arguments.explain)?,
+        ListFormat::Csv => table::write_csv(&image, &rows, arguments.explain)?,
+        ListFormat::Markdown => table::write_markdown(&image, &rows, arguments.explain)?,
+        ListFormat::Dot => output::write(&graph::dot(&rows))?,
+        ListFormat::Svg => output::write(&graph::svg(&rows))?,
+        ListFormat::NpGuard => output::write(&np_guard::lines(&image, &rows))?,
+    }
+    Ok(Outcome::Good)
+}
+
+/// Whether one end of a row exists, and the other is still to come.
+fn is_exposure(row: &Listed<'_>) -> bool {
+    let workload = |peer: &Peer| peer.workload().map(|workload| workload.kind == POTENTIAL);
+    let ends = (workload(row.source), workload(row.destination));
+    matches!(ends, (Some(true), Some(false)) | (Some(false), Some(true)))
+}
+
+/// An end, as people call it.
+fn name(peer: &Peer) -> String {
+    match peer.workload() {
+        Some(workload) if workload.kind == POTENTIAL => {
+            format!("{} in {}", workload.name, workload.namespace)
+        }
+        _ => peer.to_string(),
+    }
+}
+
+/// The distinct reasons of a row, a line each.
+fn reasons(image: &Image<'_>, listed: &Listed<'_>) -> Vec<String> {
+    decisions(image, listed)
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn decisions<'i>(image: &'i Image<'i>, listed: &Listed<'_>) -> Vec<Decision<'i>> {
+    let mut decisions = listed.row.decisions(image);
+    for decision in &mut decisions {
+        decision.ports = decision.ports.intersection(&listed.ports);
+    }
+    decisions.retain(|decision| !decision.ports.is_empty());
+    decisions
+}
+
+fn write_text(image: &Image<'_>, rows: &[Listed<'_>], explain: bool) -> Result<()> {
+    let lines: Vec<[String; 3]> = rows
+        .iter()
+        .map(|row| {
+            [
+                name(row.source),
+                format!("-> {}", name(row.destination)),
+                ports_of(row.destination, &row.ports),
+            ]
+        })
+        .collect();
+    for (line, row) in table(&lines).iter().zip(rows) {
+        output::line(line)?;
+        if explain {
+            for reason in reasons(image, row) {
+                output::line(&format!("    {reason}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct JsonRow<'r> {
+    source: &'r Peer,
+    destination: &'r Peer,
+    ports: &'r PortSet,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decisions: Option<Vec<Decision<'r>>>,
+}
+
+fn write_json(image: &Image<'_>, rows: &[Listed<'_>], explain: bool) -> Result<()> {
+    let rows: Vec<JsonRow<'_>> = rows
+        .iter()
+        .map(|row| JsonRow {
+            source: row.source,
+            destination: row.destination,
+            ports: &row.ports,
+            decisions: explain.then(|| decisions(image, row)),
+        })
+        .collect();
+    output::json(&rows)
+}

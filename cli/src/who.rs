@@ -1,0 +1,240 @@
+//! `netpolicy who`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use netpolicy::explain::{PolicyRef, RuleRef};
+use netpolicy::model::Direction;
+use netpolicy::{Image, PodRef};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::input::{Manifests, open_image};
+use crate::output::{self, Format};
+
+/// Look up who is meant: the policies that select a pod, the pods that a policy
+/// selects, and the peers of each of its rules
+///
+/// Exit status: 0 found, 2 there is no such pod or policy.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    manifests: Manifests,
+
+    /// An image made by `netpolicy compile`, instead of manifests
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    image: Option<PathBuf>,
+
+    /// Pods or workloads (namespace/name) whose policies to show; all, if neither pods
+    /// nor policies are named
+    #[arg(value_name = "POD")]
+    pods: Vec<String>,
+
+    /// A policy whose pods and peers to show: namespace/name, or the name of a
+    /// cluster-scoped one; may be repeated
+    #[arg(long, value_name = "POLICY")]
+    policy: Vec<String>,
+
+    /// How to write the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// A pod, and the policies that select it.
+#[derive(Serialize)]
+struct PodAnswer<'i> {
+    pod: String,
+    workload: Option<String>,
+    egress: Vec<PolicyRef<'i>>,
+    ingress: Vec<PolicyRef<'i>>,
+}
+
+/// A policy, the pods it selects, and its rules.
+#[derive(Serialize)]
+struct PolicyAnswer<'i> {
+    policy: PolicyRef<'i>,
+    subject: String,
+    pods: Vec<String>,
+    egress: Vec<RuleAnswer<'i>>,
+    ingress: Vec<RuleAnswer<'i>>,
+}
+
+#[derive(Serialize)]
+struct RuleAnswer<'i> {
+    rule: RuleRef<'i>,
+    /// `None`: every peer.
+    peers: Option<Vec<PeerAnswer>>,
+}
+
+#[derive(Serialize)]
+struct PeerAnswer {
+    peer: String,
+    /// `None` for what does not select by labels.
+    pods: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct Answers<'i> {
+    pods: Vec<PodAnswer<'i>>,
+    policies: Vec<PolicyAnswer<'i>>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let image = match &arguments.image {
+        Some(path) => open_image(path)?,
+        None => arguments.manifests.compile()?.image,
+    };
+    let image = image.image();
+    let is_about_all = arguments.pods.is_empty() && arguments.policy.is_empty();
+    let mut answers = Answers {
+        pods: Vec::new(),
+        policies: Vec::new(),
+    };
+    for name in &arguments.pods {
+        let pods = pods_called(&image, name);
+        if pods.is_empty() {
+            bail!("no pod or workload {name}: write namespace/name");
+        }
+        answers
+            .pods
+            .extend(pods.iter().map(|pod| of_pod(&image, pod)));
+    }
+    for name in &arguments.policy {
+        let before = answers.policies.len();
+        let policies = image.policies().filter(|policy| is_called(policy, name));
+        answers
+            .policies
+            .extend(policies.map(|policy| of_policy(&image, policy)));
+        if answers.policies.len() == before {
+            bail!("no policy {name}: write namespace/name, or the name of a cluster-scoped one");
+        }
+    }
+    if is_about_all {
+        answers.pods = image.pods().map(|pod| of_pod(&image, &pod)).collect();
+        let policies = image.policies();
+        answers.policies = policies.map(|policy| of_policy(&image, policy)).collect();
+    }
+    match arguments.output {
+        Format::Json => output::json(&answers)?,
+        Format::Text => write_text(&answers)?,
+    }
+    Ok(Outcome::Good)
+}
+
+fn pods_called<'i>(image: &'i Image<'i>, name: &str) -> Vec<PodRef<'i>> {
+    let Some((namespace, name)) = name.split_once('/') else {
+        return Vec::new();
+    };
+    if let Some(pod) = image.pod(namespace, name) {
+        return vec![pod];
+    }
+    let of_workload = |pod: &PodRef<'_>| {
+        pod.namespace() == namespace && pod.workload().is_some_and(|(_, workload)| workload == name)
+    };
+    image.pods().filter(of_workload).collect()
+}
+
+fn is_called(policy: &PolicyRef<'_>, name: &str) -> bool {
+    match (policy.namespace(), name.split_once('/')) {
+        (Some(namespace), Some((in_namespace, name))) => {
+            namespace == in_namespace && policy.name() == name
+        }
+        (None, None) => policy.name() == name,
+        _ => false,
+    }
+}
+
+fn of_pod<'i>(image: &'i Image<'i>, pod: &PodRef<'i>) -> PodAnswer<'i> {
+    let policies = |direction| {
+        let policies = image.policies();
+        let selecting = policies.filter(|policy| policy.governs(direction) && policy.selects(pod));
+        selecting.collect()
+    };
+    PodAnswer {
+        pod: pod.to_string(),
+        workload: pod.workload().map(|(kind, name)| format!("{kind} {name}")),
+        egress: policies(Direction::Egress),
+        ingress: policies(Direction::Ingress),
+    }
+}
+
+fn of_policy<'i>(image: &'i Image<'i>, policy: PolicyRef<'i>) -> PolicyAnswer<'i> {
+    let pods = image.pods().filter(|pod| policy.selects(pod));
+    let rules = |direction| {
+        let rules = policy.rules(direction).map(|rule| RuleAnswer {
+            rule,
+            peers: rule.peers().map(|peers| {
+                peers
+                    .map(|peer| PeerAnswer {
+                        peer: peer.to_string(),
+                        pods: peer.is_pods().then(|| {
+                            let pods = image.pods().filter(|pod| peer.selects(pod));
+                            pods.map(|pod| pod.to_string()).collect()
+                        }),
+                    })
+                    .collect()
+            }),
+        });
+        rules.collect()
+    };
+    PolicyAnswer {
+        policy,
+        subject: policy.subject().to_string(),
+        pods: pods.map(|pod| pod.to_string()).collect(),
+        egress: rules(Direction::Egress),
+        ingress: rules(Direction::Ingress),
+    }
+}
+
+fn write_text(answers: &Answers<'_>) -> Result<()> {
+    for pod in &answers.pods {
+        let workload = pod.workload.as_ref();
+        let workload = workload.map_or(String::new(), |name| format!(" ({name})"));
+        output::line(&format!("{}{workload}", pod.pod))?;
+        for (direction, policies) in [("egress", &pod.egress), ("ingress", &pod.ingress)] {
+            let names: Vec<_> = policies.iter().map(ToString::to_string).collect();
+            let names = if names.is_empty() {
+                "no policy".to_owned()
+            } else {
+                names.join(", ")
+            };
+            output::line(&format!("  {direction}: {names}"))?;
+        }
+    }
+    for policy in &answers.policies {
+        let source = policy.policy.source();
+        let place = source.map_or(String::new(), |(file, line)| format!(" ({file}:{line})"));
+        output::line(&format!("{}{place}", policy.policy))?;
+        let listed = listed(&policy.pods);
+        output::line(&format!("  selects {}: {listed}", policy.subject))?;
+        for rule in policy.egress.iter().chain(&policy.ingress) {
+            let RuleAnswer { rule, peers } = rule;
+            output::line(&format!(
+                "  {}[{}] {}",
+                rule.direction(),
+                rule.index(),
+                rule.action()
+            ))?;
+            match peers {
+                None => output::line("    every peer")?,
+                Some(peers) => {
+                    for peer in peers {
+                        let pods = peer.pods.as_ref();
+                        let pods =
+                            pods.map_or(String::new(), |pods| format!(": {}", self::listed(pods)));
+                        output::line(&format!("    {}{pods}", peer.peer))?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn listed(pods: &[String]) -> String {
+    if pods.is_empty() {
+        "none".to_owned()
+    } else {
+        pods.join(", ")
+    }
+}

@@ -1,0 +1,247 @@
+//! Who is meant: the pods that policies and peers select, and the selectors as text.
+
+use core::fmt;
+
+use super::{PolicyRef, RuleRef};
+use crate::image::Image;
+use crate::image::tables::{NONE, PeerKind, PeerRecord, operator_from_code};
+use crate::model::{Direction, Operator};
+use crate::verdict::{PodParty, PodRef, RuleHit, requirements};
+
+/// A peer of a rule: one block of addresses, or the pods, nodes or names that one
+/// selector chooses.
+#[derive(Clone, Copy)]
+pub struct PeerRef<'i> {
+    rule: RuleRef<'i>,
+    record: PeerRecord,
+}
+
+impl<'i> PolicyRef<'i> {
+    /// Whether the policy selects a pod of its image.
+    #[must_use]
+    pub fn selects(&self, pod: &PodRef<'i>) -> bool {
+        let (image, record) = (self.image, self.record());
+        let Some(pod) = pod.subject() else {
+            return false;
+        };
+        let in_scope = match record.subject_namespaces {
+            NONE => pod.namespace(image) == Some(record.namespace),
+            selector => pod.namespace_labels(image).match_selector(image, selector),
+        };
+        in_scope && pod.labels(image).match_selector(image, record.subject_pods)
+    }
+
+    /// The rules of a direction, in the order written.
+    pub fn rules(&self, direction: Direction) -> impl Iterator<Item = RuleRef<'i>> + use<'i> {
+        let policy = *self;
+        let (first, len) = self.record().rules(direction);
+        (0..len).filter_map(move |rule| {
+            let record = policy.image.cold.rules.get(first + rule);
+            let effect = crate::image::tables::RuleEffect::decode(record.action)?;
+            Some(RuleRef {
+                policy,
+                direction,
+                hit: RuleHit {
+                    policy: policy.index,
+                    rule,
+                    effect,
+                },
+            })
+        })
+    }
+
+    /// Whether the policy decides something in a direction: a NetworkPolicy isolates, or
+    /// there are rules.
+    #[must_use]
+    pub fn governs(&self, direction: Direction) -> bool {
+        let record = self.record();
+        match record.kind() {
+            crate::image::tables::PolicyKind::Network => record.isolates(direction),
+            crate::image::tables::PolicyKind::Cluster(_) => record.rules(direction).1 != 0,
+        }
+    }
+
+    /// The selector of its pods, as text.
+    pub fn subject(&self) -> impl fmt::Display + use<'i> {
+        let record = self.record();
+        Selection {
+            image: self.image,
+            namespaces: record.subject_namespaces,
+            pods: record.subject_pods,
+            own_namespace: self.namespace(),
+        }
+    }
+}
+
+impl<'i> RuleRef<'i> {
+    /// Its peers; `None` where it matches every peer.
+    #[must_use]
+    pub fn peers(&self) -> Option<impl ExactSizeIterator<Item = PeerRef<'i>> + use<'i>> {
+        let record = self.record();
+        if record.peers_len == NONE {
+            return None;
+        }
+        let rule = *self;
+        let peers = self.policy.image.cold.peers;
+        let peers = peers.range(record.peers, record.peers_len);
+        Some(peers.map(move |record| PeerRef { rule, record }))
+    }
+}
+
+impl<'i> PeerRef<'i> {
+    fn image(&self) -> &'i Image<'i> {
+        self.rule.policy.image
+    }
+
+    /// Its index in the manifest's list.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.record.index
+    }
+
+    /// Whether it selects pods by labels, not addresses.
+    #[must_use]
+    pub fn is_pods(&self) -> bool {
+        PeerKind::from_code(self.record.kind) == Some(PeerKind::Pods)
+    }
+
+    /// Whether it selects a pod by labels.
+    #[must_use]
+    pub fn selects(&self, pod: &PodRef<'i>) -> bool {
+        let image = self.image();
+        let Some(pod) = pod.subject().filter(|_| self.is_pods()) else {
+            return false;
+        };
+        let in_scope = match self.record.a {
+            NONE => pod.namespace(image) == Some(self.rule.policy.record().namespace),
+            selector => pod.namespace_labels(image).match_selector(image, selector),
+        };
+        in_scope && pod.labels(image).match_selector(image, self.record.b)
+    }
+}
+
+impl<'i> PodRef<'i> {
+    /// The pod as what policies select: not if it is on its node's network, or has
+    /// ended.
+    pub(crate) fn subject(&self) -> Option<PodParty<'i>> {
+        self.party().pod()
+    }
+}
+
+/// `pods with app=db of namespaces with env=prod`.
+struct Selection<'i> {
+    image: &'i Image<'i>,
+    namespaces: u32,
+    pods: u32,
+    own_namespace: Option<&'i str>,
+}
+
+impl fmt::Display for Selection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_every = |selector| requirements(self.image, selector).next().is_none();
+        if is_every(self.pods) {
+            f.write_str("all pods")?;
+        } else {
+            f.write_str("pods with ")?;
+            fmt_selector(f, self.image, self.pods)?;
+        }
+        match (self.namespaces, self.own_namespace) {
+            (NONE, Some(namespace)) => write!(f, " in namespace {namespace}"),
+            (NONE, None) => Ok(()),
+            (selector, _) if is_every(selector) => f.write_str(" in all namespaces"),
+            (selector, _) => {
+                f.write_str(" in namespaces with ")?;
+                fmt_selector(f, self.image, selector)
+            }
+        }
+    }
+}
+
+fn fmt_selector(f: &mut fmt::Formatter<'_>, image: &Image<'_>, selector: u32) -> fmt::Result {
+    for (index, requirement) in requirements(image, selector).enumerate() {
+        if index != 0 {
+            f.write_str(", ")?;
+        }
+        let key = image.string(requirement.key);
+        let values = image
+            .cold
+            .values
+            .range(requirement.values, requirement.values_len);
+        match operator_from_code(requirement.operator) {
+            Some(Operator::Exists) => write!(f, "{key}")?,
+            Some(Operator::DoesNotExist) => write!(f, "!{key}")?,
+            Some(Operator::In) if values.len() == 1 => {
+                write!(f, "{key}=")?;
+                fmt_values(f, image, values)?;
+            }
+            Some(Operator::NotIn) if values.len() == 1 => {
+                write!(f, "{key}!=")?;
+                fmt_values(f, image, values)?;
+            }
+            operator => {
+                let word = if operator == Some(Operator::In) {
+                    "in"
+                } else {
+                    "notin"
+                };
+                write!(f, "{key} {word} (")?;
+                fmt_values(f, image, values)?;
+                f.write_str(")")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn fmt_values(
+    f: &mut fmt::Formatter<'_>,
+    image: &Image<'_>,
+    values: impl Iterator<Item = u32>,
+) -> fmt::Result {
+    for (index, value) in values.enumerate() {
+        let separator = if index == 0 { "" } else { "," };
+        write!(f, "{separator}{}", image.string(value))?;
+    }
+    Ok(())
+}
+
+/// `pods with app=db in namespace web`, `10.0.0.0/8 except 10.1.0.0/16`, `nodes with
+/// role=worker`, `*.example.com`.
+impl fmt::Display for PeerRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (image, record) = (self.image(), &self.record);
+        let fmt_cidr = |f: &mut fmt::Formatter<'_>, cidr: u32| match image
+            .cold
+            .cidrs
+            .get(cidr)
+            .decode_cidr()
+        {
+            Some(cidr) => cidr.fmt(f),
+            None => Ok(()),
+        };
+        match PeerKind::from_code(record.kind) {
+            Some(PeerKind::Pods) => Selection {
+                image,
+                namespaces: record.a,
+                pods: record.b,
+                own_namespace: self.rule.policy.namespace(),
+            }
+            .fmt(f),
+            Some(PeerKind::IpBlock) => {
+                fmt_cidr(f, record.a)?;
+                for (index, cidr) in image.cold.excepts.range(record.b, record.c).enumerate() {
+                    f.write_str(if index == 0 { " except " } else { ", " })?;
+                    fmt_cidr(f, cidr)?;
+                }
+                Ok(())
+            }
+            Some(PeerKind::Network) => fmt_cidr(f, record.a),
+            Some(PeerKind::Nodes) => {
+                f.write_str("nodes with ")?;
+                fmt_selector(f, image, record.a)
+            }
+            Some(PeerKind::Domain) => f.write_str(image.string(record.a)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Pods that cannot look up names, and pods that nobody protects.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Code, Finding, some_of};
+use crate::check::warning;
+use crate::image::Image;
+use crate::image::tables::{PolicyKind, PolicyRecord};
+use crate::model::Direction;
+use crate::protocol::PortKey;
+use crate::reach::{GroupKey, Places, rule_starts};
+use crate::verdict::{Assumed, Case, Party, PodParty, Without};
+use crate::{Diagnostic, Protocol};
+
+/// The ports that DNS servers of clusters listen on.
+const DNS_PORTS: [u16; 4] = [53, 5353, 8053, 10053];
+
+pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
+    if image.cold.policies.len() == 0 {
+        return;
+    }
+    let places = Places::new(image);
+    let peers = places.parties();
+    // The workloads of each place.
+    let mut workloads: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    for end in &places.standing {
+        let group = places.groups.get(end.group as usize);
+        if let Some(GroupKey::Workload {
+            namespace,
+            kind,
+            name,
+        }) = group.map(|group| &group.key)
+        {
+            let name = format!("{kind} {namespace}/{name}");
+            workloads.entry(end.place).or_default().insert(name);
+        }
+    }
+    let mut without_dns: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    let mut unprotected: BTreeSet<String> = BTreeSet::new();
+    for (place, party) in (0..).zip(&peers) {
+        let Some(names) = workloads.get(&place) else {
+            continue;
+        };
+        let Some(pod) = party.pod() else { continue };
+        let subject = Subject {
+            image,
+            party: *party,
+            pod,
+        };
+        if let Some(policy) = subject.isolated_without_dns(&peers) {
+            without_dns
+                .entry(policy)
+                .or_default()
+                .extend(names.iter().cloned());
+        }
+        if subject.is_unprotected() {
+            unprotected.extend(names.iter().cloned());
+        }
+    }
+    for (policy, names) in without_dns {
+        let record: PolicyRecord = image.cold.policies.get(policy);
+        let names: Vec<String> = names.into_iter().collect();
+        let message = format!(
+            "isolates {} for egress, and with the other policies lets it open connections to \
+             pods, but none to port 53 anywhere",
+            some_of(&names)
+        );
+        findings.push(Finding {
+            code: Code::NoDns,
+            diagnostic: warning(image, &record, 0, "spec.egress".into(), message),
+        });
+    }
+    for object in unprotected {
+        findings.push(Finding {
+            code: Code::UnprotectedPods,
+            diagnostic: Diagnostic {
+                object,
+                message: "no policy governs what its pods receive".to_string(),
+                ..Diagnostic::warning()
+            },
+        });
+    }
+}
+
+struct Subject<'i> {
+    image: &'i Image<'i>,
+    party: Party<'i>,
+    pod: PodParty<'i>,
+}
+
+impl<'i> Subject<'i> {
+    fn case(&self, direction: Direction, peer: Party<'i>, key: PortKey) -> Case<'i> {
+        Case {
+            image: self.image,
+            direction,
+            subject: self.party,
+            peer,
+            is_same_pod: false,
+            without: Without::Nothing,
+            key,
+        }
+    }
+
+    fn policies(&self, direction: Direction) -> Vec<(u32, PolicyRecord)> {
+        let case = self.case(direction, self.party, PortKey(0));
+        let policies = case.policies(self.pod);
+        policies
+            .map(|policy| (policy, case.record(policy)))
+            .collect()
+    }
+
+    fn may_send(&self, peer: Party<'i>, key: PortKey) -> bool {
+        let case = self.case(Direction::Egress, peer, key);
+        case.decide(&mut Assumed::default()).is_allowed()
+    }
+
+    /// The first NetworkPolicy that isolates the pod for egress, if the pod may open
+    /// connections to pods, and none to DNS.
+    fn isolated_without_dns(&self, peers: &[Party<'i>]) -> Option<u32> {
+        let policies = self.policies(Direction::Egress);
+        let isolates = |(_, record): &&(u32, PolicyRecord)| {
+            record.kind() == PolicyKind::Network && record.isolates(Direction::Egress)
+        };
+        let (policy, _) = policies.iter().find(isolates)?;
+        let dns = DNS_PORTS
+            .iter()
+            .flat_map(|port| [Protocol::UDP, Protocol::TCP].map(|protocol| (protocol, *port)));
+        let dns: Vec<PortKey> = dns
+            .map(|(protocol, port)| PortKey::new(protocol, port))
+            .collect();
+        let has_dns = |peer: &Party<'i>| dns.iter().any(|key| self.may_send(*peer, *key));
+        if peers.iter().any(has_dns) || self.may_send_to_the_unknown(&dns) {
+            return None;
+        }
+        let starts = rule_starts(self.image, Direction::Egress, self.party);
+        let reaches = |peer: &Party<'i>| {
+            let mut starts = starts.iter();
+            peer.pod().is_some() && starts.any(|start| self.may_send(*peer, PortKey(*start)))
+        };
+        peers.iter().any(reaches).then_some(*policy)
+    }
+
+    /// Whether a DNS server that is not among the pods given could be reached: one
+    /// with the usual labels, in the usual namespace.
+    fn may_send_to_the_unknown(&self, dns: &[PortKey]) -> bool {
+        use crate::model::{Label, NamedPort, Pod};
+        let labels = [
+            Label::new("k8s-app", "kube-dns"),
+            Label::new("k8s-app", "coredns"),
+        ];
+        labels.iter().any(|label| {
+            let labels = [label.clone()];
+            let ports = [
+                NamedPort {
+                    name: "dns".into(),
+                    protocol: Protocol::UDP,
+                    number: 53,
+                },
+                NamedPort {
+                    name: "dns-tcp".into(),
+                    protocol: Protocol::TCP,
+                    number: 53,
+                },
+            ];
+            let pod = Pod {
+                namespace: "kube-system".into(),
+                labels: crate::model::List::borrowed(&labels),
+                ports: crate::model::List::borrowed(&ports),
+                ..Pod::default()
+            };
+            let peer = Party::described(&pod, None);
+            dns.iter().any(|key| {
+                let case = Case {
+                    image: self.image,
+                    direction: Direction::Egress,
+                    subject: self.party,
+                    peer,
+                    is_same_pod: false,
+                    without: Without::Nothing,
+                    key: *key,
+                };
+                case.decide(&mut Assumed::default()).is_allowed()
+            })
+        })
+    }
+
+    /// Whether no policy says anything of what the pod receives.
+    fn is_unprotected(&self) -> bool {
+        self.policies(Direction::Ingress)
+            .iter()
+            .all(|(_, record)| match record.kind() {
+                PolicyKind::Network => !record.isolates(Direction::Ingress),
+                PolicyKind::Cluster(_) => record.rules(Direction::Ingress).1 == 0,
+            })
+    }
+}

@@ -1,0 +1,111 @@
+//! What is valid, and yet probably not meant: policies that do nothing, rules that
+//! can never decide, selectors that select nothing, and more.
+//!
+//! A finding states a fact about the objects that were given, and only what follows
+//! from them: where they do not suffice to tell (no pods at all, say), nothing is said.
+//! "Removable" is proved: the verdict is worked out with and without the policy or
+//! rule, for every pair of ends that any policy can tell apart, at every port at which
+//! a rule begins or ends.
+
+mod code;
+mod effects;
+mod egress;
+mod ports;
+mod selectors;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub use code::Code;
+
+use crate::check::check_coded;
+use crate::image::Image;
+use crate::{Cluster, Diagnostic};
+
+/// Something worth a second look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing it is.
+    pub code: Code,
+    /// Where it is, and what.
+    pub diagnostic: Diagnostic,
+}
+
+/// Every finding about a cluster and the image that was compiled from it, by file and
+/// line.
+///
+/// The time it takes is bounded: where too many connections would have to be compared
+/// to prove that something is removable, it is not said to be.
+#[must_use]
+pub fn lint(cluster: &Cluster, image: &Image<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = check_coded(image)
+        .into_iter()
+        .map(|(code, diagnostic)| Finding { code, diagnostic })
+        .collect();
+    findings.retain(|finding| {
+        finding.code != Code::MissingNamespace || is_really_missing(cluster, finding)
+    });
+    effects::find(image, &mut findings);
+    egress::find(image, &mut findings);
+    selectors::find(image, &mut findings);
+    ports::find(cluster, image, &mut findings);
+    findings.sort_by(|a, b| {
+        let key = |finding: &Finding| {
+            let Diagnostic {
+                file, line, path, ..
+            } = &finding.diagnostic;
+            (file.clone(), *line, finding.code, path.clone())
+        };
+        key(a).cmp(&key(b))
+    });
+    findings
+}
+
+/// Whether the namespaces that were given can be all there are: some were, and it is
+/// none that every cluster has.
+fn is_really_missing(cluster: &Cluster, finding: &Finding) -> bool {
+    const BUILT_IN: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+    let object = &finding.diagnostic.object;
+    let namespace = object
+        .split_once(' ')
+        .and_then(|(_, name)| name.split_once('/'))
+        .map_or("", |(namespace, _)| namespace);
+    !cluster.namespaces().is_empty() && !BUILT_IN.contains(&namespace)
+}
+
+/// A few names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    const FEW: usize = 3;
+    let mut text = String::new();
+    for (index, name) in names.iter().take(FEW).enumerate() {
+        if index != 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name);
+    }
+    if names.len() > FEW {
+        text.push_str(&alloc::format!(" and {} more", names.len() - FEW));
+    }
+    text
+}
+
+/// `code`, `name`, `level`, the fields of the diagnostic, `why` and `mend`.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Finding {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let Finding { code, diagnostic } = self;
+        let mut fields = serializer.serialize_struct("Finding", 9)?;
+        fields.serialize_field("code", code.code())?;
+        fields.serialize_field("name", code.name())?;
+        fields.serialize_field("level", if code.is_note() { "note" } else { "warning" })?;
+        fields.serialize_field("object", &diagnostic.object)?;
+        fields.serialize_field("path", &diagnostic.path)?;
+        fields.serialize_field("file", &diagnostic.file)?;
+        fields.serialize_field("line", &diagnostic.line)?;
+        fields.serialize_field("message", &diagnostic.message)?;
+        fields.serialize_field("why", code.why())?;
+        fields.serialize_field("mend", code.mend())?;
+        fields.end()
+    }
+}

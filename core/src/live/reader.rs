@@ -1,0 +1,116 @@
+//! Asking while things change.
+
+use core::net::IpAddr;
+
+use left_right::{ReadGuard, ReadHandle, ReadHandleFactory};
+
+use super::state::State;
+use crate::image::Image;
+use crate::{Connection, Protocol, Verdict};
+
+/// Asks for verdicts, on a thread of its own: a reader can be sent to another
+/// thread and cloned for a third, but two threads cannot share one.
+///
+/// Asking never waits and never allocates, whatever the writer does meanwhile.
+/// Only making a reader (and cloning one) takes a lock and memory.
+pub struct Reader {
+    handle: ReadHandle<State>,
+}
+
+impl Clone for Reader {
+    fn clone(&self) -> Reader {
+        Reader {
+            handle: self.handle.clone(),
+        }
+    }
+}
+
+impl Reader {
+    pub(super) fn new(factory: &ReadHandleFactory<State>) -> Reader {
+        Reader {
+            handle: factory.handle(),
+        }
+    }
+
+    /// Holds on to the state of this moment, for as many verdicts as are to be of
+    /// one state.
+    ///
+    /// Nothing waits for the reader but the writer: it publishes one more update
+    /// while a state is held, and waits for the reader to let go before the next.
+    /// So hold a state for a batch, not for a lifetime.
+    ///
+    /// `None` once the [`Live`](super::Live) is dropped.
+    #[inline]
+    #[must_use]
+    pub fn enter(&self) -> Option<Reading<'_>> {
+        Some(Reading {
+            state: self.handle.enter()?,
+        })
+    }
+
+    /// One verdict, of the state of this moment; [`Verdict::DENY`] once the
+    /// [`Live`](super::Live) is dropped.
+    #[inline]
+    #[must_use]
+    pub fn verdict(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        protocol: Protocol,
+        port: u16,
+    ) -> Verdict {
+        self.enter().map_or(Verdict::DENY, |reading| {
+            reading.verdict(source, destination, protocol, port)
+        })
+    }
+}
+
+/// One state, held by a reader.
+pub struct Reading<'r> {
+    state: ReadGuard<'r, State>,
+}
+
+impl Reading<'_> {
+    /// Which state this is: the [`Update::epoch`](super::Update::epoch) of the
+    /// update that made it.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.state.epoch
+    }
+
+    /// May a connection between these addresses pass? As
+    /// [`Image::verdict`](crate::Image::verdict).
+    #[inline]
+    #[must_use]
+    pub fn verdict(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        protocol: Protocol,
+        port: u16,
+    ) -> Verdict {
+        self.state.verdict(source, destination, protocol, port)
+    }
+
+    /// Answers `connections` in order into `verdicts`, all of one state. The
+    /// shorter of the two slices says how many.
+    pub fn verdicts(&self, connections: &[Connection], verdicts: &mut [Verdict]) {
+        for (connection, verdict) in connections.iter().zip(verdicts) {
+            let Connection {
+                source,
+                destination,
+                protocol,
+                port,
+            } = *connection;
+            *verdict = self.verdict(source, destination, protocol, port);
+        }
+    }
+
+    /// The last full compile, for names and explanations, and its epoch: that of
+    /// this state, or an earlier one if patches came since.
+    #[must_use]
+    pub fn compiled(&self) -> (u64, Image<'_>) {
+        let compiled = &self.state.compiled;
+        (compiled.epoch, compiled.image.image())
+    }
+}

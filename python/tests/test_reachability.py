@@ -1,0 +1,120 @@
+"""What can reach what: table, frames, graph, pictures."""
+
+from __future__ import annotations
+
+import matplotlib
+import netpolicy
+import pytest
+from netpolicy import Cluster, Image, Reachability
+
+matplotlib.use("agg")
+
+
+@pytest.fixture(scope="module")
+def reachability(wordpress: Cluster) -> Reachability:
+    return wordpress.compile().reachability()
+
+
+def test_rows(reachability: Reachability) -> None:
+    found = [row for row in reachability.rows if row.destination == "default/mysql"]
+    sources = {row.source for row in found if row.source_kind == "Pod"}
+    assert sources == {"default/wordpress"}
+    row = next(row for row in found if row.source == "default/wordpress")
+    assert (row.protocol, row.ports, row.port_ranges) == ("TCP", "3306", [(3306, 3306)])
+    assert "ingress allowed by NetworkPolicy default/database ingress[0]" in row.why
+    assert str(row) == "default/wordpress -> default/mysql: TCP 3306"
+
+
+def test_rows_are_what_verdicts_say(sample: Cluster) -> None:
+    image = sample.compile()
+    rows = image.reachability().rows
+    names = {row.source for row in rows if "/" in row.source and not row.source_part}
+    assert len(names) > 20
+    ports = {443, 5432, 7, 8000}
+    passing = {
+        (row.source, row.destination, port)
+        for row in rows
+        if row.protocol == "TCP"
+        for first, last in row.port_ranges
+        for port in ports
+        if first <= port <= last
+    }
+    checked = 0
+    for source in sorted(names):
+        for destination in sorted(names):
+            if source == destination:
+                continue
+            for port in ports:
+                asked = bool(image.verdict(source, destination, port=port))
+                assert asked == ((source, destination, port) in passing)
+                checked += 1
+    assert checked > 1000
+
+
+def test_frames(reachability: Reachability) -> None:
+    frame = reachability.to_pandas()
+    assert len(frame) == len(reachability) == len(reachability.rows)
+    assert list(frame.columns) == reachability.column_names
+    mysql = reachability.to_polars().filter(destination="default/mysql", source="default/wordpress")
+    assert mysql["port_ranges"].to_list() == [[{"first": 3306, "last": 3306}]]
+
+
+def test_graph(reachability: Reachability) -> None:
+    graph = reachability.to_networkx()
+    edge = graph.edges["default/wordpress", "default/mysql"]
+    assert edge["ports"] == ["TCP 3306"]
+    assert len(edge["why"]) == 1
+    assert not graph.has_edge("default/batch", "default/mysql")
+    assert graph.nodes["default/mysql"]["kind"] == "Pod"
+
+
+@pytest.mark.parametrize("by", ["workload", "namespace"])
+def test_drawings(reachability: Reachability, by: str) -> None:
+    from matplotlib import pyplot as plt
+
+    axes = reachability.draw_matrix(by=by)
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert ("default/wordpress" if by == "workload" else "default") in labels
+    axes.figure.canvas.draw()
+    _, given = plt.subplots()
+    assert reachability.draw_graph(given, by=by) is given
+    given.figure.canvas.draw()
+    plt.close("all")
+
+
+def test_what_it_is_not_drawn_by(reachability: Reachability) -> None:
+    with pytest.raises(ValueError, match='by=\'pod\': use "workload" or "namespace"'):
+        reachability.draw_matrix(by="pod")
+
+
+def test_notebook(reachability: Reachability, sample: Cluster) -> None:
+    shown = reachability._repr_html_()
+    assert "default/mysql" in shown
+    assert "TCP 3306" in shown
+    # Large clusters are shown by namespace.
+    large = Cluster.load([pod(f"team-{number}/web-{number}") for number in range(50)])
+    assert "team-7/web-7" not in large.compile().reachability()._repr_html_()
+    nothing = netpolicy.Cluster.load("kind: List\napiVersion: v1\nitems: []\n").compile()
+    assert "nothing can reach" in nothing.reachability()._repr_html_()
+
+
+def pod(name: str) -> dict[str, object]:
+    namespace, _, name = name.partition("/")
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": []}}
+
+
+def test_difference(wordpress: Cluster, image: Image) -> None:
+    assert len(image.difference(image)) == 0
+    opened = image.difference(netpolicy.Cluster.load([pod("default/new")]).compile()).to_pandas()
+    assert len(opened) > 0
+    assert set(opened.columns) == {
+        "source",
+        "source_kind",
+        "source_part",
+        "destination",
+        "destination_kind",
+        "destination_part",
+        "added",
+        "removed",
+    }
