@@ -872,7 +872,7 @@ fn ask(manifests: &TempFile, from: &str, to: &str, more: &[&str]) -> (i32, Strin
         "--to",
         to,
     ];
-    let output = netpolicy(&[&question, &["--port", "80"], more].concat());
+    let output = netpolicy(&[&question[..], &["--port", "80"], more].concat());
     (
         output.status.code().unwrap(),
         stdout(&output),
