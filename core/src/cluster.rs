@@ -400,7 +400,11 @@ impl Cluster {
         options: &Options,
         nodes: &[&str],
     ) -> Result<(ImageBuf, CompileReport), CompileError> {
-        let (image, report, ..) = self.compile_with(options, nodes, |_| ())?;
+        let scope = |compiler: &mut Compiler<'_>| {
+            let mut nodes = nodes.iter();
+            nodes.try_for_each(|node| compiler.scope_to_node(node))
+        };
+        let (image, report, ..) = self.compile_with(options, scope, |_| ())?;
         Ok((image, report))
     }
 
@@ -410,16 +414,21 @@ impl Cluster {
         &self,
         options: &Options,
     ) -> Result<(ImageBuf, Retained), CompileError> {
-        let (image, _, memory, (parts, front)) = self.compile_with(options, &[], into_parts)?;
+        let prepare = |compiler: &mut Compiler<'_>| {
+            compiler.prepare_for_patches();
+            Ok(())
+        };
+        let (image, _, memory, (parts, front)) = self.compile_with(options, prepare, into_parts)?;
         Ok((image, Retained::new(memory, front, parts)))
     }
 
-    /// Compiles the cluster; `finish` takes what is left when the image is written.
-    /// Returns the working memory besides.
+    /// Compiles the cluster: `prepare` sees the compiler before the objects do, and
+    /// `finish` takes what is left when the image is written. Returns the working
+    /// memory besides.
     fn compile_with<T>(
         &self,
         options: &Options,
-        nodes: &[&str],
+        prepare: impl Fn(&mut Compiler<'_>) -> Result<(), CompileError>,
         finish: impl Fn(Compiled<'_>) -> T,
     ) -> Result<(ImageBuf, CompileReport, Vec<u8>, T), CompileError> {
         const LIMIT: usize = u32::MAX as usize;
@@ -430,7 +439,7 @@ impl Cluster {
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
-            match self.compile_in(&mut memory, options, nodes, &finish) {
+            match self.compile_in(&mut memory, options, &prepare, &finish) {
                 Ok((image, report, rest)) => return Ok((image, report, memory, rest)),
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
                     working = needed.max(working.saturating_mul(2));
@@ -444,13 +453,11 @@ impl Cluster {
         &self,
         memory: &mut [u8],
         options: &Options,
-        nodes: &[&str],
+        prepare: impl Fn(&mut Compiler<'_>) -> Result<(), CompileError>,
         finish: impl Fn(Compiled<'_>) -> T,
     ) -> Result<(ImageBuf, CompileReport, T), CompileError> {
         let mut compiler = Compiler::new(memory, *options)?;
-        nodes
-            .iter()
-            .try_for_each(|node| compiler.scope_to_node(node))?;
+        prepare(&mut compiler)?;
         self.feed(&mut compiler)?;
         let compiled = compiler.compile()?;
         let mut bytes = vec![0; compiled.report().image_bytes];

@@ -20,7 +20,7 @@
 //! | --- | --- |
 //! | a pod comes or changes | a pod of the last full compile has its namespace, its own node, and its labels and named ports as far as any rule looks; pods like it stood in each region of its addresses; none of these is a node's |
 //! | a pod goes, or addresses are contested | no address is a node's |
-//! | a policy comes, changes or goes | its selectors look at labels and values that some selector looked at, and tell no pods apart that nothing told apart; its CIDRs occurred, its port names too; it asks for no nodes or domain names that no rule asked for. Its ports may be any |
+//! | a policy comes, changes or goes | its selectors look at labels and values that some selector looked at, and, where classes are merged because there are very many kinds of pod, tell none of a class apart; its CIDRs occurred, its port names too; it asks for no nodes or domain names that no rule asked for. Its ports may be any |
 //! | a namespace or node changes | its labels change in nothing that a selector looks at, and its addresses not at all: then there is nothing to do |
 //! | a domain name resolves otherwise | no rule asks for it: then there is nothing to do |
 //!

@@ -135,6 +135,8 @@ fn only_object(cluster: &Cluster) -> Option<Object> {
 
 #[cfg(test)]
 mod tests {
+    use std::string::ToString;
+
     use super::*;
 
     fn policy(field: &str) -> String {
