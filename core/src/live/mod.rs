@@ -34,6 +34,16 @@
 //! What patches leave behind is cleared away by a rebuild when the tables have grown
 //! to twice their size and some more.
 //!
+//! # What it costs
+//!
+//! `cargo run --release -p netpolicy-tests --example churn` measures it, with 100,000
+//! pods of both families and 10,000 policies. On two cores that were shared with
+//! much else, and with assertions on: a pod into a known class is visible after
+//! 5 µs (p50; p99 15 µs), a pod is gone after 3 µs (7 µs), a policy is edited after
+//! 90 µs (12 ms, which is the machine's time slice), and a rebuild takes 2.3 s. A
+//! state that is held answers as fast as an image does; entering one for a single
+//! verdict adds two atomic additions and a fence.
+//!
 //! # Objects that are not valid
 //!
 //! A version of an object that is not valid leaves everything else in force, and of
