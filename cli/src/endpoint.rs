@@ -1,13 +1,14 @@
 //! The ends of a question: `10.0.3.7`, `web/frontend`, `web:app=frontend`.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::Explanation;
-use netpolicy::model::{Label, NamedPort, Pod};
-use netpolicy::{Endpoint, Image, Pair, PodRef, Protocol};
+use netpolicy::model::{Label, NamedPort, Pod, PortRange, Problem};
+use netpolicy::{Endpoint, Family, Image, Pair, PodRef, Protocol, Verdict};
 
 /// An end as it was written.
 #[derive(Debug, Clone)]
@@ -32,6 +33,9 @@ impl FromStr for EndpointArgument {
         if let Ok(address) = text.parse() {
             return Ok(EndpointArgument::Address(address));
         }
+        if let Some(problem) = almost_an_address(text) {
+            return Err(problem);
+        }
         if let Some((namespace, description)) = text.split_once(':') {
             return describe(namespace, description).map(EndpointArgument::Described);
         }
@@ -52,8 +56,24 @@ impl FromStr for EndpointArgument {
     }
 }
 
+/// What is wrong with an address that has a port or brackets.
+fn almost_an_address(text: &str) -> Option<String> {
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        let (address, port) = (socket.ip(), socket.port());
+        return Some(format!(
+            "leave out the port: write {address}, and --port {port}"
+        ));
+    }
+    let inside = text.strip_prefix('[')?.strip_suffix(']')?;
+    let address: IpAddr = inside.parse().ok()?;
+    Some(format!("write the address without brackets: {address}"))
+}
+
 /// Reads `key=value,…,@name=8080/TCP` as labels and named ports.
 fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, String> {
+    if namespace.is_empty() || namespace.contains('/') {
+        return Err(format!("{namespace:?} is no namespace"));
+    }
     let mut labels = Vec::new();
     let mut ports = Vec::new();
     for part in description.split(',').filter(|part| !part.is_empty()) {
@@ -61,18 +81,10 @@ fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, Str
             format!("{part:?}: write key=value for a label, @name=port for a named port")
         })?;
         match key.strip_prefix('@') {
+            None if key.is_empty() => return Err(format!("{part:?}: a label needs a key")),
             None => labels.push(Label::new(key.to_owned(), value.to_owned())),
             Some(name) => {
-                let (number, protocol) = value.split_once('/').unwrap_or((value, "TCP"));
-                ports.push(NamedPort {
-                    name: name.to_owned().into(),
-                    protocol: protocol
-                        .parse::<Protocol>()
-                        .map_err(|error| format!("{part:?}: {error}"))?,
-                    number: number
-                        .parse()
-                        .map_err(|_| format!("{part:?}: not a port number"))?,
-                });
+                ports.push(named_port(name, value).map_err(|error| format!("{part:?}: {error}"))?);
             }
         }
     }
@@ -82,6 +94,27 @@ fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, Str
         ports: ports.into(),
         ..Pod::default()
     }))
+}
+
+/// Reads `8080/TCP` as the port of a name.
+fn named_port(name: &str, value: &str) -> Result<NamedPort<'static>, String> {
+    let (number, protocol) = value.split_once('/').unwrap_or((value, "TCP"));
+    let protocol: Protocol = protocol
+        .parse()
+        .map_err(|error: Problem| error.to_string())?;
+    if name.is_empty() {
+        return Err("a named port needs a name".into());
+    }
+    if !protocol.has_ports() {
+        return Err(Problem::UnknownProtocol.to_string());
+    }
+    let number: i64 = number.parse().map_err(|_| "not a port number")?;
+    let range = PortRange::single(number).map_err(|error| error.to_string())?;
+    Ok(NamedPort {
+        name: name.to_owned().into(),
+        protocol,
+        number: range.first(),
+    })
 }
 
 impl fmt::Display for EndpointArgument {
@@ -95,12 +128,8 @@ impl fmt::Display for EndpointArgument {
 }
 
 impl EndpointArgument {
-    /// What the argument stands for: one endpoint, or for a workload one of each
-    /// kind of its pods that the policies can tell apart.
-    ///
-    /// # Errors
-    /// If the image has no such pod or workload; says which there are.
-    pub fn resolve<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>> {
+    /// What the argument stands for: one endpoint, or all pods of a workload.
+    fn resolve<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>> {
         match self {
             EndpointArgument::Address(address) => Ok(vec![Endpoint::Address(*address)]),
             EndpointArgument::Described(pod) => Ok(vec![Endpoint::Described(pod)]),
@@ -108,78 +137,135 @@ impl EndpointArgument {
                 if let Some(pod) = image.pod(namespace, name) {
                     return Ok(vec![Endpoint::Pod(pod)]);
                 }
-                let pods = pods_of_workload(image, namespace, name);
+                let is_its = |pod: &PodRef<'_>| {
+                    pod.namespace() == namespace
+                        && pod.workload().is_some_and(|(_, workload)| workload == name)
+                };
+                let pods: Vec<_> = image.pods().filter(is_its).map(Endpoint::Pod).collect();
                 if pods.is_empty() {
                     bail!(
                         "no pod or workload {namespace}/{name}{}",
                         similar(image, namespace, name)
                     );
                 }
-                Ok(pods.into_iter().map(Endpoint::Pod).collect())
+                Ok(pods)
             }
         }
     }
 }
 
-/// The connections that two arguments stand for: one for each pair of addresses of one
-/// family. At least one.
+/// What comes out between two arguments: for each verdict in the two directions a pair
+/// of addresses that gets it. At least one.
 ///
 /// # Errors
 /// If an argument stands for nothing, or the two share no family.
-pub fn pairs<'i>(
+pub fn outcomes<'i>(
     image: &'i Image<'i>,
     from: &'i EndpointArgument,
     to: &'i EndpointArgument,
-) -> Result<Vec<Pair<'i>>> {
-    let destinations = to.resolve(image)?;
-    let ends = from
-        .resolve(image)?
-        .into_iter()
-        .flat_map(|source| destinations.iter().map(move |to| (source, *to)));
-    let pairs: Vec<_> = ends
-        .flat_map(|(source, destination)| image.pairs(source, destination))
-        .collect();
-    if pairs.is_empty() {
+    protocol: Protocol,
+    port: u16,
+) -> Result<Vec<(Verdict, Pair<'i>)>> {
+    let ends = Ends::new(image, from, to)?;
+    let mut found = outcomes_of(image, protocol, port, ends.apart());
+    if found.is_empty() {
+        found = outcomes_of(image, protocol, port, ends.alone());
+    }
+    if found.is_empty() {
         bail!("{from} and {to} have no addresses of one family");
     }
-    Ok(pairs)
+    Ok(found)
 }
 
-/// Why the connections may pass, or may not: one explanation for each verdict in the
-/// two directions; what is denied comes first.
+/// Why the connections may pass, or may not: one explanation for each outcome; what is
+/// denied comes first.
 #[must_use]
-pub fn explanations<'i>(pairs: &[Pair<'i>], protocol: Protocol, port: u16) -> Vec<Explanation<'i>> {
-    let mut explanations: Vec<Explanation<'_>> = Vec::new();
-    for pair in pairs {
-        let explanation = pair.explain(protocol, port);
-        let is_new = explanations
-            .iter()
-            .all(|other| other.verdict() != explanation.verdict());
-        if is_new {
-            explanations.push(explanation);
-        }
-    }
+pub fn explanations<'i>(
+    outcomes: &[(Verdict, Pair<'i>)],
+    protocol: Protocol,
+    port: u16,
+) -> Vec<Explanation<'i>> {
+    let pairs = outcomes.iter().map(|(_, pair)| pair);
+    let mut explanations: Vec<_> = pairs.map(|pair| pair.explain(protocol, port)).collect();
     explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
     explanations
 }
 
-/// The pods of a workload: one for each class and set of families of address, since
-/// others could not get another answer.
-fn pods_of_workload<'i>(image: &'i Image<'i>, namespace: &str, name: &str) -> Vec<PodRef<'i>> {
-    let mut kinds = Vec::new();
-    let mut pods = Vec::new();
-    let of_workload = |pod: &PodRef<'_>| {
-        pod.namespace() == namespace && pod.workload().is_some_and(|(_, workload)| workload == name)
-    };
-    for pod in image.pods().filter(of_workload) {
-        let families: Vec<_> = pod.addresses().map(netpolicy::Family::of).collect();
-        let kind = (pod.class(), families);
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-            pods.push(pod);
+fn outcomes_of<'i>(
+    image: &'i Image<'i>,
+    protocol: Protocol,
+    port: u16,
+    ends: impl Iterator<Item = [Endpoint<'i>; 2]>,
+) -> Vec<(Verdict, Pair<'i>)> {
+    let mut found: Vec<(Verdict, Pair<'i>)> = Vec::new();
+    for pair in ends.flat_map(|[source, destination]| image.pairs(source, destination)) {
+        let verdict = pair.verdict(protocol, port);
+        match found.iter_mut().find(|(other, _)| *other == verdict) {
+            None => found.push((verdict, pair)),
+            // That a pod may always reach itself tells least.
+            Some((_, other)) if other.is_same_pod() => *other = pair,
+            Some(_) => {}
         }
     }
-    pods
+    found
+}
+
+/// The pairs of endpoints that two arguments stand for, as far as policies can tell
+/// them apart.
+struct Ends<'i> {
+    from: Vec<Endpoint<'i>>,
+    to: Vec<Endpoint<'i>>,
+}
+
+impl<'i> Ends<'i> {
+    fn new(
+        image: &'i Image<'i>,
+        from: &'i EndpointArgument,
+        to: &'i EndpointArgument,
+    ) -> Result<Ends<'i>> {
+        let (mut from, mut to) = (from.resolve(image)?, to.resolve(image)?);
+        let mut all = from.iter().chain(&to);
+        let tell_nodes = all.any(|end| end.has_node_address(image));
+        keep_two_of_a_kind(&mut from, tell_nodes);
+        keep_two_of_a_kind(&mut to, tell_nodes);
+        Ok(Ends { from, to })
+    }
+
+    /// The pairs of which both ends are different pods, or at least may be.
+    fn apart(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
+        self.all().filter(|ends| !is_one_pod(ends))
+    }
+
+    /// The pairs of a pod with itself.
+    fn alone(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
+        self.all().filter(is_one_pod)
+    }
+
+    fn all(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
+        let to = |from| self.to.iter().map(move |to| [from, *to]);
+        self.from.iter().copied().flat_map(to)
+    }
+}
+
+fn is_one_pod(ends: &[Endpoint<'_>; 2]) -> bool {
+    match ends {
+        [Endpoint::Pod(a), Endpoint::Pod(b)] => a == b && !a.stands_in(),
+        _ => false,
+    }
+}
+
+/// Keeps two pods of each kind. More could not get another answer, and one alone
+/// would have none of its kind at the other end but itself.
+fn keep_two_of_a_kind(ends: &mut Vec<Endpoint<'_>>, tell_nodes: bool) {
+    let mut seen: HashMap<Vec<(Option<Family>, u32)>, usize> = HashMap::new();
+    ends.retain(|end| match end {
+        Endpoint::Pod(pod) => {
+            let count = seen.entry(pod.kind(tell_nodes).collect()).or_default();
+            *count += 1;
+            *count <= 2
+        }
+        Endpoint::Address(_) | Endpoint::Described(_) => true,
+    });
 }
 
 /// A hint at what may have been meant.

@@ -5,19 +5,24 @@ mod check;
 mod compile;
 mod diff;
 pub mod endpoint;
+mod flows;
+mod generate;
 mod input;
 mod lint;
 mod list;
+mod observed;
 mod output;
 mod progress;
+mod simulate;
 pub mod vectors;
 mod verdict;
 mod who;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// What a command came to: the codes that a CI job can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +72,8 @@ enum Command {
     List(list::Arguments),
     Diff(diff::Arguments),
     Lint(lint::Arguments),
+    Simulate(simulate::Arguments),
+    Generate(generate::Arguments),
     Test(assertions::Arguments),
     Who(who::Arguments),
     Vectors(vectors::Arguments),
@@ -75,7 +82,7 @@ enum Command {
 /// Runs the command with these arguments, the first of which is its own name.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are no errors; clap knows which stream is whose.
@@ -95,6 +102,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
         Command::List(arguments) => list::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Lint(arguments) => lint::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Test(arguments) => assertions::run(&arguments),
         Command::Who(arguments) => who::run(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),
@@ -107,4 +116,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
             Outcome::Unanswered
         }
     }
+}
+
+/// Reads the arguments. As a kubectl plugin, the command calls itself as it is called.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let mut arguments = arguments.into_iter().peekable();
+    let own_name = arguments.peek().map(Path::new).and_then(Path::file_stem);
+    let mut command = Arguments::command();
+    if own_name.is_some_and(|name| name == "kubectl-netpolicy") {
+        command = command.bin_name("kubectl netpolicy");
+    }
+    Arguments::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }

@@ -1,6 +1,7 @@
 //! A cluster in owned memory: objects by name, and compiling without a thought
 //! for memory.
 
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -165,6 +166,16 @@ impl<T: Identity> Objects<T> {
         }
         Some((at, removed))
     }
+
+    fn append(&mut self, other: Objects<T>) {
+        if self.all.is_empty() {
+            *self = other;
+        } else {
+            for object in other.all {
+                self.insert(object);
+            }
+        }
+    }
 }
 
 impl Cluster {
@@ -202,22 +213,31 @@ impl Cluster {
         &mut self,
         policy: ClusterPolicy<'static>,
     ) -> Result<Option<ClusterPolicy<'static>>, CompileError> {
-        policy
-            .check()
-            .map_err(|(direction, rule, problem)| CompileError::Invalid {
-                direction,
-                rule,
-                problem,
-            })?;
+        policy.check()?;
         Ok(self.cluster_policies.insert(policy))
     }
 
     /// Tells what a domain name resolves to; returns what it resolved to before.
+    ///
+    /// The name is kept in its [normal form](DomainName::normal_name), so that it
+    /// replaces the same name in another spelling.
     pub fn insert_domain_name(
         &mut self,
-        domain: DomainName<'static>,
+        mut domain: DomainName<'static>,
     ) -> Option<DomainName<'static>> {
+        domain.name = domain.normal_name().into();
         self.domain_names.insert(domain)
+    }
+
+    /// Adds every object of another cluster; those of a name that is taken replace
+    /// the ones that were there.
+    pub fn append(&mut self, other: Cluster) {
+        self.namespaces.append(other.namespaces);
+        self.nodes.append(other.nodes);
+        self.pods.append(other.pods);
+        self.network_policies.append(other.network_policies);
+        self.cluster_policies.append(other.cluster_policies);
+        self.domain_names.append(other.domain_names);
     }
 
     /// The namespace of that name, if it was given.
@@ -258,7 +278,7 @@ impl Cluster {
     /// What a domain name resolves to.
     #[must_use]
     pub fn domain_name(&self, name: &str) -> Option<&DomainName<'static>> {
-        self.domain_names.get(("", "", name))
+        self.domain_names.get(("", "", &normal_domain(name)))
     }
 
     /// Takes out a namespace.
@@ -313,7 +333,7 @@ impl Cluster {
 
     /// Forgets what a domain name resolves to.
     pub fn remove_domain_name(&mut self, name: &str) -> Option<DomainName<'static>> {
-        self.domain_names.remove(("", "", name))
+        self.domain_names.remove(("", "", &normal_domain(name)))
     }
 
     /// The namespaces that were given, in no order.
@@ -383,6 +403,7 @@ impl Cluster {
     /// Compiles the cluster, in memory that grows as it needs.
     ///
     /// # Errors
+    /// [`CompileError::Invalid`] for a pod or NetworkPolicy that its API would refuse;
     /// [`CompileError::TooLarge`]; [`CompileError::OutOfMemory`] beyond 4 GiB of
     /// working memory.
     pub fn compile(&self, options: &Options) -> Result<(ImageBuf, CompileReport), CompileError> {
@@ -439,32 +460,56 @@ impl Cluster {
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
-            match self.compile_in(&mut memory, options, &prepare, &finish) {
-                Ok((image, report, rest)) => return Ok((image, report, memory, rest)),
+            match self.prepared(&mut memory, options, &prepare) {
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
                     working = needed.max(working.saturating_mul(2));
                 }
                 Err(error) => return Err(error),
+                Ok(compiled) => {
+                    let mut bytes = vec![0; compiled.report().image_bytes];
+                    compiled.write(&mut bytes)?;
+                    let report = *compiled.report();
+                    let rest = finish(compiled);
+                    return Ok((ImageBuf::written(bytes), report, memory, rest));
+                }
             }
         }
     }
 
-    fn compile_in<T>(
+    /// Compiles the cluster in memory that the caller lends.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`], and the cluster can be compiled again with
+    /// more; [`CompileError::TooLarge`].
+    pub fn compile_in<'m>(
         &self,
-        memory: &mut [u8],
+        memory: &'m mut [u8],
+        options: &Options,
+    ) -> Result<Compiled<'m>, CompileError> {
+        self.prepared(memory, options, |_| Ok(()))
+    }
+
+    /// As [`Cluster::compile_in`]; `prepare` sees the compiler before the objects do.
+    fn prepared<'m>(
+        &self,
+        memory: &'m mut [u8],
         options: &Options,
         prepare: impl Fn(&mut Compiler<'_>) -> Result<(), CompileError>,
-        finish: impl Fn(Compiled<'_>) -> T,
-    ) -> Result<(ImageBuf, CompileReport, T), CompileError> {
+    ) -> Result<Compiled<'m>, CompileError> {
         let mut compiler = Compiler::new(memory, *options)?;
         prepare(&mut compiler)?;
         self.feed(&mut compiler)?;
-        let compiled = compiler.compile()?;
-        let mut bytes = vec![0; compiled.report().image_bytes];
-        compiled.write(&mut bytes)?;
-        let report = *compiled.report();
-        Ok((ImageBuf::written(bytes), report, finish(compiled)))
+        compiler.compile()
     }
+}
+
+/// A domain name as it is kept.
+fn normal_domain(name: &str) -> String {
+    let domain = DomainName {
+        name: name.into(),
+        ..DomainName::default()
+    };
+    domain.normal_name()
 }
 
 #[cfg(test)]
@@ -495,5 +540,17 @@ mod tests {
         }
         assert_eq!(cluster.pods().len(), 100);
         assert_eq!(cluster.remove_pod("db", "pod-1"), None);
+    }
+
+    #[test]
+    fn a_domain_name_is_one_in_all_spellings() {
+        let mut cluster = Cluster::default();
+        cluster.insert_domain_name(DomainName {
+            name: "Example.COM.".into(),
+            ..DomainName::default()
+        });
+        assert!(cluster.domain_name("example.com").is_some());
+        assert!(cluster.remove_domain_name("EXAMPLE.com.").is_some());
+        assert!(cluster.domain_names().is_empty());
     }
 }

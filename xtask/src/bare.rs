@@ -15,8 +15,8 @@ use crate::run::{root, run};
 const TARGET: &str = "x86_64-unknown-none";
 const PACKAGES: [&str; 4] = ["cargo-web", "lld-19", "rust-web-src", "rustc-web"];
 
-/// A toolchain that can build `core`.
-struct Toolchain {
+/// A toolchain that can build `core` and `std`.
+pub(crate) struct Toolchain {
     cargo: PathBuf,
     rustc: PathBuf,
 }
@@ -34,7 +34,19 @@ impl Toolchain {
             .is_file()
     }
 
-    fn find() -> Result<Toolchain> {
+    /// Its cargo, in the root of the repository.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command.current_dir(root()).env("RUSTC", &self.rustc);
+        // What rustup's cargo sets for its children is not for another toolchain.
+        for variable in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTDOC"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    /// The own toolchain if it can, else Debian's, which is installed if need be.
+    pub(crate) fn find() -> Result<Toolchain> {
         let own = Toolchain {
             cargo: "cargo".into(),
             rustc: "rustc".into(),
@@ -71,7 +83,7 @@ fn linker() -> Result<&'static str> {
 pub(crate) fn prove() -> Result<()> {
     let toolchain = Toolchain::find()?;
     let rustflags = format!("-Crelocation-model=static -Clinker={}", linker()?);
-    let mut build = Command::new(&toolchain.cargo);
+    let mut build = toolchain.cargo();
     build
         .args([
             "build",
@@ -82,14 +94,8 @@ pub(crate) fn prove() -> Result<()> {
             TARGET,
         ])
         .args(["-Zbuild-std=core", "--target-dir", "target/bare"])
-        .current_dir(root())
-        .env("RUSTC", &toolchain.rustc)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_X86_64_UNKNOWN_NONE_RUSTFLAGS", rustflags);
-    // What rustup's cargo sets for its children is not for another toolchain.
-    for variable in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTDOC"] {
-        build.env_remove(variable);
-    }
     run(&mut build)?;
     let built = root().join("target/bare").join(TARGET).join("release");
     let libraries = std::fs::read_dir(built.join("deps"))?;

@@ -2,10 +2,14 @@
 
 mod bare;
 mod bench;
+mod ffi;
+mod fuzz;
+mod insight;
 mod packages;
 mod python;
 mod run;
 mod test;
+mod traffic;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -22,6 +26,10 @@ enum Chore {
     Bench(bench::Arguments),
     Test(test::Arguments),
     BenchPython(python::bench::Arguments),
+    /// Write ffi/include/netpolicy.h anew from ffi/src
+    Header,
+    InstallFfi(ffi::install::Arguments),
+    BenchNfqueue(traffic::bench::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -29,5 +37,8 @@ fn main() -> Result<()> {
         Chore::Bench(arguments) => bench::bench(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
         Chore::BenchPython(arguments) => python::bench::bench(&arguments),
+        Chore::Header => ffi::header(),
+        Chore::InstallFfi(arguments) => ffi::install::install(&arguments),
+        Chore::BenchNfqueue(arguments) => traffic::bench::bench(&arguments),
     }
 }

@@ -10,12 +10,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 use netpolicy::Image;
-use netpolicy::reach::{Decision, Peer, PortSet, Reachability, Row};
+use netpolicy::reach::{
+    Decision, POTENTIAL, Peer, PortSet, Reachability, Row, with_potential_pods,
+};
 use serde::Serialize;
 
 use self::filter::Filter;
 use crate::Outcome;
-use crate::input::{Manifests, open_image};
+use crate::input::{Manifests, open_image, tell};
 use crate::{output, progress};
 
 pub(crate) use self::table::{ports_of, table};
@@ -38,6 +40,11 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     filter: Filter,
+
+    /// Show what stays open to pods and namespaces that do not exist yet: for each
+    /// peer that rules select by labels, and for pods without labels
+    #[arg(long, conflicts_with = "image")]
+    exposure: bool,
 
     /// Show the rules that let each connection through
     #[arg(long)]
@@ -82,7 +89,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         None => {
             let mut options = arguments.manifests.options();
             options.ip_block_selects_pods &= arguments.output != ListFormat::NpGuard;
-            arguments.manifests.compile_with(&options)?.image
+            if arguments.exposure {
+                let loaded = arguments.manifests.load()?;
+                tell(&loaded.diagnostics);
+                with_potential_pods(&loaded.cluster).compile(&options)?.0
+            } else {
+                arguments.manifests.compile_with(&options)?.image
+            }
         }
     };
     let image = image.image();
@@ -92,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let rows: Vec<Listed<'_>> = reach
         .rows()
         .filter_map(|row| arguments.filter.apply(row))
+        .filter(|row| !arguments.exposure || is_exposure(row))
         .collect();
     match arguments.output {
         ListFormat::Text => write_text(&image, &rows, arguments.explain)?,
@@ -103,6 +117,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         ListFormat::NpGuard => output::write(&np_guard::lines(&image, &rows))?,
     }
     Ok(Outcome::Good)
+}
+
+/// Whether one end of a row exists, and the other is still to come.
+fn is_exposure(row: &Listed<'_>) -> bool {
+    let workload = |peer: &Peer| peer.workload().map(|workload| workload.kind == POTENTIAL);
+    let ends = (workload(row.source), workload(row.destination));
+    matches!(ends, (Some(true), Some(false)) | (Some(false), Some(true)))
+}
+
+/// An end, as people call it.
+fn name(peer: &Peer) -> String {
+    match peer.workload() {
+        Some(workload) if workload.kind == POTENTIAL => {
+            format!("{} in {}", workload.name, workload.namespace)
+        }
+        _ => peer.to_string(),
+    }
 }
 
 /// The distinct reasons of a row, a line each.
@@ -127,8 +158,8 @@ fn write_text(image: &Image<'_>, rows: &[Listed<'_>], explain: bool) -> Result<(
         .iter()
         .map(|row| {
             [
-                row.source.to_string(),
-                format!("-> {}", row.destination),
+                name(row.source),
+                format!("-> {}", name(row.destination)),
                 ports_of(row.destination, &row.ports),
             ]
         })

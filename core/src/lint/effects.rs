@@ -39,35 +39,11 @@ struct Known {
 }
 
 pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
-    let parties = Parties::new(image);
-    let Some(effects) = Effects::work_out(image, &parties) else {
+    let Some(effects) = Effects::work_out(image, &Places::new(image).parties()) else {
         return;
     };
     for policy in 0..image.cold.policies.len() as u32 {
         effects.report(image, policy, findings);
-    }
-}
-
-/// The ends that are asked: one of each place, and a pod without labels in each
-/// namespace, which stands for what is still to come.
-struct Parties<'i> {
-    /// One of each place.
-    known: Vec<Party<'i>>,
-}
-
-impl<'i> Parties<'i> {
-    fn new(image: &'i Image<'i>) -> Parties<'i> {
-        let places = Places::new(image);
-        let mut known: Vec<Option<Party<'i>>> = Vec::new();
-        known.resize(places.keys.len(), None);
-        for end in &places.standing {
-            if let Some(party) = known.get_mut(end.place as usize) {
-                party.get_or_insert(end.party);
-            }
-        }
-        Parties {
-            known: known.into_iter().flatten().collect(),
-        }
     }
 }
 
@@ -79,15 +55,15 @@ struct Effects {
 
 impl Effects {
     /// `None` where there is too much to ask.
-    fn work_out(image: &Image<'_>, parties: &Parties<'_>) -> Option<Effects> {
+    fn work_out<'i>(image: &'i Image<'i>, parties: &[Party<'i>]) -> Option<Effects> {
         let hasher = || ahash::RandomState::with_seeds(1, 2, 3, 4);
         let mut effects = Effects {
             policies: HashMap::with_hasher(hasher()),
             rules: HashMap::with_hasher(hasher()),
             questions: 0,
         };
-        for subject in &parties.known {
-            effects.ask_subject(image, *subject, &parties.known)?;
+        for subject in parties {
+            effects.ask_subject(image, *subject, parties)?;
         }
         effects.ask_unlabelled(image, parties)?;
         Some(effects)
@@ -95,15 +71,14 @@ impl Effects {
 
     /// Pods without labels, in each namespace that has policies for all of its pods: to
     /// protect what is still to come is an effect.
-    fn ask_unlabelled(&mut self, image: &Image<'_>, parties: &Parties<'_>) -> Option<()> {
+    fn ask_unlabelled(&mut self, image: &Image<'_>, parties: &[Party<'_>]) -> Option<()> {
         for namespace in image.cold.namespaces.iter() {
             let pod = Pod {
                 namespace: image.string(namespace.name).into(),
                 ..Pod::default()
             };
             let subject = Party::described(&pod, None);
-            let peers: Vec<Party<'_>> = parties.known.clone();
-            self.ask_subject(image, subject, &peers)?;
+            self.ask_subject(image, subject, parties)?;
         }
         Some(())
     }
@@ -253,8 +228,8 @@ impl Effects {
                         Code::ShadowedRule,
                         rule.line,
                         path,
-                        "never decides: rules in front of it match every connection that it \
-                         matches, between the pods, nodes and addresses that were given"
+                        "never decides: every connection that it matches is decided before it, \
+                         between the pods, nodes and addresses that were given"
                             .into(),
                     );
                 } else if known.matches && !known.has_effect {

@@ -23,14 +23,10 @@ pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let places = Places::new(image);
-    let mut parties: Vec<Option<Party<'_>>> = Vec::new();
-    parties.resize(places.keys.len(), None);
+    let peers = places.parties();
     // The workloads of each place.
     let mut workloads: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
     for end in &places.standing {
-        if let Some(party) = parties.get_mut(end.place as usize) {
-            party.get_or_insert(end.party);
-        }
         let group = places.groups.get(end.group as usize);
         if let Some(GroupKey::Workload {
             namespace,
@@ -42,11 +38,10 @@ pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
             workloads.entry(end.place).or_default().insert(name);
         }
     }
-    let peers: Vec<Party<'_>> = parties.iter().flatten().copied().collect();
     let mut without_dns: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
     let mut unprotected: BTreeSet<String> = BTreeSet::new();
-    for (place, party) in (0..).zip(&parties) {
-        let (Some(party), Some(names)) = (party, workloads.get(&place)) else {
+    for (place, party) in (0..).zip(&peers) {
+        let Some(names) = workloads.get(&place) else {
             continue;
         };
         let Some(pod) = party.pod() else { continue };

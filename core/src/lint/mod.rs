@@ -42,6 +42,9 @@ pub fn lint(cluster: &Cluster, image: &Image<'_>) -> Vec<Finding> {
         .into_iter()
         .map(|(code, diagnostic)| Finding { code, diagnostic })
         .collect();
+    findings.retain(|finding| {
+        finding.code != Code::MissingNamespace || is_really_missing(cluster, finding)
+    });
     effects::find(image, &mut findings);
     egress::find(image, &mut findings);
     selectors::find(image, &mut findings);
@@ -56,6 +59,18 @@ pub fn lint(cluster: &Cluster, image: &Image<'_>) -> Vec<Finding> {
         key(a).cmp(&key(b))
     });
     findings
+}
+
+/// Whether the namespaces that were given can be all there are: some were, and it is
+/// none that every cluster has.
+fn is_really_missing(cluster: &Cluster, finding: &Finding) -> bool {
+    const BUILT_IN: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+    let object = &finding.diagnostic.object;
+    let namespace = object
+        .split_once(' ')
+        .and_then(|(_, name)| name.split_once('/'))
+        .map_or("", |(namespace, _)| namespace);
+    !cluster.namespaces().is_empty() && !BUILT_IN.contains(&namespace)
 }
 
 /// A few names, and how many more there are.

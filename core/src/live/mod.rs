@@ -93,7 +93,8 @@ pub use reader::{Reader, Reading};
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -102,7 +103,7 @@ use left_right::{ReadHandleFactory, WriteHandle};
 
 use crate::compile::{AnyPolicy, CompileError, PolicyName, PolicyPatch, Retained};
 use crate::image::ImageBuf;
-use crate::model::{ClusterPolicy, Label, List, NAMESPACE_NAME_LABEL, Options, Pod};
+use crate::model::{InvalidEntry, Label, List, NAMESPACE_NAME_LABEL, Options, Pod};
 use crate::{Cluster, Diagnostic, Severity};
 use holders::claims;
 use pods::Pods;
@@ -157,10 +158,12 @@ pub enum UpdateKind {
 
 impl Live {
     /// Begins with some objects. More of them in one go cost less than one by one.
+    /// Those that are not valid are left out, as [`Live::state`] tells.
     ///
     /// # Errors
     /// As [`Cluster::compile`].
-    pub fn new(cluster: Cluster, options: Options) -> Result<Live, CompileError> {
+    pub fn new(mut cluster: Cluster, options: Options) -> Result<Live, CompileError> {
+        let invalid = take_invalid(&mut cluster);
         let (image, retained) = cluster.compile_retained(&options)?;
         let (mut writer, reader) = left_right::new_from_empty(State::new(0, image));
         // The first two times it compares the copies as a whole: not at an update.
@@ -170,7 +173,7 @@ impl Live {
             retained,
             cluster,
             options,
-            invalid: BTreeMap::new(),
+            invalid,
             readers: reader.factory(),
             writer,
             epoch: 0,
@@ -304,9 +307,7 @@ impl Live {
 
     /// Takes an object in.
     fn insert(&mut self, object: Object, patch: &mut Patch) -> Result<(), Invalid> {
-        if let Object::ClusterPolicy(policy) = &object {
-            check(policy)?;
-        }
+        check(&object)?;
         if !self.invalid.is_empty() {
             self.invalid.remove(&object.key());
         }
@@ -514,23 +515,60 @@ struct Patch {
     is_seen: bool,
 }
 
-/// What no single field of a cluster-scoped policy can rule out.
-fn check(policy: &ClusterPolicy<'static>) -> Result<(), Invalid> {
-    let Err((direction, rule, problem)) = policy.check() else {
+/// Takes out what is not valid: pods and NetworkPolicies, for a cluster takes no
+/// other.
+fn take_invalid(cluster: &mut Cluster) -> BTreeMap<ObjectKey, Vec<Diagnostic>> {
+    let pods = cluster.pods().iter().filter(|pod| pod.check().is_err());
+    let policies = cluster.network_policies().iter();
+    let policies = policies.filter(|policy| policy.check().is_err());
+    let objects = pods.cloned().map(Object::Pod);
+    let objects: Vec<Object> = objects
+        .chain(policies.cloned().map(Object::NetworkPolicy))
+        .collect();
+    let mut all = BTreeMap::new();
+    for object in objects {
+        match &object {
+            Object::Pod(pod) => drop(cluster.remove_pod(&pod.namespace, &pod.name)),
+            Object::NetworkPolicy(policy) => {
+                drop(cluster.remove_network_policy(&policy.namespace, &policy.name));
+            }
+            _ => {}
+        }
+        if let Err(invalid) = check(&object) {
+            all.insert(invalid.object, invalid.diagnostics);
+        }
+    }
+    all
+}
+
+/// What no single field of an object can rule out.
+fn check(object: &Object) -> Result<(), Invalid> {
+    let (checked, source) = match object {
+        Object::Pod(pod) => (pod.check(), None),
+        Object::NetworkPolicy(policy) => (policy.check(), Some(&policy.source)),
+        Object::ClusterPolicy(policy) => (policy.check(), Some(&policy.source)),
+        Object::Namespace(_) | Object::Node(_) | Object::DomainName(_) => return Ok(()),
+    };
+    let Err(InvalidEntry {
+        list,
+        index,
+        problem,
+    }) = checked
+    else {
         return Ok(());
     };
-    let object = ObjectKey::cluster_scoped(policy.api.into(), &policy.name);
+    let key = object.key();
     let diagnostic = Diagnostic {
         severity: Severity::Error,
-        file: policy.source.file.to_string(),
-        line: policy.source.line,
+        file: source.map_or_else(String::new, |source| source.file.to_string()),
+        line: source.map_or(0, |source| source.line),
         column: 0,
-        object: object.to_string(),
-        path: alloc::format!("spec.{direction}[{rule}]"),
+        object: key.to_string(),
+        path: format!("{list}[{index}]"),
         message: problem.to_string(),
     };
     Err(Invalid {
-        object,
+        object: key,
         diagnostics: vec![diagnostic],
     })
 }

@@ -151,7 +151,7 @@ impl State {
         let decision = self.tables.decision();
         let (from, to) = (decision.place(source), decision.place(destination));
         match decision.look_up(from, to, key) {
-            Some(_) if pair.source.is_same_pod(&pair.destination) => Verdict::new(true, true),
+            Some(_) if pair.is_same_pod() => Verdict::new(true, true),
             Some(verdict) => verdict,
             None => pair.interpret(key),
         }
@@ -173,6 +173,7 @@ impl State {
                 Some((pod, _)) => Identity::Pod(PodParty::Known(pod)),
                 None => node_at(image, address),
             },
+            asked: None,
             stands_in_for: pod.map_or(0, |(_, number)| number),
         }
     }

@@ -32,11 +32,13 @@ use crate::{Cluster, Diagnostic, Severity};
 /// anew. An object that is not valid is no error but [`Event::Invalid`].
 pub fn watch_event(text: &str) -> Result<Option<Event>, Diagnostic> {
     let mut tape = Tape::default();
-    match json::Values::new(text).next(&mut tape) {
-        Some(Ok(())) => {}
-        Some(Err(error)) => return Err(refuse(error.mark, error.message)),
-        None => return Err(refuse(Mark::default(), "no event".to_owned())),
+    let mut values = json::Values::new(text);
+    if values.rest().is_empty() {
+        return Err(refuse(Mark::default(), "no event".to_owned()));
     }
+    values
+        .next(&mut tape)
+        .map_err(|error| refuse(error.mark, error.message))?;
     let fields = tape.root().filter(|root| matches!(root.kind(), Kind::Map));
     let (Some(kind), Some(object)) = (
         fields.and_then(|root| text_of(root, "type")),
@@ -135,7 +137,7 @@ fn only_object(cluster: &Cluster) -> Option<Object> {
 
 #[cfg(test)]
 mod tests {
-    use std::string::ToString;
+    use alloc::string::ToString;
 
     use super::*;
 

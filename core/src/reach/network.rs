@@ -57,16 +57,8 @@ impl<'i> Network<'i> {
     pub(super) fn new(image: &'i Image<'i>) -> Network<'i> {
         let mut places = Places::new(image);
         let mut deciders = Deciders::new(image);
+        let parties = places.parties();
         let mut standing = core::mem::take(&mut places.standing);
-        // The first to stand at a place speaks for it.
-        let mut parties: Vec<Option<Party<'i>>> = Vec::new();
-        parties.resize(places.keys.len(), None);
-        for end in &standing {
-            if let Some(party) = parties.get_mut(end.place as usize) {
-                party.get_or_insert(end.party);
-            }
-        }
-        let parties: Vec<Party<'i>> = parties.into_iter().flatten().collect();
         let decided: Vec<[u32; 2]> = places
             .keys
             .iter()

@@ -134,6 +134,19 @@ impl<'i> Places<'i> {
         places
     }
 
+    /// One of those who stand at each place.
+    pub(crate) fn parties(&self) -> Vec<Party<'i>> {
+        let mut parties: Vec<Option<Party<'i>>> = Vec::new();
+        parties.resize(self.keys.len(), None);
+        for end in &self.standing {
+            if let Some(party) = parties.get_mut(end.place as usize) {
+                party.get_or_insert(end.party);
+            }
+        }
+        // Somebody stands at every place.
+        parties.into_iter().flatten().collect()
+    }
+
     fn group(&mut self, key: GroupKey, host_network: bool) -> u32 {
         if let Some(group) = self.group_ids.get(&key) {
             return *group;

@@ -8,6 +8,8 @@ mod interpret;
 mod kind;
 mod labels;
 mod party;
+#[cfg(feature = "alloc")]
+mod workload;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
@@ -16,11 +18,11 @@ pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, With
 pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};
-pub(crate) use party::{Identity, Party};
-#[cfg(feature = "alloc")]
-pub(crate) use party::{PodParty, nodes_at, stated_addresses};
+pub(crate) use party::{Identity, Party, PodParty};
 #[cfg(feature = "std")]
 pub(crate) use party::{holder, node_at};
+#[cfg(feature = "alloc")]
+pub(crate) use party::{nodes_at, stated_addresses};
 
 use core::net::IpAddr;
 
@@ -86,8 +88,10 @@ impl Verdict {
 impl Image<'_> {
     /// May a connection between these addresses pass?
     ///
-    /// Never fails, never allocates, and takes a fixed number of steps, except
-    /// where the image leaves a pod to interpretation.
+    /// Never fails and never allocates. The number of steps does not depend on the
+    /// policies, but for a binary search among the blocks of IPv6 that share their
+    /// first 32 bits. Two families, and what the image leaves to interpretation, are
+    /// judged by the rules one by one.
     #[inline]
     #[must_use]
     pub fn verdict(
@@ -102,6 +106,15 @@ impl Image<'_> {
             Some(verdict) => verdict,
             None => self.interpret(source, destination, key),
         }
+    }
+
+    /// A number that two addresses share only if every verdict about the one is that
+    /// about the other, towards the same third; `None` for an address that has none to
+    /// share.
+    #[must_use]
+    pub fn class_of(&self, address: IpAddr) -> Option<u32> {
+        let place = self.decision.place(crate::address::canonical(address));
+        (!place.is_special()).then_some(place.0)
     }
 
     /// Answers `connections` in order into `verdicts`.

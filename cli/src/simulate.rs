@@ -1,0 +1,380 @@
+//! `netpolicy simulate`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use netpolicy::explain::{Explanation, Reason, RuleRef};
+use netpolicy::model::Direction;
+use netpolicy::{Image, Protocol};
+use serde::Serialize;
+
+use crate::flows::{Flow, FlowFile, Flows};
+use crate::input::{Manifests, tell};
+use crate::list::table;
+use crate::observed::{Observed, add_policies, without_policies};
+use crate::output::{self, Format};
+use crate::{Outcome, progress};
+
+/// See what becomes of observed flows under the present policies, and under others
+///
+/// With --candidate, its policies stand in for those of -f; with --with, they are added
+/// to them. Flows are CSV, JSON lines or Parquet with source, destination, protocol,
+/// port (and count), `hubble observe -o json`, `conntrack -L`, or VPC flow log records.
+///
+/// Exit status: 0 nothing is newly denied (or, without a candidate, nothing is denied),
+/// 1 something is, 2 it could not be told.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    manifests: Manifests,
+
+    #[command(flatten)]
+    flows: FlowFile,
+
+    /// Policies in place of those of -f; may be repeated
+    #[arg(long, value_name = "PATH")]
+    candidate: Vec<PathBuf>,
+
+    /// Policies besides those of -f; may be repeated
+    #[arg(long, value_name = "PATH", conflicts_with = "candidate")]
+    with: Vec<PathBuf>,
+
+    /// How to write the result
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// What becomes of the flows.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Simulation<'i> {
+    flows: u64,
+    distinct: usize,
+    /// Flows with an end that is neither an address nor a pod that is known.
+    unknown: u64,
+    present: Totals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate: Option<Totals>,
+    newly_denied: Vec<Changed<'i>>,
+    newly_allowed: Vec<Changed<'i>>,
+    pairs: Vec<Pair>,
+    rules: Vec<Used>,
+    unused_rules: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct Totals {
+    allowed: u64,
+    denied: u64,
+}
+
+/// Flows between two workloads that become another verdict.
+#[derive(Serialize)]
+struct Changed<'i> {
+    source: String,
+    destination: String,
+    protocol: String,
+    port: Option<u16>,
+    flows: u64,
+    /// Of one of them, under the candidate.
+    explanation: Option<Explanation<'i>>,
+}
+
+/// Flows between two workloads.
+#[derive(Serialize)]
+struct Pair {
+    source: String,
+    destination: String,
+    present: Totals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate: Option<Totals>,
+}
+
+/// A rule that decides flows.
+#[derive(Serialize)]
+struct Used {
+    rule: String,
+    flows: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let manifests = &arguments.manifests;
+    let options = manifests.options();
+    let loaded = manifests.load()?;
+    tell(&loaded.diagnostics);
+    let (present, _) = loaded.cluster.compile(&options)?;
+    let others = [arguments.candidate.as_slice(), arguments.with.as_slice()].concat();
+    let candidate = if others.is_empty() {
+        None
+    } else {
+        let policies = manifests.load_paths(&others)?;
+        tell(&policies.diagnostics);
+        let errors = policies.errors().count();
+        if errors != 0 {
+            bail!("{errors} errors in the candidate: mend them first");
+        }
+        let mut cluster = without_policies(&loaded.cluster);
+        if arguments.candidate.is_empty() {
+            add_policies(&mut cluster, &loaded.cluster)?;
+        }
+        add_policies(&mut cluster, &policies.cluster)?;
+        Some(cluster.compile(&options)?.0)
+    };
+    let flows = arguments.flows.read()?;
+    progress::say("simulating");
+    let present = present.image();
+    let candidate = candidate.as_ref().map(|candidate| candidate.image());
+    let simulation = simulate(&flows, &present, candidate.as_ref());
+    progress::clear();
+    match arguments.output {
+        Format::Json => output::json(&simulation)?,
+        Format::Text => write_text(&simulation)?,
+    }
+    let is_bad = match simulation.candidate {
+        Some(_) => !simulation.newly_denied.is_empty(),
+        None => simulation.present.denied != 0,
+    };
+    Ok(if is_bad { Outcome::Bad } else { Outcome::Good })
+}
+
+fn simulate<'i>(
+    flows: &Flows,
+    present: &'i Image<'i>,
+    candidate: Option<&'i Image<'i>>,
+) -> Simulation<'i> {
+    let before = Observed::new(present, flows);
+    let after = candidate.map(|image| Observed::new(image, flows));
+    let mut totals = Totals::default();
+    let mut candidate_totals = Totals::default();
+    let mut unknown = 0;
+    let mut pairs: BTreeMap<(u32, u32), [Totals; 2]> = BTreeMap::new();
+    let mut labels = Labels::default();
+    type ChangedKey = (bool, u32, u32, Protocol, u16);
+    let mut changed: BTreeMap<ChangedKey, (u64, Flow)> = BTreeMap::new();
+    // Rules count in the image that is to come.
+    let judged = after.as_ref().unwrap_or(&before);
+    let mut rules = Rules::new(candidate.unwrap_or(present));
+    for flow in &flows.all {
+        let (Some(ends), Some(was)) = (before.ends(flow), before.is_allowed(flow)) else {
+            unknown += flow.count;
+            continue;
+        };
+        let pair = (labels.id(&ends[0].label), labels.id(&ends[1].label));
+        let counts = pairs.entry(pair).or_default();
+        totals.add(was, flow.count);
+        counts[0].add(was, flow.count);
+        if let Some(is) = after.as_ref().and_then(|after| after.is_allowed(flow)) {
+            candidate_totals.add(is, flow.count);
+            counts[1].add(is, flow.count);
+            if was != is {
+                let key = (is, pair.0, pair.1, flow.protocol, flow.port);
+                changed.entry(key).or_insert((0, *flow)).0 += flow.count;
+            }
+        }
+        rules.count(judged, flow);
+    }
+    let explained = |(key, (count, flow)): (&ChangedKey, &(u64, Flow))| Changed {
+        source: labels.name(key.1),
+        destination: labels.name(key.2),
+        protocol: key.3.to_string(),
+        port: key.3.has_ports().then_some(key.4),
+        flows: *count,
+        explanation: judged.explain(flow),
+    };
+    let of = |allowed: bool| changed.iter().filter(move |(key, _)| key.0 == allowed);
+    let (used, unused) = rules.finish();
+    Simulation {
+        flows: flows.all.iter().map(|flow| flow.count).sum(),
+        distinct: flows.all.len(),
+        unknown,
+        present: totals,
+        candidate: after.as_ref().map(|_| candidate_totals),
+        newly_denied: of(false).map(explained).collect(),
+        newly_allowed: of(true).map(explained).collect(),
+        pairs: pairs
+            .iter()
+            .map(|((source, destination), [present, candidate])| Pair {
+                source: labels.name(*source),
+                destination: labels.name(*destination),
+                present: *present,
+                candidate: after.as_ref().map(|_| *candidate),
+            })
+            .collect(),
+        rules: used,
+        unused_rules: unused,
+    }
+}
+
+impl Totals {
+    fn add(&mut self, allowed: bool, count: u64) {
+        if allowed {
+            self.allowed += count;
+        } else {
+            self.denied += count;
+        }
+    }
+}
+
+/// Names by number, so that counting does not copy them.
+#[derive(Default)]
+struct Labels {
+    ids: HashMap<String, u32, ahash::RandomState>,
+    all: Vec<String>,
+}
+
+impl Labels {
+    fn id(&mut self, label: &str) -> u32 {
+        if let Some(id) = self.ids.get(label) {
+            return *id;
+        }
+        let id = self.all.len() as u32;
+        self.ids.insert(label.to_owned(), id);
+        self.all.push(label.to_owned());
+        id
+    }
+
+    fn name(&self, id: u32) -> String {
+        self.all.get(id as usize).cloned().unwrap_or_default()
+    }
+}
+
+/// How many flows each rule decides.
+struct Rules<'i> {
+    all: Vec<(RuleRef<'i>, u64)>,
+    index: HashMap<String, usize, ahash::RandomState>,
+    /// The rules of flows of one kind: egress and ingress.
+    kinds: HashMap<(u32, u32, Protocol, u16), [Option<usize>; 2], ahash::RandomState>,
+}
+
+impl<'i> Rules<'i> {
+    fn new(image: &'i Image<'i>) -> Rules<'i> {
+        let policies = image.policies();
+        let rules = policies.flat_map(|policy| {
+            let governed = Direction::BOTH.into_iter();
+            let governed = governed.filter(move |direction| policy.governs(*direction));
+            governed.flat_map(move |direction| policy.rules(direction))
+        });
+        let all: Vec<_> = rules.map(|rule| (rule, 0)).collect();
+        let index = all
+            .iter()
+            .enumerate()
+            .map(|(at, (rule, _))| (rule.to_string(), at))
+            .collect();
+        Rules {
+            all,
+            index,
+            kinds: HashMap::default(),
+        }
+    }
+
+    fn count(&mut self, observed: &Observed<'i>, flow: &Flow) {
+        let kind = observed.kind(flow);
+        let known = kind.and_then(|kind| self.kinds.get(&kind)).copied();
+        let rules = known.unwrap_or_else(|| {
+            let rules = observed.explain(flow).map_or([None; 2], |explanation| {
+                explanation
+                    .directions()
+                    .map(|direction| match direction.reason() {
+                        Reason::Rule(rule) => self.index.get(&rule.to_string()).copied(),
+                        _ => None,
+                    })
+            });
+            if let Some(kind) = kind {
+                self.kinds.insert(kind, rules);
+            }
+            rules
+        });
+        for at in rules.into_iter().flatten() {
+            if let Some((_, count)) = self.all.get_mut(at) {
+                *count += flow.count;
+            }
+        }
+    }
+
+    /// The rules that decided flows, and those that did not.
+    fn finish(self) -> (Vec<Used>, Vec<String>) {
+        let (used, unused): (Vec<_>, Vec<_>) =
+            self.all.into_iter().partition(|(_, count)| *count != 0);
+        let used = used.into_iter().map(|(rule, flows)| Used {
+            rule: rule.to_string(),
+            flows,
+        });
+        let unused = unused.into_iter().map(|(rule, _)| rule.to_string());
+        (used.collect(), unused.collect())
+    }
+}
+
+fn write_text(simulation: &Simulation<'_>) -> Result<()> {
+    let Simulation {
+        flows,
+        distinct,
+        unknown,
+        present,
+        candidate,
+        ..
+    } = simulation;
+    output::line(&format!("{flows} flows, {distinct} of them distinct"))?;
+    if *unknown != 0 {
+        output::line(&format!(
+            "{unknown} flows of pods that are not known were left out"
+        ))?;
+    }
+    let Totals { allowed, denied } = present;
+    output::line(&format!(
+        "present policies: {allowed} allowed, {denied} denied"
+    ))?;
+    if let Some(Totals { allowed, denied }) = candidate {
+        output::line(&format!("candidate: {allowed} allowed, {denied} denied"))?;
+    }
+    for (what, changes) in [
+        ("newly denied", &simulation.newly_denied),
+        ("newly allowed", &simulation.newly_allowed),
+    ] {
+        if candidate.is_none() {
+            continue;
+        }
+        let count: u64 = changes.iter().map(|change| change.flows).sum();
+        output::line(&format!("\n{what}: {count} flows"))?;
+        for change in changes {
+            let port = change.port.map_or(String::new(), |port| format!(" {port}"));
+            output::line(&format!(
+                "  {} -> {} {}{port}: {} flows",
+                change.source, change.destination, change.protocol, change.flows
+            ))?;
+            if let Some(explanation) = &change.explanation {
+                output::line(&format!("    {explanation}"))?;
+            }
+        }
+    }
+    output::line("\npairs of workloads")?;
+    let lines: Vec<[String; 3]> = simulation
+        .pairs
+        .iter()
+        .map(|pair| {
+            let counts =
+                |totals: &Totals| format!("{} allowed, {} denied", totals.allowed, totals.denied);
+            let candidate = pair.candidate.as_ref();
+            let candidate = candidate.map_or(String::new(), |totals| {
+                format!("; candidate {}", counts(totals))
+            });
+            [
+                format!("  {}", pair.source),
+                format!("-> {}", pair.destination),
+                format!("{}{candidate}", counts(&pair.present)),
+            ]
+        })
+        .collect();
+    table(&lines)
+        .iter()
+        .try_for_each(|line| output::line(line))?;
+    output::line("\nrules")?;
+    for used in &simulation.rules {
+        output::line(&format!("  {}: {} flows", used.rule, used.flows))?;
+    }
+    output::line("\nrules that no flow used")?;
+    for rule in &simulation.unused_rules {
+        output::line(&format!("  {rule}"))?;
+    }
+    Ok(())
+}

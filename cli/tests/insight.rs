@@ -1,0 +1,362 @@
+//! The commands that tell what is open, what would change, what is wrong and what
+//! should be written, as a user meets them.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const WORDPRESS: &str = "examples/wordpress";
+
+fn netpolicy(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_netpolicy"))
+        .args(arguments)
+        .current_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What a command writes, if it ends with this status.
+fn answer(arguments: &[&str], status: i32) -> String {
+    let output = netpolicy(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(status),
+        "{arguments:?}: {stderr}"
+    );
+    stdout(&output)
+}
+
+/// A folder that is there as long as the test runs.
+struct TempFolder(PathBuf);
+
+impl TempFolder {
+    fn new(name: &str) -> TempFolder {
+        let path =
+            std::env::temp_dir().join(format!("netpolicy-insight-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        TempFolder(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn list_in_every_format() {
+    let text = answer(&["list", "-f", WORDPRESS], 0);
+    let mysql: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("-> default/mysql[Pod]"))
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        mysql,
+        [
+            "default/wordpress[Pod] -> default/mysql[Pod] TCP 3306",
+            "own node -> default/mysql[Pod] everything",
+        ]
+    );
+    assert!(text.contains("TCP 80,443 (http=80, https=443)"), "{text}");
+    let explained = answer(&["list", "-f", WORDPRESS, "-w", "mysql", "--explain"], 0);
+    assert!(
+        explained.contains("ingress allowed by NetworkPolicy default/database ingress[0]"),
+        "{explained}"
+    );
+    let json: Value =
+        serde_json::from_str(&answer(&["list", "-f", WORDPRESS, "-o", "json"], 0)).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), text.lines().count());
+    assert!(json[0]["ports"][0]["protocol"].is_string(), "{json}");
+    let csv = answer(
+        &[
+            "list",
+            "-f",
+            WORDPRESS,
+            "-w",
+            "default/mysql",
+            "-d",
+            "ingress",
+            "-p",
+            "3000-4000",
+            "-o",
+            "csv",
+        ],
+        0,
+    );
+    assert_eq!(
+        csv,
+        "source,destination,protocol,first_port,last_port\n\
+         default/wordpress[Pod],default/mysql[Pod],TCP,3306,3306\n\
+         own node,default/mysql[Pod],TCP,3000,4000\n"
+    );
+    let markdown = answer(&["list", "-f", WORDPRESS, "-o", "markdown"], 0);
+    assert!(
+        markdown.starts_with("| source | destination | ports |\n| --- |"),
+        "{markdown}"
+    );
+    let dot = answer(&["list", "-f", WORDPRESS, "-o", "dot"], 0);
+    assert!(
+        dot.starts_with("digraph") && dot.contains("[label=\"TCP 3306\"]"),
+        "{dot}"
+    );
+    let svg = answer(&["list", "-f", WORDPRESS, "-o", "svg"], 0);
+    assert!(
+        svg.starts_with("<svg") && svg.ends_with("</svg>\n"),
+        "{svg}"
+    );
+}
+
+#[test]
+fn exposure_to_what_is_still_to_come() {
+    let text = answer(&["list", "-f", WORDPRESS, "--exposure"], 0);
+    let lines: Vec<_> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let has = |line: &str| lines.iter().any(|other| other == line);
+    // The selector of the rule, in its namespace; nobody else.
+    assert!(
+        has("pods with app=wordpress,tier=frontend in default -> default/mysql[Pod] TCP 3306"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("any pod in default -> default/mysql"),
+        "{text}"
+    );
+    // What no policy governs is open to all.
+    assert!(
+        has("any pod in any other namespace -> kube-system/coredns[Pod] everything"),
+        "{text}"
+    );
+}
+
+#[test]
+fn diff_of_folders_images_and_files() {
+    let folder = TempFolder::new("diff");
+    let policies = "examples/wordpress/policies.yaml";
+    assert_eq!(
+        answer(&["diff", WORDPRESS, WORDPRESS], 0),
+        "no connection differs\n"
+    );
+    let text = answer(&["diff", "-f", WORDPRESS, "--without", policies], 1);
+    assert!(
+        text.contains("+ default/batch[Pod] -> default/mysql[Pod]: everything"),
+        "{text}"
+    );
+    assert!(text.contains("    before: deny default/batch"), "{text}");
+    assert!(text.contains("    after: allow default/batch"), "{text}");
+    let image = folder.file("a.npi", "");
+    answer(&["compile", "-f", WORDPRESS, "--out", &image], 0);
+    let json = answer(
+        &[
+            "diff",
+            &image,
+            "examples/wordpress/cluster.yaml",
+            "-o",
+            "json",
+        ],
+        1,
+    );
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["equal"], false);
+    for change in json["changes"].as_array().unwrap() {
+        assert_eq!(change["removed"].as_array().unwrap().len(), 0, "{change}");
+        assert_eq!(change["witness"]["before"]["verdict"], "deny", "{change}");
+        assert_eq!(change["witness"]["after"]["verdict"], "allow", "{change}");
+    }
+    let broken = folder.file("broken.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelektor: {}}\n");
+    // What was left out may differ, so nothing is proved.
+    answer(&["diff", "-f", WORDPRESS, "--with", &broken], 2);
+    answer(&["diff", "-f", WORDPRESS], 2);
+    answer(&["diff", WORDPRESS, "nowhere"], 2);
+}
+
+#[test]
+fn assertions() {
+    let folder = TempFolder::new("test");
+    let good = folder.file(
+        "good.yaml",
+        "- {from: default/wordpress, to: default/mysql, port: 3306, expect: allow}\n\
+         - {from: default/batch, to: default/mysql, port: [3306, 1-100], expect: deny}\n\
+         - {from: 203.0.113.7, to: default/mysql, protocol: ICMP, expect: deny}\n\
+         - {from: \"default:app=wordpress,tier=x\", to: default/mysql, port: 22, expect: deny}\n",
+    );
+    assert_eq!(
+        answer(&["test", "-f", WORDPRESS, &good], 0),
+        "4 assertions, 4 passed, 0 failed\n"
+    );
+    let bad = folder.file(
+        "bad.yaml",
+        "tests:\n- {name: a & b, from: default/batch, to: default/mysql, port: 3306, expect: allow}\n\
+         - {from: default/nobody, to: default/mysql, port: 3306, expect: allow}\n",
+    );
+    let text = answer(&["test", "-f", WORDPRESS, &bad], 1);
+    assert!(
+        text.contains("FAILED a & b: expected allow\n  deny default/batch"),
+        "{text}"
+    );
+    let junit = answer(&["test", "-f", WORDPRESS, &bad, "-o", "junit"], 1);
+    assert!(
+        junit.contains("tests=\"2\" failures=\"1\" errors=\"1\""),
+        "{junit}"
+    );
+    assert!(junit.contains("name=\"a &amp; b\""), "{junit}");
+    let tap = answer(&["test", "-f", WORDPRESS, &good, &bad, "-o", "tap"], 1);
+    assert!(
+        tap.starts_with("TAP version 14\n1..6\nok 1 - default/wordpress reaches"),
+        "{tap}"
+    );
+    assert!(
+        tap.contains("\nnot ok 5 - a & b\n  ---\n  message: |\n    expected allow"),
+        "{tap}"
+    );
+    let wrong = folder.file(
+        "wrong.yaml",
+        "- {from: default/batch, to: default/mysql, expect: maybe}\n",
+    );
+    answer(&["test", "-f", WORDPRESS, &wrong], 2);
+}
+
+#[test]
+fn who() {
+    let text = answer(&["who", "-f", WORDPRESS, "default/mysql"], 0);
+    assert!(
+        text.contains(
+            "ingress: NetworkPolicy default/database, NetworkPolicy default/default-deny"
+        ),
+        "{text}"
+    );
+    let text = answer(&["who", "-f", WORDPRESS, "--policy", "default/frontend"], 0);
+    assert!(
+        text.contains(
+            "pods with app=wordpress in namespace default: default/mysql, default/wordpress"
+        ),
+        "{text}"
+    );
+    answer(&["who", "-f", WORDPRESS, "default/nobody"], 2);
+}
+
+#[test]
+fn lint_as_text_and_sarif() {
+    let folder = TempFolder::new("lint");
+    let policy = folder.file(
+        "p.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: nobody, namespace: default}\n\
+         spec: {podSelector: {matchLabels: {app: nobody}}}\n",
+    );
+    let text = answer(&["lint", "-f", WORDPRESS, "-f", &policy], 1);
+    assert!(
+        text.contains("p.yaml:1: warning NP201: NetworkPolicy default/nobody: spec.podSelector: "),
+        "{text}"
+    );
+    let sarif = answer(&["lint", "-f", WORDPRESS, "-f", &policy, "-o", "sarif"], 1);
+    let sarif: Value = serde_json::from_str(&sarif).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let rules = sarif["runs"][0]["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap();
+    assert!(
+        results
+            .iter()
+            .all(|result| { rules.iter().any(|rule| rule["id"] == result["ruleId"]) })
+    );
+    answer(
+        &["lint", "-f", WORDPRESS, "-f", &policy, "--ignore", "NP201"],
+        0,
+    );
+    answer(&["lint", "-f", WORDPRESS, "--ignore", "NP999"], 2);
+}
+
+const FLOWS: &str = "source,destination,protocol,port,count\n\
+    10.244.1.10,10.244.1.11,TCP,3306,100\n\
+    203.0.113.7,10.244.1.10,TCP,443,7\n\
+    10.244.1.10,10.244.1.53,UDP,53,50\n\
+    default/batch,198.51.100.53,UDP,53,3\n";
+
+#[test]
+fn simulate() {
+    let folder = TempFolder::new("simulate");
+    let flows = folder.file("flows.csv", FLOWS);
+    let text = answer(&["simulate", "-f", WORDPRESS, "--flows", &flows], 0);
+    assert!(text.contains("160 flows, 4 of them distinct"), "{text}");
+    assert!(
+        text.contains("present policies: 160 allowed, 0 denied"),
+        "{text}"
+    );
+    assert!(
+        text.contains("NetworkPolicy default/database ingress[0]: 100 flows"),
+        "{text}"
+    );
+    let candidate = folder.file(
+        "candidate.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: default}\n\
+         spec: {podSelector: {matchLabels: {tier: mysql}}, ingress: []}\n",
+    );
+    let arguments = [
+        "simulate",
+        "-f",
+        WORDPRESS,
+        "--flows",
+        &flows,
+        "--candidate",
+        &candidate,
+        "-o",
+        "json",
+    ];
+    let json: Value = serde_json::from_str(&answer(&arguments, 1)).unwrap();
+    assert_eq!(json["candidate"]["denied"], 100);
+    assert_eq!(json["newlyDenied"][0]["source"], "default/wordpress[Pod]");
+    assert_eq!(json["newlyDenied"][0]["flows"], 100);
+    assert_eq!(json["newlyDenied"][0]["explanation"]["verdict"], "deny");
+}
+
+#[test]
+fn generate_round_trips() {
+    let folder = TempFolder::new("generate");
+    let flows = folder.file("flows.csv", FLOWS);
+    let cluster = "examples/wordpress/cluster.yaml";
+    let output = netpolicy(&["generate", "-f", cluster, "--flows", &flows]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("would be closed"), "{stderr}");
+    let policies = stdout(&output);
+    let file = folder.file("policies.yaml", &policies);
+    // Everything that was seen passes, and what was not does not.
+    let text = answer(
+        &["simulate", "-f", cluster, "-f", &file, "--flows", &flows],
+        0,
+    );
+    assert!(text.contains("160 allowed, 0 denied"), "{text}");
+    for (from, to, port, status) in [
+        ("default/wordpress", "default/mysql", "22", 1),
+        ("default/batch", "default/mysql", "3306", 1),
+        ("203.0.113.8", "default/wordpress", "443", 1),
+        ("default/wordpress", "default/mysql", "3306", 0),
+    ] {
+        answer(
+            &[
+                "verdict", "-f", cluster, "-f", &file, "--from", from, "--to", to, "--port", port,
+            ],
+            status,
+        );
+    }
+    // Named ports are written by name.
+    assert!(policies.contains("port: https"), "{policies}");
+    // And no finding of lint is about what was generated, but notes.
+    answer(&["lint", "-f", cluster, "-f", &file], 0);
+}

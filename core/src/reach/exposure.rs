@@ -1,0 +1,198 @@
+//! Pods and namespaces that do not exist yet, to see what stays open to them.
+//!
+//! Whoever comes matters only by the selectors it matches. So a pod is made up for
+//! each peer that a rule selects by labels, in a namespace that matches as well, and
+//! besides one without labels: in each namespace, and in one of which nothing is
+//! known. They take part in the image like any others.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::Cluster;
+use crate::model::{
+    ClusterPolicyPeer, Direction, Label, NAMESPACE_NAME_LABEL, Namespace, NetworkPolicyPeer,
+    Operator, Pod, Selector, Workload,
+};
+
+/// The kind of workload that made-up pods belong to. Their names, and those of made-up
+/// namespaces, are descriptions, which no object can have as a name.
+pub const POTENTIAL: &str = "Potential";
+
+/// The cluster, with a made-up pod for everybody that policies could tell from others.
+///
+/// Rows of its [`Reachability`](super::Reachability) in which one end is a workload of
+/// kind [`POTENTIAL`] are what stays open to whoever comes.
+#[must_use]
+pub fn with_potential_pods(cluster: &Cluster) -> Cluster {
+    let mut made = Made {
+        cluster: cluster.clone(),
+        names: cluster
+            .namespaces()
+            .iter()
+            .map(|namespace| namespace.name.to_string())
+            .chain(cluster.pods().iter().map(|pod| pod.namespace.to_string()))
+            .chain(
+                cluster
+                    .network_policies()
+                    .iter()
+                    .map(|policy| policy.namespace.to_string()),
+            )
+            .collect(),
+    };
+    made.pod("any other namespace", "any pod", Vec::new());
+    for namespace in made.names.clone() {
+        made.pod(&namespace, "any pod", Vec::new());
+    }
+    for policy in cluster.network_policies() {
+        for direction in Direction::BOTH {
+            for peer in policy.rules(direction).iter().flat_map(|rule| &rule.peers) {
+                match peer {
+                    NetworkPolicyPeer::OwnNamespace(pods) => {
+                        made.selected_in(&policy.namespace, pods);
+                    }
+                    NetworkPolicyPeer::Pods(selector) => {
+                        made.selected(&selector.namespaces, &selector.pods);
+                    }
+                    NetworkPolicyPeer::IpBlock(_) => {}
+                }
+            }
+        }
+    }
+    for policy in cluster.cluster_policies() {
+        for direction in Direction::BOTH {
+            for peer in policy.rules(direction).iter().flat_map(|rule| &rule.peers) {
+                if let ClusterPolicyPeer::Pods(selector) = peer {
+                    made.selected(&selector.namespaces, &selector.pods);
+                }
+            }
+        }
+    }
+    made.cluster
+}
+
+struct Made {
+    cluster: Cluster,
+    /// The namespaces that there are.
+    names: BTreeSet<String>,
+}
+
+impl Made {
+    fn pod(&mut self, namespace: &str, name: &str, labels: Vec<Label<'static>>) {
+        self.cluster.insert_pod(Pod {
+            namespace: namespace.to_string().into(),
+            name: name.to_string().into(),
+            labels: labels.into(),
+            workload: Some(Workload {
+                kind: POTENTIAL.into(),
+                name: name.to_string().into(),
+            }),
+            ..Pod::default()
+        });
+    }
+
+    /// A pod that a selector selects, in a namespace that is there.
+    fn selected_in(&mut self, namespace: &str, pods: &Selector<'_>) {
+        if let Some(labels) = labels(pods) {
+            self.pod(namespace, &describe("pods", &labels, "any pod"), labels);
+        }
+    }
+
+    /// A pod that a selector selects, in a namespace that another does.
+    fn selected(&mut self, namespaces: &Selector<'_>, pods: &Selector<'_>) {
+        let (Some(mut of_namespace), Some(labels)) = (labels(namespaces), labels(pods)) else {
+            return;
+        };
+        let name = of_namespace
+            .iter()
+            .position(|label| &*label.key == NAMESPACE_NAME_LABEL)
+            .map(|at| of_namespace.remove(at).value.to_string());
+        let namespace = match name {
+            Some(name) => {
+                // Its labels are what they are, if it is there.
+                if !self.names.contains(&name) && !of_namespace.is_empty() {
+                    self.namespace(&name, of_namespace);
+                }
+                name
+            }
+            None if of_namespace.is_empty() => "any other namespace".to_string(),
+            None => {
+                let name = describe("namespaces", &of_namespace, "any other namespace");
+                self.namespace(&name, of_namespace);
+                name
+            }
+        };
+        self.pod(&namespace, &describe("pods", &labels, "any pod"), labels);
+    }
+
+    fn namespace(&mut self, name: &str, labels: Vec<Label<'static>>) {
+        self.cluster.insert_namespace(Namespace {
+            name: name.to_string().into(),
+            labels: labels.into(),
+        });
+    }
+}
+
+/// `pods with app=web`.
+fn describe(what: &str, labels: &[Label<'_>], without: &str) -> String {
+    if labels.is_empty() {
+        return without.to_string();
+    }
+    let labels: Vec<String> = labels
+        .iter()
+        .map(|label| format!("{}={}", &*label.key, &*label.value))
+        .collect();
+    format!("{what} with {}", labels.join(","))
+}
+
+/// The fewest labels that a selector matches; `None` if it can match nothing.
+fn labels(selector: &Selector<'_>) -> Option<Vec<Label<'static>>> {
+    let mut labels: BTreeMap<String, String> = BTreeMap::new();
+    for label in &selector.match_labels {
+        let known = labels.insert(label.key.to_string(), label.value.to_string());
+        if known.is_some_and(|known| known != *label.value) {
+            return None;
+        }
+    }
+    let expressions = &selector.match_expressions;
+    let lists = |operator, key: &str, value: &str| {
+        let mut of_key = expressions
+            .iter()
+            .filter(|requirement| requirement.operator() == operator && requirement.key() == key);
+        of_key.any(|requirement| requirement.values().iter().any(|listed| **listed == *value))
+    };
+    for requirement in expressions {
+        let key = requirement.key();
+        match requirement.operator() {
+            Operator::In if !labels.contains_key(key) => {
+                let mut values = requirement.values().iter();
+                let value = values.find(|value| !lists(Operator::NotIn, key, value))?;
+                labels.insert(key.to_string(), value.to_string());
+            }
+            Operator::Exists if !labels.contains_key(key) => {
+                let mut value = String::from("any");
+                while lists(Operator::NotIn, key, &value) {
+                    value.push('-');
+                }
+                labels.insert(key.to_string(), value);
+            }
+            _ => {}
+        }
+    }
+    let holds = expressions.iter().all(|requirement| {
+        let value = labels.get(requirement.key());
+        let is_listed = value.is_some_and(|value| {
+            let mut values = requirement.values().iter();
+            values.any(|listed| **listed == **value)
+        });
+        match requirement.operator() {
+            Operator::In => is_listed,
+            Operator::NotIn => !is_listed,
+            Operator::Exists => value.is_some(),
+            Operator::DoesNotExist => value.is_none(),
+        }
+    });
+    let labels = labels.into_iter();
+    holds.then(|| labels.map(|(key, value)| Label::new(key, value)).collect())
+}

@@ -1,0 +1,17 @@
+//! The tests of what is open, what would change, what is wrong, what should be written.
+
+use anyhow::Result;
+
+use crate::run::{cargo, run};
+
+/// Runs the tests of the engine, of its proofs, and of the commands.
+pub(crate) fn test() -> Result<()> {
+    let core = ["test", "--package", "netpolicy", "--features", "serde"];
+    for module in ["reach", "lint"] {
+        run(cargo(&core).args(["--lib", module]))?;
+    }
+    let suites = ["test", "--package", "netpolicy-tests"];
+    run(cargo(&suites).args(["--test", "reach", "--test", "lint"]))?;
+    let cli = ["test", "--package", "netpolicy-cli", "--lib"];
+    run(cargo(&cli).args(["--test", "np_guard", "--test", "insight"]))
+}
