@@ -139,7 +139,7 @@ pub fn measure(
         agree(image, &tables.1, &addresses)?;
         agree(image, &tables.2, &addresses)?;
         let works: Vec<Work<'_>> = vec![
-            Box::new(|| each(&addresses, |address| image.address_class(address))),
+            Box::new(|| each(&addresses, |address| image.class_of(address).unwrap_or(0))),
             work(&addresses, &tables.0),
             work(&addresses, &tables.1),
             work(&addresses, &tables.2),
@@ -178,11 +178,11 @@ fn net(cidr: Cidr) -> IpNet {
 fn agree(image: &Image<'_>, table: &impl Prefixes, addresses: &[IpAddr]) -> Result<()> {
     let mut classes = HashMap::new();
     for address in addresses {
-        let class = image.address_class(*address);
+        let class = image.class_of(*address);
         let known = *classes.entry(table.find(*address)).or_insert(class);
         ensure!(
             known == class,
-            "{address} has the class {class}, and another address of its prefix {known}"
+            "{address} has the class {class:?}, and another address of its prefix {known:?}"
         );
     }
     Ok(())

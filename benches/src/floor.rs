@@ -120,7 +120,7 @@ impl Places<'_> {
             IpAddr::V6(v6) => u128::from(v6),
         };
         let [of_subject, of_peer] =
-            [subject, peer].map(|end| self.image.address_class(end) & self.class_mask);
+            [subject, peer].map(|end| self.image.class_of(end).unwrap_or(0) & self.class_mask);
         let port = (connection.protocol, connection.port);
         // 16 entries of a node are a cache line.
         let leaf = self.of((2, bits >> 4)) & !15 | (bits & 15) as u32;

@@ -22,5 +22,6 @@ pub mod rivals;
 pub mod suite;
 pub mod timing;
 pub mod traffic;
+pub mod updates;
 pub mod verdicts;
 pub mod world;

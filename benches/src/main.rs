@@ -73,9 +73,9 @@ struct Run {
     /// The folder where criterion keeps its estimates
     #[arg(long)]
     criterion: Option<PathBuf>,
-    /// What is left out and why, for the record
-    #[arg(long)]
-    left_out: Vec<String>,
+    /// What whoever reads the record should know, such as what is left out and why
+    #[arg(long = "note")]
+    notes: Vec<String>,
     /// The folder of records; without it, none is kept
     #[arg(long)]
     record: Option<PathBuf>,
@@ -135,7 +135,7 @@ fn run(arguments: &Run) -> Result<()> {
         _ => (Suite::ALL, Spec::HEADLINE, ""),
     };
     let header = Header {
-        left_out: arguments.left_out.clone(),
+        notes: arguments.notes.clone(),
         ..Header::now(format!("cargo xtask bench{option}"))
     };
     let mut figures = Figures::new(arguments.output.output);

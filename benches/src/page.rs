@@ -48,8 +48,8 @@ fn head(record: &Record) -> String {
         header.rustc,
         header.command,
     );
-    for left_out in &header.left_out {
-        let _ = writeln!(text, "Left out: {left_out}\n");
+    for note in &header.notes {
+        let _ = writeln!(text, "Note: {note}\n");
     }
     text
 }

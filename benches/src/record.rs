@@ -28,8 +28,8 @@ pub struct Header {
     /// How many processes wanted to run when it began. Beside more than one, figures
     /// are not to be trusted.
     pub load: Option<f64>,
-    /// What was left out, and why.
-    pub left_out: Vec<String>,
+    /// What else to know, such as what was left out and why.
+    pub notes: Vec<String>,
 }
 
 /// A run.
@@ -52,7 +52,7 @@ impl Header {
             rustc: said(Command::new("rustc").arg("--version")).unwrap_or_default(),
             command,
             load: load(),
-            left_out: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::kube::Kube;
 use crate::rivals::Rivals;
 use crate::timing::Budget;
 use crate::traffic::Mix;
+use crate::updates::{self, Changes};
 use crate::world::{AddressPattern, Adversary, Families, Spec, World};
 use crate::{addresses, cold, compiling, verdicts};
 
@@ -25,6 +26,7 @@ pub struct Suite {
     sweeps: usize,
     /// How many times smaller the adversarial clusters are.
     adversaries_one_in: usize,
+    changes: Changes,
     is_quick: bool,
 }
 
@@ -43,10 +45,18 @@ impl Suite {
         budget: Budget {
             time: Duration::from_millis(400),
             rounds: 5,
+            warms_up: true,
         },
         compilations: 3,
         sweeps: 40,
         adversaries_one_in: 1,
+        changes: Changes {
+            pods: 2_000,
+            policies: 1_000,
+            namespaces: 10,
+            window: Duration::from_secs(2),
+            windows: 3,
+        },
         is_quick: false,
     };
 
@@ -55,10 +65,18 @@ impl Suite {
         budget: Budget {
             time: Duration::from_millis(100),
             rounds: 3,
+            warms_up: true,
         },
         compilations: 1,
         sweeps: 10,
         adversaries_one_in: 4,
+        changes: Changes {
+            pods: 1_000,
+            policies: 300,
+            namespaces: 3,
+            window: Duration::from_secs(1),
+            windows: 2,
+        },
         is_quick: true,
     };
 
@@ -68,6 +86,13 @@ impl Suite {
         compilations: 1,
         sweeps: 1,
         adversaries_one_in: 100,
+        changes: Changes {
+            pods: 10,
+            policies: 10,
+            namespaces: 2,
+            window: Duration::from_millis(20),
+            windows: 1,
+        },
         is_quick: true,
     };
 
@@ -85,6 +110,7 @@ impl Suite {
         }
         compiling::measure_node(&world.name, &world.cluster, figures)?;
         cold::measure(&world, &image, self.sweeps, figures)?;
+        updates::measure(&world, self.changes, figures)?;
         let rivals = Rivals::new(&world);
         for mix in Mix::ALL {
             rivals.measure(&world, &image, mix, self.budget, figures)?;
@@ -120,10 +146,11 @@ impl Suite {
         };
         for pods in pods {
             for policies in policies {
-                self.point(
-                    Spec::new(*pods, *policies, AddressPattern::Dense, Families::Both),
-                    figures,
-                )?;
+                let spec = Spec::new(*pods, *policies, AddressPattern::Dense, Families::Both);
+                // That one is measured apart.
+                if spec != Spec::HEADLINE {
+                    self.point(spec, figures)?;
+                }
             }
         }
         let patterns = if self.is_quick {
@@ -134,8 +161,7 @@ impl Suite {
         for pattern in patterns {
             for families in FAMILIES {
                 let spec = Spec::new(100_000, 10_000, *pattern, families);
-                let is_done = *pattern == AddressPattern::Dense && families == Families::Both;
-                if !is_done {
+                if spec != Spec::HEADLINE {
                     self.point(spec, figures)?;
                 }
             }

@@ -23,6 +23,9 @@ pub struct Budget {
     pub time: Duration,
     /// The rounds to make at least.
     pub rounds: usize,
+    /// Whether each round follows one that is not timed, so that what others have put
+    /// into the caches is gone.
+    pub warms_up: bool,
 }
 
 /// What is timed: it answers a number of connections, and returns how many.
@@ -33,6 +36,7 @@ impl Budget {
     pub const ONE_ROUND: Budget = Budget {
         time: Duration::ZERO,
         rounds: 1,
+        warms_up: false,
     };
 
     /// The least time of each work, in nanoseconds a connection. They take turns.
@@ -43,6 +47,9 @@ impl Budget {
         let mut rounds = 0;
         while rounds < self.rounds || begun.elapsed() < time {
             for (work, least) in works.iter_mut().zip(&mut least) {
+                if self.warms_up {
+                    black_box(work());
+                }
                 let round = processor_time();
                 let answered = black_box(work());
                 let passed = (processor_time() - round).as_nanos() as f64;

@@ -54,7 +54,7 @@ impl fmt::Display for Mix {
 /// Draws `count` connections of a mix.
 ///
 /// # Panics
-/// Where the world has no two pods that can talk.
+/// Where the world has no two pods, or for [`Mix::NodeLocal`] no node with two.
 #[must_use]
 pub fn draw(world: &World, mix: Mix, count: usize) -> Vec<Connection> {
     let mut draw = Draw::new(world, mix);

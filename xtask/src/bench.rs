@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::run::{cargo, root, run};
@@ -32,18 +32,27 @@ const PACKAGE: &str = "netpolicy-benches";
 const PROCESSORS: [&str; 2] = ["x86-64-v3", "native"];
 
 /// The program that measures, in the profile that releases are built in.
-pub(crate) fn program() -> Result<PathBuf> {
+fn program() -> Result<PathBuf> {
     run(&mut cargo(&["build", "--release", "--package", PACKAGE]))?;
     Ok(root().join("target/release").join(PACKAGE))
 }
 
-/// Builds the rival that is written in Go.
-pub(crate) fn rival() -> Result<PathBuf> {
+/// Builds the rival that is written in Go; `None` where its modules cannot be had.
+fn rival() -> Result<Option<PathBuf>> {
+    let folder = root().join("benches/rivals");
+    let go = |arguments: &[&str]| {
+        let mut command = Command::new("go");
+        command.args(arguments).current_dir(&folder);
+        command
+    };
+    run(&mut go(&["version"])).context("Go is needed, as new as benches/rivals/go.mod says")?;
+    if let Err(error) = run(&mut go(&["mod", "download"])) {
+        eprintln!("\nNOT THERE: kube-network-policies, whose modules cannot be had: {error:#}");
+        return Ok(None);
+    }
     let program = root().join("target/rivals/kube-network-policies");
-    let mut build = Command::new("go");
-    build.args(["build", "-o"]).arg(&program).arg(".");
-    run(build.current_dir(root().join("benches/rivals")))?;
-    Ok(program)
+    run(go(&["build", "-o"]).arg(&program).arg("."))?;
+    Ok(Some(program))
 }
 
 /// Measures everything, or as much as fits in some minutes.
@@ -52,13 +61,9 @@ pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
     let records = root().join("benches/record");
     let mut measure = Command::new(&program);
     measure.arg("run").arg("--record").arg(&records);
-    match rival() {
-        Ok(rival) => measure.arg("--kube-network-policies").arg(rival),
-        Err(error) => {
-            let text = format!("kube-network-policies, which could not be built: {error:#}");
-            eprintln!("\nLEFT OUT: {text}");
-            measure.arg("--left-out").arg(text)
-        }
+    match rival()? {
+        Some(rival) => measure.arg("--kube-network-policies").arg(rival),
+        None => measure.args(["--note", "kube-network-policies could not be had"]),
     };
     if cfg!(target_arch = "x86_64") {
         measure
@@ -117,13 +122,8 @@ pub(crate) fn test() -> Result<()> {
     let program = program()?;
     let mut smoke = Command::new(program);
     smoke.args(["run", "--smoke", "--output", "json"]);
-    match rival() {
-        Ok(rival) => {
-            smoke.arg("--kube-network-policies").arg(rival);
-        }
-        Err(error) => eprintln!(
-            "\nNOT TESTED: kube-network-policies, the rival in Go, could not be built here: {error:#}"
-        ),
+    if let Some(rival) = rival()? {
+        smoke.arg("--kube-network-policies").arg(rival);
     }
     run(&mut smoke)
 }

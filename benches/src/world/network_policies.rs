@@ -24,9 +24,7 @@ pub(crate) fn fill(spec: &Spec, places: &Places, blocks: &Blocks, cluster: &mut 
         let (namespace, apps) = &places.namespaces[index % places.namespaces.len()];
         let own = apps[rng.random_range(0..apps.len())];
         let name = format!("policy-{index}");
-        let policy = if spec.is_crowded() {
-            crowded(&mut rng)
-        } else if index < spec.namespaces && index % 2 == 0 {
+        let policy = if index < spec.namespaces && index % 2 == 0 {
             NetworkPolicy {
                 policy_types: List::borrowed(&[Direction::Ingress]),
                 ..NetworkPolicy::default()
@@ -48,17 +46,6 @@ pub(crate) fn fill(spec: &Spec, places: &Places, blocks: &Blocks, cluster: &mut 
             ..policy
         });
     }
-}
-
-/// A policy that selects every pod of its namespace.
-fn crowded(rng: &mut Rng) -> NetworkPolicy<'static> {
-    let app = &APPS[rng.random_range(0..APPS.len())];
-    let peer = NetworkPolicyPeer::OwnNamespace(with_label(APP, app.name));
-    ingress(
-        Selector::EVERYTHING,
-        vec![peer],
-        vec![tcp(rng.random_range(1000..30_000))],
-    )
 }
 
 fn to_blocks(

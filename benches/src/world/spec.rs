@@ -21,8 +21,8 @@ pub enum AddressPattern {
 /// The size and shape of a world.
 ///
 /// Its name is `pods/policies/addresses/families`, such as `100k/10k/dense/both`.
-/// Three have names of their own: `headline`, and `crowded/N`: 1,000 pods in one
-/// namespace with `N` policies that select all of them.
+/// Two have names of their own: `headline`, and `crowded/N`, 1,000 pods in one
+/// namespace with `N` policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Spec {
     /// Pods.
@@ -70,7 +70,7 @@ impl Spec {
         }
     }
 
-    /// 1,000 pods in one namespace with `policies` policies that select all of them.
+    /// 1,000 pods in one namespace with `policies` policies.
     #[must_use]
     pub const fn crowded(policies: usize) -> Spec {
         Spec {
@@ -80,7 +80,7 @@ impl Spec {
         }
     }
 
-    /// Whether all pods are in one namespace, and all policies select all of them.
+    /// Whether all pods are in one namespace.
     #[must_use]
     pub const fn is_crowded(&self) -> bool {
         self.namespaces == 1

@@ -137,28 +137,6 @@ impl<'i> Image<'i> {
         Some(PodRef { image: self, index })
     }
 
-    /// A number that is the same for two addresses of one family only if no policy of
-    /// the image can tell them apart: they get the same verdicts, but for what a pod
-    /// sends to itself.
-    #[inline]
-    #[must_use]
-    pub fn address_class(&self, address: IpAddr) -> u32 {
-        self.decision.place(canonical(address)).0
-    }
-
-    /// The pod that holds an address: of several that state it, the one that counts.
-    #[must_use]
-    pub fn pod_at(&'i self, address: IpAddr) -> Option<PodRef<'i>> {
-        let index = holder(self, canonical(address))?;
-        Some(PodRef { image: self, index })
-    }
-
-    /// Whether any object of the image is a namespace of that name, or is in it.
-    #[must_use]
-    pub fn has_namespace(&self, name: &str) -> bool {
-        find_namespace(self, name).is_some()
-    }
-
     /// All pods, by namespace and name.
     pub fn pods(&'i self) -> impl ExactSizeIterator<Item = PodRef<'i>> {
         (0..self.cold.pods.len() as u32).map(|index| PodRef { image: self, index })

@@ -113,7 +113,7 @@ impl Image<'_> {
     /// share.
     #[must_use]
     pub fn class_of(&self, address: IpAddr) -> Option<u32> {
-        let place = self.decision.place(crate::address::canonical(address));
+        let place = self.decision.place(canonical(address));
         (!place.is_special()).then_some(place.0)
     }
 
