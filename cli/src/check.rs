@@ -55,11 +55,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             for diagnostic in &diagnostics {
                 output::line(&diagnostic.to_string())?;
             }
-            let skipped: usize = loaded.skipped.values().sum();
             output::line(&format!(
-                "{} objects, {errors} errors, {warnings} warnings; {skipped} objects of other kinds skipped",
-                loaded.objects
+                "{}, {}, {}",
+                counted(loaded.objects, "object"),
+                counted(errors, "error"),
+                counted(warnings, "warning"),
             ))?;
+            if !loaded.skipped.is_empty() {
+                let kinds = loaded.skipped.iter();
+                let kinds: Vec<_> = kinds
+                    .map(|(kind, count)| format!("{count} {kind}"))
+                    .collect();
+                output::line(&format!("skipped, of other kinds: {}", kinds.join(", ")))?;
+            }
             if loaded.cluster.pods().is_empty() {
                 output::line(
                     "no pods or workloads were given, so what selectors select was not checked",
@@ -69,4 +77,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let is_good = errors == 0 && !(arguments.strict && warnings != 0);
     Ok(if is_good { Outcome::Good } else { Outcome::Bad })
+}
+
+/// A number and the word for what is counted.
+fn counted(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
 }

@@ -14,8 +14,8 @@ use crate::output::{self, Format};
 
 /// Compile manifests into an image
 ///
-/// Exit status: 0 done; 1 done, but some objects had errors and were left out; 2
-/// not done.
+/// Exit status: 0 done; 1 done, but some objects had errors and were left out
+/// (0 with --accept-errors); 2 not done.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -28,6 +28,10 @@ pub(crate) struct Arguments {
     /// Where to write the image
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+
+    /// Exit with 0 also where objects had errors and were left out
+    #[arg(long)]
+    accept_errors: bool,
 
     /// How to write the report
     #[arg(short, long, value_enum, default_value_t)]
@@ -78,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             }
         }
     }
-    Ok(if errors == 0 {
+    Ok(if errors == 0 || arguments.accept_errors {
         Outcome::Good
     } else {
         Outcome::Bad

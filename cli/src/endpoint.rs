@@ -1,13 +1,13 @@
 //! The ends of a question: `10.0.3.7`, `web/frontend`, `web:app=frontend`.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::Explanation;
-use netpolicy::model::{Label, NamedPort, Pod};
-use netpolicy::{Endpoint, Image, Pair, Protocol};
+use netpolicy::model::{Label, NamedPort, Pod, PortRange, Problem};
+use netpolicy::{Endpoint, Image, Pair, Protocol, Verdict};
 
 /// An end as it was written.
 #[derive(Debug, Clone)]
@@ -32,6 +32,9 @@ impl FromStr for EndpointArgument {
         if let Ok(address) = text.parse() {
             return Ok(EndpointArgument::Address(address));
         }
+        if let Some(problem) = almost_an_address(text) {
+            return Err(problem);
+        }
         if let Some((namespace, description)) = text.split_once(':') {
             return describe(namespace, description).map(EndpointArgument::Described);
         }
@@ -52,8 +55,24 @@ impl FromStr for EndpointArgument {
     }
 }
 
+/// What is wrong with an address that has a port or brackets.
+fn almost_an_address(text: &str) -> Option<String> {
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        let (address, port) = (socket.ip(), socket.port());
+        return Some(format!(
+            "leave out the port: write {address}, and --port {port}"
+        ));
+    }
+    let inside = text.strip_prefix('[')?.strip_suffix(']')?;
+    let address: IpAddr = inside.parse().ok()?;
+    Some(format!("write the address without brackets: {address}"))
+}
+
 /// Reads `key=value,…,@name=8080/TCP` as labels and named ports.
 fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, String> {
+    if namespace.is_empty() || namespace.contains('/') {
+        return Err(format!("{namespace:?} is no namespace"));
+    }
     let mut labels = Vec::new();
     let mut ports = Vec::new();
     for part in description.split(',').filter(|part| !part.is_empty()) {
@@ -61,18 +80,10 @@ fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, Str
             format!("{part:?}: write key=value for a label, @name=port for a named port")
         })?;
         match key.strip_prefix('@') {
+            None if key.is_empty() => return Err(format!("{part:?}: a label needs a key")),
             None => labels.push(Label::new(key.to_owned(), value.to_owned())),
             Some(name) => {
-                let (number, protocol) = value.split_once('/').unwrap_or((value, "TCP"));
-                ports.push(NamedPort {
-                    name: name.to_owned().into(),
-                    protocol: protocol
-                        .parse::<Protocol>()
-                        .map_err(|error| format!("{part:?}: {error}"))?,
-                    number: number
-                        .parse()
-                        .map_err(|_| format!("{part:?}: not a port number"))?,
-                });
+                ports.push(named_port(name, value).map_err(|error| format!("{part:?}: {error}"))?);
             }
         }
     }
@@ -82,6 +93,27 @@ fn describe(namespace: &str, description: &str) -> Result<Box<Pod<'static>>, Str
         ports: ports.into(),
         ..Pod::default()
     }))
+}
+
+/// Reads `8080/TCP` as the port of a name.
+fn named_port(name: &str, value: &str) -> Result<NamedPort<'static>, String> {
+    let (number, protocol) = value.split_once('/').unwrap_or((value, "TCP"));
+    let protocol: Protocol = protocol
+        .parse()
+        .map_err(|error: Problem| error.to_string())?;
+    if name.is_empty() {
+        return Err("a named port needs a name".into());
+    }
+    if !protocol.has_ports() {
+        return Err(Problem::UnknownProtocol.to_string());
+    }
+    let number: i64 = number.parse().map_err(|_| "not a port number")?;
+    let range = PortRange::single(number).map_err(|error| error.to_string())?;
+    Ok(NamedPort {
+        name: name.to_owned().into(),
+        protocol,
+        number: range.first(),
+    })
 }
 
 impl fmt::Display for EndpointArgument {
@@ -95,12 +127,8 @@ impl fmt::Display for EndpointArgument {
 }
 
 impl EndpointArgument {
-    /// What the argument stands for: one endpoint, or for a workload one of each
-    /// kind of its pods that the policies can tell apart.
-    ///
-    /// # Errors
-    /// If the image has no such pod or workload; says which there are.
-    pub fn resolve<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>> {
+    /// What the argument stands for: one endpoint, or all pods of a workload.
+    fn resolve<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>> {
         match self {
             EndpointArgument::Address(address) => Ok(vec![Endpoint::Address(*address)]),
             EndpointArgument::Described(pod) => Ok(vec![Endpoint::Described(pod)]),
@@ -108,57 +136,51 @@ impl EndpointArgument {
                 if let Some(pod) = image.pod(namespace, name) {
                     return Ok(vec![Endpoint::Pod(pod)]);
                 }
-                let pods = image.pods_of_workload(namespace, name);
+                let pods: Vec<_> = image
+                    .pods_of_workload(namespace, name)
+                    .map(Endpoint::Pod)
+                    .collect();
                 if pods.is_empty() {
                     bail!(
                         "no pod or workload {namespace}/{name}{}",
                         similar(image, namespace, name)
                     );
                 }
-                Ok(pods.into_iter().map(Endpoint::Pod).collect())
+                Ok(pods)
             }
         }
     }
 }
 
-/// The connections that two arguments stand for: one for each pair of addresses of one
-/// family. At least one.
+/// What comes out between two arguments: for each verdict in the two directions a pair
+/// of addresses that gets it. At least one.
 ///
 /// # Errors
 /// If an argument stands for nothing, or the two share no family.
-pub fn pairs<'i>(
+pub fn outcomes<'i>(
     image: &'i Image<'i>,
     from: &'i EndpointArgument,
     to: &'i EndpointArgument,
-) -> Result<Vec<Pair<'i>>> {
-    let destinations = to.resolve(image)?;
-    let ends = from
-        .resolve(image)?
-        .into_iter()
-        .flat_map(|source| destinations.iter().map(move |to| (source, *to)));
-    let pairs: Vec<_> = ends
-        .flat_map(|(source, destination)| image.pairs(source, destination))
-        .collect();
-    if pairs.is_empty() {
+    protocol: Protocol,
+    port: u16,
+) -> Result<Vec<(Verdict, Pair<'i>)>> {
+    let found = image.outcomes(from.resolve(image)?, to.resolve(image)?, protocol, port);
+    if found.is_empty() {
         bail!("{from} and {to} have no addresses of one family");
     }
-    Ok(pairs)
+    Ok(found)
 }
 
-/// Why the connections may pass, or may not: one explanation for each verdict in the
-/// two directions; what is denied comes first.
+/// Why the connections may pass, or may not: one explanation for each outcome; what is
+/// denied comes first.
 #[must_use]
-pub fn explanations<'i>(pairs: &[Pair<'i>], protocol: Protocol, port: u16) -> Vec<Explanation<'i>> {
-    let mut explanations: Vec<Explanation<'_>> = Vec::new();
-    for pair in pairs {
-        let explanation = pair.explain(protocol, port);
-        let is_new = explanations
-            .iter()
-            .all(|other| other.verdict() != explanation.verdict());
-        if is_new {
-            explanations.push(explanation);
-        }
-    }
+pub fn explanations<'i>(
+    outcomes: &[(Verdict, Pair<'i>)],
+    protocol: Protocol,
+    port: u16,
+) -> Vec<Explanation<'i>> {
+    let pairs = outcomes.iter().map(|(_, pair)| pair);
+    let mut explanations: Vec<_> = pairs.map(|pair| pair.explain(protocol, port)).collect();
     explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
     explanations
 }

@@ -21,7 +21,8 @@ pub(crate) struct Manifests {
     #[arg(short = 'f', long = "filename", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// What a domain name resolves to; may be repeated
+    /// What a domain name resolves to; may be repeated, and all addresses of a name
+    /// count
     #[arg(long = "domain", value_name = "NAME=ADDRESS[,ADDRESS…]", value_parser = domain)]
     domains: Vec<DomainName<'static>>,
 
@@ -29,29 +30,41 @@ pub(crate) struct Manifests {
     choices: Choices,
 }
 
-/// The choices that the APIs leave open.
+/// The largest table budget in MiB: that of the largest image.
+const MAX_TABLE_BUDGET: u64 = 4096;
+
+/// The heading of [`Choices`] in the help. Each option names it by itself: a heading for
+/// all that follow would be that of the command's own options as well.
+const CHOICES: &str = "Choices that the APIs leave open";
+
+/// The choices that the APIs leave open, and what they may cost.
 #[derive(Args)]
-#[command(next_help_heading = "Choices that the APIs leave open")]
 struct Choices {
     /// What selection by a NetworkPolicy makes final
-    #[arg(long, value_enum, default_value_t = Isolation::PerDirection)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = Isolation::PerDirection)]
     isolation: Isolation,
 
     /// Traffic to a pod from its own node, in the NetworkPolicy tier
-    #[arg(long, value_enum, default_value_t = OwnNodeChoice::Allow)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = OwnNodeChoice::Allow)]
     own_node_ingress: OwnNodeChoice,
 
     /// Traffic of a pod to its own node, in the NetworkPolicy tier
-    #[arg(long, value_enum, default_value_t = OwnNodeChoice::Evaluate)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = OwnNodeChoice::Evaluate)]
     own_node_egress: OwnNodeChoice,
 
     /// Whether an ipBlock matches the addresses of pods
-    #[arg(long, value_enum, default_value_t = Switch::Yes)]
+    #[arg(long, value_enum, help_heading = CHOICES, default_value_t = Switch::Yes)]
     ip_block_selects_pods: Switch,
 
     /// How many MiB the decision tables may take; what does not fit is interpreted
-    #[arg(long, value_name = "MIB", default_value_t = Options::DEFAULT_TABLE_BUDGET >> 20)]
-    table_budget: usize,
+    #[arg(
+        long,
+        value_name = "MIB",
+        help_heading = CHOICES,
+        default_value_t = (Options::DEFAULT_TABLE_BUDGET >> 20) as u64,
+        value_parser = clap::value_parser!(u64).range(..=MAX_TABLE_BUDGET),
+    )]
+    table_budget: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -92,7 +105,32 @@ fn domain(text: &str) -> Result<DomainName<'static>, String> {
     })
 }
 
+/// Each name once, with all its addresses.
+fn united(domains: &[DomainName<'static>]) -> Vec<DomainName<'static>> {
+    let mut addresses: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    for domain in domains {
+        let known = addresses.entry(domain.normal_name()).or_default();
+        known.extend(domain.addresses.iter());
+    }
+    let domain = |(name, addresses): (String, Vec<IpAddr>)| DomainName {
+        name: name.into(),
+        addresses: addresses.into(),
+    };
+    addresses.into_iter().map(domain).collect()
+}
+
 impl Manifests {
+    /// The names of the arguments, which an image that is given excludes.
+    pub(crate) const ARGUMENTS: [&str; 7] = [
+        "paths",
+        "domains",
+        "isolation",
+        "own_node_ingress",
+        "own_node_egress",
+        "ip_block_selects_pods",
+        "table_budget",
+    ];
+
     /// The options of an image.
     pub(crate) fn options(&self) -> Options {
         let own_node = |choice| match choice {
@@ -114,7 +152,7 @@ impl Manifests {
             own_node_ingress: own_node(own_node_ingress),
             own_node_egress: own_node(own_node_egress),
             ip_block_selects_pods: matches!(ip_block_selects_pods, Switch::Yes),
-            table_budget: table_budget << 20,
+            table_budget: usize::try_from(table_budget << 20).unwrap_or(usize::MAX),
         }
     }
 
@@ -133,8 +171,8 @@ impl Manifests {
             progress::say(&format!("reading {}", path.display()));
             loader.read_path(path);
         }
-        for domain in &self.domains {
-            loader.domain_name(domain.clone());
+        for domain in united(&self.domains) {
+            loader.domain_name(domain);
         }
         progress::clear();
         Ok(loader.finish())

@@ -15,9 +15,10 @@ mod verdict;
 mod who;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// What a command came to: the codes that a CI job can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +76,7 @@ enum Command {
 /// Runs the command with these arguments, the first of which is its own name.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are no errors; clap knows which stream is whose.
@@ -107,4 +108,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
             Outcome::Unanswered
         }
     }
+}
+
+/// Reads the arguments. As a kubectl plugin, the command calls itself as it is called.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let mut arguments = arguments.into_iter().peekable();
+    let own_name = arguments.peek().map(Path::new).and_then(Path::file_stem);
+    let mut command = Arguments::command();
+    if own_name.is_some_and(|name| name == "kubectl-netpolicy") {
+        command = command.bin_name("kubectl netpolicy");
+    }
+    Arguments::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use netpolicy::manifest::Loader;
 use netpolicy::model::Options;
 use netpolicy::{Diagnostic, Endpoint, Image, Protocol};
@@ -19,7 +19,11 @@ use crate::{Outcome, progress};
 
 /// Run conformance vectors
 ///
-/// Exit status: 0 all passed, 1 some failed, 2 a vector could not be read.
+/// A probe between two pods that share no family of addresses is no verdict: it is
+/// counted apart.
+///
+/// Exit status: 0 all passed; 1 some failed; 2 a vector could not be read or run, or
+/// one of its manifests had errors, or there was no vector.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Vector files, or folders of them
@@ -92,6 +96,11 @@ pub struct Results {
     pub passed: usize,
     /// The probes with another, or none.
     pub failed: usize,
+    /// The probes whose ends share no family of addresses, so that there is no
+    /// connection to expect anything of.
+    pub without_pair: usize,
+    /// The vectors that could not be read or run.
+    pub unreadable: usize,
     /// The failed ones.
     pub mismatches: Vec<Mismatch>,
 }
@@ -154,7 +163,8 @@ impl Vector {
         let image = image.image();
         for probe in &self.probes {
             match probe.check(&image) {
-                Ok(()) => results.passed += 1,
+                Ok(true) => results.passed += 1,
+                Ok(false) => results.without_pair += 1,
                 Err(found) => {
                     results.failed += 1;
                     results.mismatches.push(Mismatch {
@@ -167,6 +177,30 @@ impl Vector {
             }
         }
         Ok(loaded.diagnostics)
+    }
+}
+
+impl Results {
+    /// Tells why a vector cannot be read or run, and counts it.
+    fn refuse(&mut self, error: &anyhow::Error) {
+        eprintln!("error: {error:#}");
+        self.unreadable += 1;
+    }
+
+    fn write(&self) -> Result<()> {
+        if self.without_pair != 0 {
+            output::line(&format!(
+                "{} probes are between pods without addresses of one family, and were not counted",
+                self.without_pair
+            ))?;
+        }
+        if self.unreadable != 0 {
+            output::line(&format!(
+                "{} files could not be read or run",
+                self.unreadable
+            ))?;
+        }
+        output::line(&format!("{} passed, {} failed", self.passed, self.failed))
     }
 }
 
@@ -186,7 +220,9 @@ impl std::fmt::Display for Probe {
 }
 
 impl Probe {
-    fn check(&self, image: &Image<'_>) -> Result<(), String> {
+    /// Whether there was a verdict, and it was the expected one; what was found if
+    /// it was not.
+    fn check(&self, image: &Image<'_>) -> Result<bool, String> {
         let Probe(source, destination, protocol, port, expected) = self;
         let protocol = match protocol {
             ProtocolName::Number(number) => Protocol(*number),
@@ -194,17 +230,21 @@ impl Probe {
                 .parse()
                 .map_err(|_| format!("unknown protocol {name:?}"))?,
         };
+        if protocol.has_ports() && port.is_none() {
+            return Err(format!("{protocol} needs a port"));
+        }
         let source = endpoint(image, source)?;
         let destination = endpoint(image, destination)?;
-        // Where two pods share no family there is no pair, and nothing to hold.
+        let mut has_pair = false;
         for pair in image.pairs(source, destination) {
+            has_pair = true;
             let port = port.unwrap_or(0);
             let verdict = pair.verdict(protocol, port);
             if verdict.is_allowed() != (*expected == Expected::Allow) {
                 return Err(format!("{:#}", pair.explain(protocol, port)));
             }
         }
-        Ok(())
+        Ok(has_pair)
     }
 }
 
@@ -221,17 +261,33 @@ fn endpoint<'i>(image: &'i Image<'i>, text: &str) -> Result<Endpoint<'i>, String
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut files = Vec::new();
-    for path in &arguments.paths {
-        files.extend(self::files(path)?);
-    }
+    let mut refused = 0;
     let mut results = Results::default();
+    for path in &arguments.paths {
+        match self::files(path) {
+            Ok(found) => files.extend(found),
+            Err(error) => results.refuse(&error),
+        }
+    }
+    if files.is_empty() && results.unreadable == 0 {
+        bail!("no vectors: a folder has none that end in .json, .yaml or .yml");
+    }
     for (index, path) in files.iter().enumerate() {
         progress::say(&format!("vector {} of {}", index + 1, files.len()));
         let file = path.display().to_string();
         let before = results.mismatches.len();
-        let diagnostics = read(path)?.run(&file, &mut results)?;
+        let diagnostics = read(path).and_then(|vector| {
+            let run = vector.run(&file, &mut results);
+            run.with_context(|| format!("{file} cannot be run"))
+        });
         progress::clear();
-        crate::input::tell(&diagnostics);
+        match diagnostics {
+            Ok(diagnostics) => {
+                crate::input::tell(&diagnostics);
+                refused += crate::input::count(&diagnostics).0;
+            }
+            Err(error) => results.refuse(&error),
+        }
         if arguments.output == Format::Text {
             for mismatch in results.mismatches.iter().skip(before) {
                 let Mismatch {
@@ -250,14 +306,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     progress::clear();
     match arguments.output {
         Format::Json => output::json(&results)?,
-        Format::Text => output::line(&format!(
-            "{} passed, {} failed",
-            results.passed, results.failed
-        ))?,
+        Format::Text => results.write()?,
     }
-    Ok(if results.failed == 0 {
-        Outcome::Good
-    } else {
-        Outcome::Bad
+    Ok(match (results.failed, results.unreadable + refused) {
+        (0, 0) => Outcome::Good,
+        (_, 0) => Outcome::Bad,
+        _ => Outcome::Unanswered,
     })
 }

@@ -8,7 +8,7 @@ use netpolicy::{Image, Protocol};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::endpoint::{self, EndpointArgument};
+use crate::endpoint::{EndpointArgument, explanations, outcomes};
 use crate::input::{Manifests, open_image};
 use crate::output::{self, Format};
 
@@ -17,15 +17,22 @@ use crate::output::{self, Format};
 /// The options --from, --to, --port and --protocol may be repeated: every combination
 /// is asked, and answered on a line that begins with allow or deny.
 ///
-/// Exit status: 0 all allowed, 1 something denied, 2 a question could not be answered.
+/// Exit status: 0 all allowed, 1 something denied, 2 a question could not be answered,
+/// or manifests had errors, so that the answer may be another.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// An image made by `netpolicy compile`, instead of manifests
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    /// An image made by `netpolicy compile`, instead of manifests. Domain names and
+    /// choices are those it was compiled with
+    #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
     image: Option<PathBuf>,
+
+    /// Answer as if what could not be read had not been given: without this, the
+    /// exit status is 2 where manifests had errors
+    #[arg(long, conflicts_with = "image")]
+    accept_errors: bool,
 
     /// Where the connection comes from: an address, namespace/name of a pod or
     /// workload, or namespace:key=value,… for a pod that need not exist
@@ -58,11 +65,15 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let image = match &arguments.image {
-        Some(path) => open_image(path)?,
-        None => arguments.manifests.compile()?.image,
+    let (image, errors) = match &arguments.image {
+        Some(path) => (open_image(path)?, 0),
+        None => {
+            let compiled = arguments.manifests.compile()?;
+            (compiled.image, compiled.errors)
+        }
     };
     let image = image.image();
+    warn_of_namespaces(&image, arguments);
     let mut answers = Vec::new();
     for (protocol, port) in ports(arguments)? {
         for from in &arguments.from {
@@ -75,11 +86,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         Format::Text => answers
             .iter()
             .try_for_each(|answer| answer.write(arguments.explain))?,
-        // One question, one object.
-        Format::Json => match answers.as_slice() {
-            [answer] => output::json(answer)?,
-            answers => output::json(&answers)?,
-        },
+        Format::Json => output::json(&answers)?,
+    }
+    if errors != 0 && !arguments.accept_errors {
+        eprintln!(
+            "error: the manifests have {errors} errors: what they were to say is not in the \
+             answer; mend them, or answer without it by --accept-errors"
+        );
+        return Ok(Outcome::Unanswered);
     }
     let all_allowed = answers.iter().all(Answer::is_allowed);
     Ok(if all_allowed || arguments.exit_zero {
@@ -87,6 +101,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     } else {
         Outcome::Bad
     })
+}
+
+/// Warns of pods that are described in a namespace of which nothing was given: most
+/// likely its name is misspelt.
+fn warn_of_namespaces(image: &Image<'_>, arguments: &Arguments) {
+    for end in arguments.from.iter().chain(&arguments.to) {
+        if let EndpointArgument::Described(pod) = end
+            && !image.has_namespace(&pod.namespace)
+        {
+            eprintln!(
+                "warning: nothing that was given is in namespace {}",
+                pod.namespace
+            );
+        }
+    }
 }
 
 /// The protocols and ports that are asked about.
@@ -123,8 +152,8 @@ impl<'i> Answer<'i> {
         protocol: Protocol,
         port: u16,
     ) -> Result<Answer<'i>> {
-        let pairs = endpoint::pairs(image, from, to)?;
-        let explanations = endpoint::explanations(&pairs, protocol, port);
+        let outcomes = outcomes(image, from, to, protocol, port)?;
+        let explanations = explanations(&outcomes, protocol, port);
         let is_allowed = explanations
             .iter()
             .all(|explanation| explanation.verdict().is_allowed());

@@ -195,8 +195,8 @@ fn json() {
         "json",
     ]);
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(value["verdict"], "deny");
-    let explanation = &value["explanations"][0];
+    assert_eq!(value[0]["verdict"], "deny");
+    let explanation = &value[0]["explanations"][0];
     assert_eq!(explanation["port"], 3306);
     assert_eq!(explanation["egress"]["reason"], "notAPod");
     let ingress = &explanation["ingress"];
@@ -389,14 +389,15 @@ fn check_prints_errors_and_warnings() {
         "check.yaml",
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: nowhere}\n---\n\
          apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: b}\nspec: {ingress: [{form: []}]}\n---\n\
-         apiVersion: v1\nkind: Service\nmetadata: {name: s}\n",
+         apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: somewhere}\n",
     );
     let output = netpolicy(&["check", "-f", manifests.path()]);
     let path = manifests.path();
     let expected = format!(
         "{path}:8:25: error: NetworkPolicy default/b: spec.ingress[0].form: unknown field: did you mean from?\n\
          {path}:1: warning: NetworkPolicy nowhere/a: metadata.namespace: there is no such namespace, nor a pod in it\n\
-         1 objects, 1 errors, 1 warnings; 1 objects of other kinds skipped\n\
+         2 objects, 1 error, 1 warning\n\
+         skipped, of other kinds: 1 v1 Service\n\
          no pods or workloads were given, so what selectors select was not checked\n"
     );
     assert_eq!(stdout(&output), expected);
@@ -413,6 +414,21 @@ fn check_prints_errors_and_warnings() {
 
     let output = netpolicy(&["check", "-f", WORDPRESS, "--strict"]);
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn one_valid_policy_alone_is_well() {
+    let manifests = TempFile::new(
+        "alone.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelector: {}}\n",
+    );
+    let output = netpolicy(&["check", "-f", manifests.path(), "--strict"]);
+    assert_eq!(
+        stdout(&output),
+        "1 object, 0 errors, 0 warnings\n\
+         no pods or workloads were given, so what selectors select was not checked\n"
+    );
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]
@@ -495,6 +511,43 @@ fn vectors_pass_and_fail() {
         stderr(&output)
     );
 
+    // A manifest that is left out, a question without a port, no vector at all.
+    let refused = TempFile::new(
+        "refused.json",
+        &vector("allow")
+            .replace(
+                "\"spec\": {\"podSelector\": {}}",
+                "\"spec\": {\"podSelektor\": {}}",
+            )
+            .replace("\"deny\"]", "\"allow\"]"),
+    );
+    let output = netpolicy(&["vectors", refused.path()]);
+    assert_eq!(
+        (stdout(&output).as_str(), output.status.code()),
+        ("3 passed, 0 failed\n", Some(2))
+    );
+    assert!(
+        stderr(&output).contains("did you mean podSelector?"),
+        "{}",
+        stderr(&output)
+    );
+    let no_port = TempFile::new("port.json", &vector("allow").replace("80,", "null,"));
+    let output = netpolicy(&["vectors", no_port.path()]);
+    let text = stdout(&output);
+    assert!(
+        text.contains("10.9.9.9 -> x/a TCP, expected Deny\n  TCP needs a port\n"),
+        "{text}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let output = netpolicy(&["vectors", "examples/wordpress/../../.ci"]);
+    assert_eq!(
+        (stderr(&output).as_str(), output.status.code()),
+        (
+            "error: no vectors: a folder has none that end in .json, .yaml or .yml\n",
+            Some(2)
+        )
+    );
+
     let output = netpolicy(&["vectors", "Cargo.toml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -561,6 +614,237 @@ fn options_reach_the_verdict() {
         ask("elsewhere/other", "default/web", &["--table-budget", "0"]),
         0
     );
+    // The policy isolates both directions; without egress in it, it is ingress alone.
+    let one_way = TempFile::new(
+        "one-way.yaml",
+        &std::fs::read_to_string(manifests.path())
+            .unwrap()
+            .replace("[Ingress, Egress]", "[Ingress]")
+            .replace(
+                "kind: Pod\nmetadata: {name: other",
+                "kind: Pod\nmetadata: {labels: {a: b}, name: other",
+            ),
+    );
+    let baseline = TempFile::new(
+        "baseline.yaml",
+        "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: BaselineAdminNetworkPolicy\nmetadata: {name: default}\n\
+         spec: {subject: {namespaces: {}}, egress: [{action: Deny, to: [{namespaces: {}}]}]}\n",
+    );
+    for (isolation, status) in [("per-direction", 1), ("either-direction", 0)] {
+        let output = netpolicy(&[
+            "verdict",
+            "-f",
+            one_way.path(),
+            "-f",
+            baseline.path(),
+            "--from",
+            "default/web",
+            "--to",
+            "elsewhere/other",
+            "--port",
+            "80",
+            "--isolation",
+            isolation,
+        ]);
+        assert_eq!(output.status.code(), Some(status), "{}", stdout(&output));
+    }
+}
+
+/// The long options under each heading of a help text.
+fn headings(help: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut headings: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in help.lines() {
+        if let Some(heading) = line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
+            headings.push((heading, Vec::new()));
+        } else if let (Some((_, options)), Some(at)) = (headings.last_mut(), line.find("--"))
+            && line[..at].trim_start().len() <= 4
+        {
+            let option = line[at..].split([' ', '=']).next().unwrap();
+            options.push(option);
+        }
+    }
+    headings
+}
+
+#[test]
+fn help_has_every_option_under_its_heading() {
+    let choices = [
+        "--isolation",
+        "--own-node-ingress",
+        "--own-node-egress",
+        "--ip-block-selects-pods",
+        "--table-budget",
+    ];
+    let own: [(&str, &[&str]); 3] = [
+        (
+            "verdict",
+            &[
+                "--filename",
+                "--domain",
+                "--image",
+                "--from",
+                "--to",
+                "--port",
+                "--protocol",
+                "--exit-zero",
+                "--explain",
+                "--output",
+                "--help",
+            ],
+        ),
+        (
+            "compile",
+            &[
+                "--filename",
+                "--domain",
+                "--node",
+                "--out",
+                "--output",
+                "--help",
+            ],
+        ),
+        (
+            "check",
+            &["--filename", "--domain", "--strict", "--output", "--help"],
+        ),
+    ];
+    for (command, options) in own {
+        let help = stdout(&netpolicy(&[command, "-h"]));
+        assert_eq!(
+            headings(&help),
+            [
+                ("Options", options.to_vec()),
+                ("Choices that the APIs leave open", choices.to_vec())
+            ],
+            "{help}"
+        );
+    }
+}
+
+#[test]
+fn a_plugin_calls_itself_as_it_is_called() {
+    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-netpolicy"))
+        .args(["check", "-h"])
+        .output()
+        .unwrap();
+    let help = stdout(&output);
+    assert!(
+        help.contains("\nUsage: kubectl netpolicy check [OPTIONS]\n"),
+        "{help}"
+    );
+    let help = stdout(&netpolicy(&["check", "-h"]));
+    assert!(
+        help.contains("\nUsage: netpolicy check [OPTIONS]\n"),
+        "{help}"
+    );
+}
+
+/// Asks for a verdict about the WordPress example that cannot be given; returns what
+/// standard error says.
+fn refused(arguments: &[&str]) -> String {
+    let output = netpolicy(&[&["verdict", "-f", WORDPRESS, "--port", "80"], arguments].concat());
+    assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+    let text = stderr(&output);
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn endpoints_that_are_none() {
+    let to = |to| refused(&["--from", "203.0.113.7", "--to", to]);
+    let invalid = |text: &str| format!("error: invalid value '{text}' for '--to <ENDPOINT>': ");
+    assert_eq!(
+        to("web:app"),
+        format!(
+            "{}\"app\": write key=value for a label, @name=port for a named port",
+            invalid("web:app")
+        )
+    );
+    assert_eq!(
+        to("web:@http=80/QUIC"),
+        format!(
+            "{}\"@http=80/QUIC\": unknown protocol: use TCP, UDP or SCTP",
+            invalid("web:@http=80/QUIC")
+        )
+    );
+    assert_eq!(
+        to("web:@http=many"),
+        format!(
+            "{}\"@http=many\": not a port number",
+            invalid("web:@http=many")
+        )
+    );
+    assert_eq!(
+        to("default/coredns"),
+        "error: no pod or workload default/coredns; there is one in namespace kube-system"
+    );
+    assert_eq!(
+        to("nowhere/coredns-x"),
+        "error: no pod or workload nowhere/coredns-x: there are no pods in namespace nowhere"
+    );
+    let families = refused(&["--from", "2001:db8::7", "--to", "203.0.113.7"]);
+    assert_eq!(
+        families,
+        "error: 2001:db8::7 and 203.0.113.7 have no addresses of one family"
+    );
+}
+
+#[test]
+fn domains_that_are_none() {
+    let domain = |domain| refused(&["--from", "10.0.0.1", "--to", "10.0.0.2", "--domain", domain]);
+    let name = "--domain <NAME=ADDRESS[,ADDRESS…]>";
+    assert_eq!(
+        domain("example.com"),
+        format!("error: invalid value 'example.com' for '{name}': write NAME=ADDRESS")
+    );
+    assert_eq!(
+        domain("example.com=here"),
+        format!(
+            "error: invalid value 'example.com=here' for '{name}': \"here\" is not an IP address"
+        )
+    );
+}
+
+#[test]
+fn a_described_pod_in_a_namespace_of_nobody() {
+    let ask = |from: &str| {
+        stderr(&netpolicy(&[
+            "verdict", "-f", WORDPRESS, "--from", from, "--to", "10.0.0.1", "--port", "80",
+        ]))
+    };
+    assert_eq!(
+        ask("defualt:app=x"),
+        "warning: nothing that was given is in namespace defualt\n"
+    );
+    assert_eq!(ask("default:app=x"), "");
+}
+
+#[test]
+fn a_table_budget() {
+    let image = TempFile::new("budget.npi", "");
+    let compile = |budget: &str| {
+        netpolicy(&[
+            "compile",
+            "-f",
+            WORDPRESS,
+            "--out",
+            image.path(),
+            "--table-budget",
+            budget,
+        ])
+    };
+    let text = stdout(&compile("0"));
+    assert!(
+        text.ends_with(" subjects did not fit the table budget, and are interpreted\n"),
+        "{text}"
+    );
+    assert_eq!(stdout(&compile("1")).lines().count(), 1);
+    let output = compile("99999999999999999");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("99999999999999999 is not in 0..=4096"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -575,4 +859,266 @@ fn help_and_misuse() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(!stderr(&output).is_empty());
     }
+}
+
+/// Asks once; gives the exit status, what was answered and what was complained of.
+fn ask(manifests: &TempFile, from: &str, to: &str, more: &[&str]) -> (i32, String, String) {
+    let question = [
+        "verdict",
+        "-f",
+        manifests.path(),
+        "--from",
+        from,
+        "--to",
+        to,
+    ];
+    let output = netpolicy(&[&question, &["--port", "80"], more].concat());
+    (
+        output.status.code().unwrap(),
+        stdout(&output),
+        stderr(&output),
+    )
+}
+
+/// A pod of StatefulSet `web/a`, with these addresses.
+fn replica(name: &str, addresses: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: web, labels: {{app: a}}, \
+         ownerReferences: [{{kind: StatefulSet, name: a}}]}}\nspec: {{containers: []}}\n\
+         status: {{phase: Running, podIPs: [{addresses}]}}\n---\n"
+    )
+}
+
+const DENY_INGRESS: &str = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+    metadata: {name: deny, namespace: web}\nspec: {podSelector: {}}\n---\n";
+
+#[test]
+fn pods_of_a_workload_are_not_one_pod() {
+    let pods = [
+        replica("a-0", "{ip: 10.0.0.1}"),
+        replica("a-1", "{ip: 10.0.0.2}"),
+    ];
+    let two = TempFile::new("two.yaml", &[&pods[0], &pods[1], DENY_INGRESS].concat());
+    for (from, to) in [
+        ("web/a", "web/a"),
+        ("web/a", "web/a-0"),
+        ("web/a-1", "web/a"),
+    ] {
+        let (status, text, _) = ask(&two, from, to, &[]);
+        assert_eq!(status, 1, "{from} -> {to}: {text}");
+        assert!(!text.contains("same pod"), "{from} -> {to}: {text}");
+    }
+    let (status, text, _) = ask(&two, "web/a-0", "web/a-0", &[]);
+    assert!(status == 0 && text.contains("same pod"), "{text}");
+    // Where there is one only, it can but reach itself.
+    let one = TempFile::new("one.yaml", &[&pods[0], DENY_INGRESS].concat());
+    let (status, text, _) = ask(&one, "web/a", "web/a", &[]);
+    assert!(status == 0 && text.contains("same pod"), "{text}");
+}
+
+#[test]
+fn pods_of_a_workload_may_differ_in_any_address() {
+    let client = "apiVersion: v1\nkind: Pod\nmetadata: {name: c, namespace: other}\nspec: {}\n\
+                  status: {phase: Running, podIPs: [{ip: 10.0.1.1}, {ip: 'fd00::c'}]}\n---\n";
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: other}\n\
+                  spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/16}}, {ipBlock: {cidr: 'fd00::1/128'}}]}]}\n";
+    let manifests = TempFile::new(
+        "dual.yaml",
+        &[
+            &replica("a-0", "{ip: 10.0.0.1}, {ip: 'fd00::1'}"),
+            &replica("a-1", "{ip: 10.0.0.2}, {ip: 'fd00::2'}"),
+            client,
+            policy,
+        ]
+        .concat(),
+    );
+    let (status, text, _) = ask(&manifests, "web/a", "other/c", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.starts_with("deny web/a-1 (fd00::2)"), "{text}");
+    assert_eq!(ask(&manifests, "web/a-0", "other/c", &[]).0, 0);
+}
+
+#[test]
+fn what_stands_in_for_a_workload_is_two_of_its_pods() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: web}\n\
+        spec: {replicas: 3, template: {metadata: {labels: {app: a}}, spec: {containers: []}}}\n---\n";
+    let manifests = TempFile::new("stand-in.yaml", &[deployment, DENY_INGRESS].concat());
+    let (status, text, _) = ask(&manifests, "web/a", "web/a", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert_eq!(
+        text,
+        "deny web/a -> web/a TCP 80: ingress denied: web/a is isolated by NetworkPolicy web/deny (it has no rules)\n"
+    );
+    // A pod of no workload is itself, with or without an address.
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: web}\nspec: {}\n---\n";
+    let manifests = TempFile::new("pending.yaml", &[pod, DENY_INGRESS].concat());
+    assert_eq!(ask(&manifests, "web/a", "web/a", &[]).0, 0);
+}
+
+#[test]
+fn own_nodes_of_a_workload_are_told_apart() {
+    let on = |name: &str, address: &str, node: &str| {
+        replica(name, &format!("{{ip: {address}}}"))
+            .replace("phase: Running", &format!("phase: Running, hostIP: {node}"))
+    };
+    let manifests = TempFile::new(
+        "nodes.yaml",
+        &[
+            &on("a-0", "10.0.0.1", "192.168.0.1"),
+            &on("a-1", "10.0.0.2", "192.168.0.1"),
+            &on("a-2", "10.0.0.3", "192.168.0.2"),
+            DENY_INGRESS,
+        ]
+        .concat(),
+    );
+    let (status, text, _) = ask(&manifests, "192.168.0.1", "web/a", &[]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("-> web/a-2"), "{text}");
+    assert!(
+        text.contains("allow 192.168.0.1 (a node) -> web/a-0"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_answer_over_errors_is_none_unless_it_is_accepted() {
+    let misspelt = DENY_INGRESS.replace("podSelector", "podSelectr");
+    let pod = replica("a-0", "{ip: 10.0.0.1}");
+    let manifests = TempFile::new("misspelt.yaml", &[&pod, &*misspelt].concat());
+    let (status, text, complaint) = ask(&manifests, "192.0.2.1", "web/a-0", &[]);
+    assert!(text.starts_with("allow "), "{text}");
+    assert_eq!(status, 2);
+    assert!(
+        complaint.contains("did you mean podSelector?"),
+        "{complaint}"
+    );
+    assert!(complaint.contains("--accept-errors"), "{complaint}");
+    let accepted = ask(&manifests, "192.0.2.1", "web/a-0", &["--accept-errors"]);
+    assert_eq!(accepted.0, 0);
+    let missing = netpolicy(&[
+        "verdict",
+        "-f",
+        "/nonexistent",
+        "--from",
+        "192.0.2.1",
+        "--to",
+        "192.0.2.2",
+        "--port",
+        "1",
+    ]);
+    assert_eq!(missing.status.code(), Some(2));
+    let image = TempFile::new("misspelt.npi", "");
+    let compile = ["compile", "-f", manifests.path(), "--out", image.path()];
+    assert_eq!(netpolicy(&compile).status.code(), Some(1));
+    let accepted = netpolicy(&[&compile[..], &["--accept-errors"]].concat());
+    assert_eq!(accepted.status.code(), Some(0));
+}
+
+#[test]
+fn a_path_without_manifests_is_told_of() {
+    let empty = TempFile::new("empty.yaml", "# nothing\n---\n");
+    let output = netpolicy(&["check", "-f", WORDPRESS, "-f", empty.path()]);
+    assert!(
+        stdout(&output).starts_with(&format!("{}: warning: holds no manifest\n", empty.path())),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn addresses_of_a_domain_name_add_up_in_any_spelling() {
+    let policy = "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: p}\n\
+        spec:\n  tier: Admin\n  priority: 1\n  subject: {namespaces: {}}\n  egress:\n  \
+        - {action: Accept, to: [{domainNames: [a.test]}]}\n  - {action: Deny, to: [{networks: [0.0.0.0/0]}]}\n";
+    let pod = replica("a-0", "{ip: 10.0.0.1}");
+    let manifests = TempFile::new("domains.yaml", &[&pod, policy].concat());
+    let names = [
+        "--domain",
+        "a.test=192.0.2.1",
+        "--domain",
+        "A.test.=192.0.2.2",
+    ];
+    for (to, status) in [("192.0.2.1", 0), ("192.0.2.2", 0), ("192.0.2.3", 1)] {
+        let (found, text, _) = ask(&manifests, "web/a-0", to, &names);
+        assert_eq!(found, status, "{text}");
+    }
+}
+
+#[test]
+fn an_image_excludes_what_was_settled_when_it_was_made() {
+    for option in [
+        ["--own-node-ingress", "evaluate"],
+        ["--own-node-egress", "allow"],
+        ["--isolation", "either-direction"],
+        ["--ip-block-selects-pods", "no"],
+        ["--table-budget", "1"],
+        ["--domain", "a.test=192.0.2.1"],
+    ] {
+        let question = [
+            "verdict",
+            "--image",
+            "x.npi",
+            "--from",
+            "192.0.2.1",
+            "--to",
+            "192.0.2.2",
+            "--port",
+            "1",
+        ];
+        let output = netpolicy(&[&question[..], &option].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            stderr(&output).contains("cannot be used with"),
+            "{option:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn descriptions_and_addresses_that_make_no_sense_are_refused() {
+    let manifests = TempFile::new("pod.yaml", &replica("a-0", "{ip: 10.0.0.1}"));
+    for (to, message) in [
+        ("web:=b", "a label needs a key"),
+        (":a=b", "is no namespace"),
+        ("web:@h=80/ICMP", "use TCP, UDP or SCTP"),
+        ("web:@h=0", "ports are 1 to 65535"),
+        ("web:@h=65536", "ports are 1 to 65535"),
+        ("web:@=70", "a named port needs a name"),
+        (
+            "10.0.0.1:80",
+            "leave out the port: write 10.0.0.1, and --port 80",
+        ),
+        ("[::1]:80", "leave out the port: write ::1, and --port 80"),
+        ("[::1]", "write the address without brackets: ::1"),
+    ] {
+        let (status, _, complaint) = ask(&manifests, "192.0.2.1", to, &[]);
+        assert_eq!(status, 2, "{to}");
+        assert!(complaint.contains(message), "{to}: {complaint}");
+    }
+    assert_eq!(ask(&manifests, "192.0.2.1", "web:a=,@h=80/tcp", &[]).0, 0);
+}
+
+#[test]
+fn vectors_that_cannot_be_read_do_not_stop_the_others() {
+    let vector = r#"{"name": "v", "manifests": [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "n"}, "spec": {}, "status": {"podIP": "10.0.0.1"}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b", "namespace": "n"}, "spec": {}, "status": {"podIP": "fd00::1"}}],
+        "probes": [["n/a", "n/b", "TCP", 80, "deny"], ["n/a", "n/b", "TCP", 80, "allow"], ["192.0.2.1", "n/a", "TCP", 80, "allow"]]}"#;
+    let good = TempFile::new("pairless.json", vector);
+    let output = netpolicy(&["vectors", "/nonexistent.json", "Cargo.toml", good.path()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stdout(&output),
+        "2 probes are between pods without addresses of one family, and were not counted\n\
+         2 files could not be read or run\n\
+         1 passed, 0 failed\n"
+    );
+    assert!(
+        stderr(&output).contains("cannot read /nonexistent.json"),
+        "{}",
+        stderr(&output)
+    );
+    let output = netpolicy(&["vectors", good.path()]);
+    assert_eq!(output.status.code(), Some(0));
 }

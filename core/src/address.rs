@@ -9,7 +9,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
-use crate::model::Problem;
+use crate::problem::Problem;
 
 /// The address itself, or the IPv4 address that an IPv4-mapped IPv6 address
 /// (`::ffff:a.b.c.d`) stands for.
@@ -277,6 +277,8 @@ mod tests {
         assert_eq!(cidr("::ffff:0:0/96"), cidr("0.0.0.0/0"));
         assert!(!cidr("::/0").contains(mapped));
         assert!(!cidr("::ffff:0:0/95").contains(mapped));
+        assert!(!cidr("::ffff:10.0.0.0/90").contains(mapped));
+        assert!(cidr("::ffff:10.0.0.0/90").contains("::fff0:0:1".parse().unwrap()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use hashbrown::HashTable;
 
-use crate::compile::{CompileError, CompileReport, Compiler};
+use crate::compile::{CompileError, CompileReport, Compiled, Compiler};
 use crate::image::ImageBuf;
 use crate::model::{ClusterPolicy, DomainName, Namespace, NetworkPolicy, Node, Options, Pod};
 
@@ -113,6 +113,16 @@ impl<T: Identity> Objects<T> {
         });
         None
     }
+
+    fn append(&mut self, other: Objects<T>) {
+        if self.all.is_empty() {
+            *self = other;
+        } else {
+            for object in other.all {
+                self.insert(object);
+            }
+        }
+    }
 }
 
 impl Cluster {
@@ -150,22 +160,31 @@ impl Cluster {
         &mut self,
         policy: ClusterPolicy<'static>,
     ) -> Result<Option<ClusterPolicy<'static>>, CompileError> {
-        policy
-            .check()
-            .map_err(|(direction, rule, problem)| CompileError::Invalid {
-                direction,
-                rule,
-                problem,
-            })?;
+        policy.check()?;
         Ok(self.cluster_policies.insert(policy))
     }
 
     /// Tells what a domain name resolves to; returns what it resolved to before.
+    ///
+    /// The name is kept in its [normal form](DomainName::normal_name), so that it
+    /// replaces the same name in another spelling.
     pub fn insert_domain_name(
         &mut self,
-        domain: DomainName<'static>,
+        mut domain: DomainName<'static>,
     ) -> Option<DomainName<'static>> {
+        domain.name = domain.normal_name().into();
         self.domain_names.insert(domain)
+    }
+
+    /// Adds every object of another cluster; those of a name that is taken replace
+    /// the ones that were there.
+    pub fn append(&mut self, other: Cluster) {
+        self.namespaces.append(other.namespaces);
+        self.nodes.append(other.nodes);
+        self.pods.append(other.pods);
+        self.network_policies.append(other.network_policies);
+        self.cluster_policies.append(other.cluster_policies);
+        self.domain_names.append(other.domain_names);
     }
 
     /// The namespaces that were given.
@@ -235,6 +254,7 @@ impl Cluster {
     /// Compiles the cluster, in memory that grows as it needs.
     ///
     /// # Errors
+    /// [`CompileError::Invalid`] for a pod or NetworkPolicy that its API would refuse;
     /// [`CompileError::TooLarge`]; [`CompileError::OutOfMemory`] beyond 4 GiB of
     /// working memory.
     pub fn compile(&self, options: &Options) -> Result<(ImageBuf, CompileReport), CompileError> {
@@ -260,30 +280,44 @@ impl Cluster {
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
-            match self.compile_in(&mut memory, options, nodes) {
+            match self.compile_in_for_nodes(&mut memory, options, nodes) {
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
                     working = needed.max(working.saturating_mul(2));
                 }
-                result => return result,
+                Err(error) => return Err(error),
+                Ok(compiled) => {
+                    let mut bytes = vec![0; compiled.report().image_bytes];
+                    compiled.write(&mut bytes)?;
+                    return Ok((ImageBuf::written(bytes), *compiled.report()));
+                }
             }
         }
     }
 
-    fn compile_in(
+    /// Compiles the cluster in memory that the caller lends.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfMemory`], and the cluster can be compiled again with
+    /// more; [`CompileError::TooLarge`].
+    pub fn compile_in<'m>(
         &self,
-        memory: &mut [u8],
+        memory: &'m mut [u8],
+        options: &Options,
+    ) -> Result<Compiled<'m>, CompileError> {
+        self.compile_in_for_nodes(memory, options, &[])
+    }
+
+    fn compile_in_for_nodes<'m>(
+        &self,
+        memory: &'m mut [u8],
         options: &Options,
         nodes: &[&str],
-    ) -> Result<(ImageBuf, CompileReport), CompileError> {
+    ) -> Result<Compiled<'m>, CompileError> {
         let mut compiler = Compiler::new(memory, *options)?;
         nodes
             .iter()
             .try_for_each(|node| compiler.scope_to_node(node))?;
         self.feed(&mut compiler)?;
-        let compiled = compiler.compile()?;
-        let mut bytes = vec![0; compiled.report().image_bytes];
-        compiled.write(&mut bytes)?;
-        let report = *compiled.report();
-        Ok((ImageBuf::written(bytes), report))
+        compiler.compile()
     }
 }

@@ -15,7 +15,8 @@
 //! - With objects of one's own: [`Cluster`] takes [`model`] values.
 //! - Without a heap: [`Compiler`] does all of it in memory that the caller lends.
 //!
-//! Then [`Image::verdict`] answers by addresses, [`Image::pairs`] by names and
+//! Then [`Image::verdict`] answers by addresses, [`Image::verdict_of_packet`] by raw
+//! packets, [`Image::pairs`] by names and
 //! descriptions, and [`Pair::explain`] tells why. What a verdict means is written in
 //! the repository's SEMANTICS.md; the documentation here names its clauses.
 #![no_std]
@@ -50,6 +51,8 @@ pub mod lint;
 #[cfg(feature = "std")]
 pub mod manifest;
 pub mod model;
+mod packet;
+mod problem;
 mod protocol;
 #[cfg(feature = "alloc")]
 pub mod reach;
@@ -64,6 +67,7 @@ pub use diagnostic::{Diagnostic, Severity};
 #[cfg(feature = "alloc")]
 pub use image::ImageBuf;
 pub use image::{Image, OpenError};
+pub use packet::PacketError;
 pub use protocol::Protocol;
 pub use verdict::{Connection, ConnectionKind, Endpoint, Pair, Pairs, PodRef, Verdict};
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::model::Problem;
+use crate::problem::Problem;
 
 /// An IP protocol, by its IANA number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +27,15 @@ impl Protocol {
     #[must_use]
     pub const fn has_ports(self) -> bool {
         matches!(self, Protocol::TCP | Protocol::UDP | Protocol::SCTP)
+    }
+
+    /// [`Problem::UnknownProtocol`] unless it is one with ports.
+    pub(crate) const fn check_has_ports(self) -> Result<(), Problem> {
+        if self.has_ports() {
+            Ok(())
+        } else {
+            Err(Problem::UnknownProtocol)
+        }
     }
 
     /// The protocol that a policy names: `TCP`, `UDP` or `SCTP`, in capitals as

@@ -41,10 +41,9 @@ impl Verdict {
             protocol,
             port,
         } = &question;
-        let pairs = endpoint::pairs(image.image(), source, destination).map_err(unknown)?;
+        let outcomes = endpoint::outcomes(image.image(), source, destination, *protocol, *port);
         let (mut egress, mut ingress) = (true, true);
-        for pair in pairs {
-            let verdict = pair.verdict(*protocol, *port);
+        for (verdict, _) in outcomes.map_err(unknown)? {
             egress &= verdict.egress();
             ingress &= verdict.ingress();
         }
@@ -95,8 +94,10 @@ impl Verdict {
             protocol,
             port,
         } = &self.question;
-        let pairs = endpoint::pairs(self.image.image(), source, destination).map_err(unknown)?;
-        let explanations = endpoint::explanations(&pairs, *protocol, *port);
+        let image = self.image.image();
+        let outcomes = endpoint::outcomes(image, source, destination, *protocol, *port);
+        let outcomes = outcomes.map_err(unknown)?;
+        let explanations = endpoint::explanations(&outcomes, *protocol, *port);
         explanations.iter().map(Explanation::new).collect()
     }
 

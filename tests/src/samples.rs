@@ -1,5 +1,7 @@
 //! Clusters with something of everything, for tests that need one image, not many.
 
+use std::path::{Path, PathBuf};
+
 use netpolicy::manifest::Loader;
 use netpolicy::model::{DomainName, Options};
 use netpolicy::{Cluster, ImageBuf};
@@ -7,6 +9,44 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use crate::worlds::{World, world};
+
+/// An image of manifests that are without an error; messages call them
+/// `policies.yaml`, and example.com is 198.51.100.9.
+///
+/// # Panics
+/// If there is an error.
+#[must_use]
+#[track_caller]
+pub fn compiled(manifests: &str, options: &Options) -> ImageBuf {
+    let mut loader = Loader::default();
+    loader.read_text("policies.yaml", manifests);
+    loader.domain_name(DomainName {
+        name: "example.com".to_owned().into(),
+        addresses: vec![std::net::Ipv4Addr::new(198, 51, 100, 9).into()].into(),
+    });
+    let loaded = loader.finish();
+    let errors: Vec<_> = loaded.errors().map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    let (image, _) = loaded.cluster.compile(options).expect("it compiles");
+    image
+}
+
+/// A folder of the data that lies beside the repository.
+///
+/// # Panics
+/// If it is not there.
+#[must_use]
+pub fn shared(folder: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared")
+        .join(folder);
+    assert!(
+        path.is_dir(),
+        "these tests read ../shared/{folder} beside the repository, which is not part of it: \
+         put it there, or link to it"
+    );
+    path
+}
 
 /// Some random worlds, the same in every run.
 #[must_use]

@@ -197,6 +197,15 @@ refused! {
         "bad.yaml:5:21: error: NetworkPolicy web/p: spec.ingress[0].from[0]: \
          a peer needs podSelector, namespaceSelector or ipBlock; to match every peer, remove the list",
     ];
+    a_rule_that_is_null: network_policy("ingress: [null]") => [
+        "bad.yaml:5:13: error: NetworkPolicy web/p: spec.ingress[0]: null in a list: remove it or write {}",
+    ];
+    a_port_that_is_null: network_policy("ingress: [{ports: [~]}]") => [
+        "bad.yaml:5:22: error: NetworkPolicy web/p: spec.ingress[0].ports[0]: null in a list: remove it or write {}",
+    ];
+    a_peer_that_is_null: cluster_policy("ingress: [{action: Deny, from: [null]}]") => [
+        "bad.yaml:8:35: error: ClusterNetworkPolicy p: spec.ingress[0].from[0]: null in a list: remove it or write {}",
+    ];
     a_peer_of_nulls: network_policy("ingress: [{from: [{podSelector: null, namespaceSelector: ~}]}]") => [
         "bad.yaml:5:21: error: NetworkPolicy web/p: spec.ingress[0].from[0]: \
          a peer needs podSelector, namespaceSelector or ipBlock; to match every peer, remove the list",

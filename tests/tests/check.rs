@@ -283,3 +283,39 @@ spec: {tier: Baseline, priority: 0, subject: {namespaces: {}}, ingress: [{action
 ";
     assert!(warnings(manifests).is_empty());
 }
+
+#[test]
+fn of_too_many_policies_not_all_are_compared() {
+    // A thousand rules that all deny, twice: every pair is looked at, and none differs.
+    let rules = vec!["{action: Deny, to: [{namespaces: {}}]}"; 1_100].join(", ");
+    let policy = |name: &str| {
+        format!(
+            "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {{name: {name}}}\n\
+             spec: {{tier: Admin, priority: 7, subject: {{namespaces: {{}}}}, egress: [{rules}]}}\n---\n"
+        )
+    };
+    // Three policies are three pairs of 1,210,000 pairs of rules; four are six.
+    let three = ["a", "b", "c"].map(policy).concat();
+    assert!(warnings(&three).is_empty());
+    let found = warnings(&format!("{three}{}", policy("d")));
+    assert_eq!(
+        found,
+        [
+            "test.yaml:8: warning: ClusterNetworkPolicy b: spec.priority: \
+             too many policies of one tier and priority to compare them all"
+        ]
+    );
+}
+
+#[test]
+fn namespaces_are_missed_only_where_some_were_given() {
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: shop}\nspec: {}\n---\n";
+    assert!(warnings(policy).is_empty());
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n";
+    assert_eq!(
+        warnings(&format!("{policy}{namespace}")),
+        [
+            "test.yaml:1: warning: NetworkPolicy shop/p: metadata.namespace: there is no such namespace, nor a pod in it"
+        ]
+    );
+}

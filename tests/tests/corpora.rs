@@ -1,14 +1,11 @@
 //! Manifests as well-known projects ship them: all that are valid load without an
 //! error.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use netpolicy::manifest::{Loaded, Loader};
 use netpolicy::model::Options;
-
-fn corpora() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora")
-}
+use netpolicy_tests::samples::shared;
 
 fn load(folder: &Path) -> Loaded {
     let mut loader = Loader::default();
@@ -19,7 +16,7 @@ fn load(folder: &Path) -> Loaded {
 /// Loads a folder; returns objects and objects that were passed over.
 #[track_caller]
 fn loads(folder: &str) -> (usize, usize) {
-    let loaded = load(&corpora().join(folder));
+    let loaded = load(&shared(&format!("corpora/{folder}")));
     let errors: Vec<_> = loaded.errors().map(ToString::to_string).collect();
     assert!(errors.is_empty(), "{errors:#?}");
     loaded.cluster.compile(&Options::default()).unwrap();
@@ -59,7 +56,7 @@ fn platform() {
 #[test]
 fn np_guard() {
     let mut folders = 0;
-    for entry in std::fs::read_dir(corpora().join("np-guard")).unwrap() {
+    for entry in std::fs::read_dir(shared("corpora/np-guard")).unwrap() {
         let path = entry.unwrap().path();
         if !path.is_dir() {
             continue;

@@ -2,25 +2,12 @@
 //! ways to ask.
 
 use netpolicy::explain::{Assumption, NearestMiss, Reason};
-use netpolicy::manifest::Loader;
-use netpolicy::model::{DomainName, IsolationScope, Label, NamedPort, Options, OwnNode, Pod, Tier};
+use netpolicy::model::{IsolationScope, Label, NamedPort, Options, OwnNode, Pod, Tier};
 use netpolicy::{Endpoint, ImageBuf, Protocol};
-
-fn compile_with(manifests: &str, options: &Options) -> ImageBuf {
-    let mut loader = Loader::default();
-    loader.read_text("policies.yaml", manifests);
-    loader.domain_name(DomainName {
-        name: "example.com".to_owned().into(),
-        addresses: vec!["198.51.100.9".parse().unwrap()].into(),
-    });
-    let loaded = loader.finish();
-    let errors: Vec<_> = loaded.errors().map(ToString::to_string).collect();
-    assert!(errors.is_empty(), "{errors:#?}");
-    loaded.cluster.compile(options).unwrap().0
-}
+use netpolicy_tests::samples::compiled;
 
 fn compile(manifests: &str) -> ImageBuf {
-    compile_with(manifests, &Options::default())
+    compiled(manifests, &Options::default())
 }
 
 const PODS: &str = "
@@ -217,7 +204,7 @@ fn the_own_node_and_another() {
         own_node_ingress: OwnNode::Evaluated,
         ..Options::default()
     };
-    let image = compile_with(&format!("{PODS}{DATABASE}"), &evaluated);
+    let image = compiled(&format!("{PODS}{DATABASE}"), &evaluated);
     explain!(why = image, "192.168.0.1" => "shop/db", TCP 1);
     assert_eq!(why.ingress().reason(), Reason::Isolated);
 }
@@ -334,7 +321,7 @@ fn final_in_both_directions_by_option() {
         "{PODS}{DATABASE}{}",
         ADMIN.replace("app: db}}}}], ports", "app: web}}}}], ports")
     );
-    let image = compile_with(&manifests, &either);
+    let image = compiled(&manifests, &either);
     explain!(why = image, "shop/db" => "shop/web", TCP 1);
     assert_eq!(why.egress().reason(), Reason::IsolatedElsewhere, "{why:#}");
     assert_eq!(why.egress().tier(), Some(Tier::NetworkPolicy));
@@ -446,5 +433,80 @@ fn endpoints_pair_by_family() {
                 1
             )
             .is_none()
+    );
+}
+
+#[test]
+fn a_pass_behind_which_nothing_decides() {
+    let image = compile(&format!("{PODS}{ADMIN}"));
+    explain!(why = image, "shop/web" => "10.9.9.9", TCP 80);
+    let Reason::Passed(rule) = why.egress().reason() else {
+        panic!("{why:#}")
+    };
+    assert_eq!(rule.name(), Some("leave-to-others"));
+    assert_eq!(why.egress().tier(), None);
+    assert_eq!(
+        why.egress().to_string(),
+        "allowed: ClusterNetworkPolicy edge (priority 5) egress[1] \"leave-to-others\" passes, \
+         and nothing behind it decides"
+    );
+    let json = serde_json::to_value(why).unwrap();
+    assert_eq!(json["egress"]["reason"], "passed");
+    assert_eq!(json["egress"]["rule"]["name"], "leave-to-others");
+}
+
+#[test]
+fn what_was_assumed_is_in_the_sentence() {
+    let policy = DATABASE.replace("env: prod", "env: prod, x: y");
+    let image = compile(&format!("{PODS}{policy}"));
+    explain!(why = image, "unlabelled/stray" => "shop/db", TCP 5432);
+    assert!(
+        why.to_string().ends_with(
+            " (assuming namespace unlabelled has no labels but its name, as no Namespace object was given)"
+        ),
+        "{why}"
+    );
+    explain!(why = image, "shop/web" => "shop/db", TCP 5432);
+    assert!(!why.to_string().contains("assuming"), "{why}");
+}
+
+#[test]
+fn an_address_that_another_pod_holds() {
+    let pod = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop}}\nspec: {{}}\n\
+             status: {{phase: Running, podIP: 10.0.0.9}}\n---\n"
+        )
+    };
+    let image = compile(&format!("{}{}{PODS}", pod("p"), pod("q")));
+    explain!(why = image, "shop/q" => "shop/p", TCP 80);
+    let expected = Assumption::HeldByAnother {
+        address: "10.0.0.9".parse().unwrap(),
+        asked: ("shop", "q"),
+        holder: ("shop", "p"),
+    };
+    for direction in why.directions() {
+        assert_eq!(direction.assumptions().collect::<Vec<_>>(), [expected]);
+    }
+    assert!(
+        why.to_string()
+            .ends_with(" (assuming 10.0.0.9 of shop/q is held by shop/p)"),
+        "{why}"
+    );
+    explain!(why = image, "10.0.0.9" => "shop/p", TCP 80);
+    assert_eq!(why.egress().assumptions().count(), 0);
+}
+
+#[test]
+fn a_host_networked_stand_in_keeps_its_name() {
+    let image = compile(&format!(
+        "{PODS}apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: agent, namespace: shop}}\n\
+         spec: {{template: {{spec: {{hostNetwork: true, containers: []}}}}}}\n"
+    ));
+    explain!(why = image, "shop/agent" => "shop/db", TCP 80);
+    assert!(
+        why.to_string()
+            .starts_with("allow shop/agent (on the host network) -> shop/db (10.0.0.2) TCP 80: "),
+        "{why}"
     );
 }

@@ -274,3 +274,68 @@ fn what_is_no_image() {
         Err(OpenError::Checksum { .. })
     ));
 }
+
+/// Writes a word into a field of a record of a section.
+fn put(bytes: &mut [u8], section: usize, width: usize, record: usize, field: usize, word: u32) {
+    let entry = 128 + 8 * section;
+    let offset = u32::from_le_bytes(bytes[entry..entry + 4].try_into().unwrap()) as usize;
+    let at = offset + width * record + 4 * field;
+    bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+}
+
+/// How many records a section has.
+fn count(bytes: &[u8], section: usize, width: usize) -> usize {
+    let at = 128 + 8 * section + 4;
+    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize / width
+}
+
+/// Small images in which everything belongs to everybody would keep a verdict busy
+/// for hours.
+#[test]
+fn ranges_that_overlap_are_refused() {
+    // Section, width of its records, and the first field of the range; then section
+    // and width of what the range is of.
+    let cases = [
+        ("Gates", 9, 8, 0, 10, 4),
+        ("Namespaces", 15, 24, 4, 27, 56),
+        ("Pods", 20, 36, 4, 22, 4),
+        ("OwnNodes", 25, 8, 0, 26, 16),
+        ("Policies", 27, 56, 7, 28, 28),
+        ("Policies", 27, 56, 9, 28, 28),
+        ("Rules", 28, 28, 2, 29, 24),
+        ("Rules", 28, 28, 4, 30, 12),
+        ("Selectors", 33, 8, 0, 34, 16),
+        ("Domains", 36, 12, 1, 26, 16),
+    ];
+    let image = samples::image();
+    for (name, section, width, field, of, of_width) in cases {
+        let mut bytes = image.as_bytes().to_vec();
+        let all = count(&bytes, of, of_width) as u32;
+        assert!(all > 1 && count(&bytes, section, width) > 1, "{name}");
+        for record in 0..count(&bytes, section, width) {
+            put(&mut bytes, section, width, record, field, 0);
+            put(&mut bytes, section, width, record, field + 1, all);
+        }
+        let refused = Image::open(&bytes).unwrap_err();
+        assert!(
+            matches!(refused, OpenError::Damaged { section, .. } if section == name),
+            "{name}: {refused}"
+        );
+    }
+}
+
+#[test]
+fn a_gate_with_a_policy_twice_is_refused() {
+    let image = samples::image();
+    let mut bytes = image.as_bytes().to_vec();
+    for index in 0..count(&bytes, 10, 4) {
+        put(&mut bytes, 10, 4, index, 0, 0);
+    }
+    assert!(matches!(
+        Image::open(&bytes),
+        Err(OpenError::Damaged {
+            section: "Gates",
+            ..
+        })
+    ));
+}

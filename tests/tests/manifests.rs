@@ -287,6 +287,35 @@ fn a_workload_with_pods_does_not_stand_in() {
 }
 
 #[test]
+fn what_runs_a_pod_that_has_several_owners() {
+    let pod = |owners: &str| {
+        let loaded = load(&format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, labels: {{pod-template-hash: 1a2b}}, ownerReferences: [{owners}]}}\nspec: {{}}\n"
+        ));
+        let workload = loaded.cluster.pods()[0].workload.clone().unwrap();
+        format!("{} {}", workload.kind, workload.name)
+    };
+    // The controller, wherever it stands; without one, the first.
+    assert_eq!(
+        pod("{kind: StatefulSet, name: a}, {kind: DaemonSet, name: b, controller: true}"),
+        "DaemonSet b"
+    );
+    assert_eq!(
+        pod("{kind: StatefulSet, name: a}, {kind: DaemonSet, name: b, controller: false}"),
+        "StatefulSet a"
+    );
+    // Only a ReplicaSet is called after its Deployment and the template's hash.
+    assert_eq!(
+        pod("{kind: ReplicaSet, name: a-1a2b, controller: true}"),
+        "Deployment a"
+    );
+    assert_eq!(
+        pod("{kind: Job, name: a-1a2b, controller: true}"),
+        "Job a-1a2b"
+    );
+}
+
+#[test]
 fn what_runs_another_stands_in_for_it() {
     let owner = ", ownerReferences: [{kind: CronJob, name: c, controller: true}]";
     let both = [
@@ -354,4 +383,188 @@ fn folders_are_read_by_name_and_hidden_files_left_out() {
         "{errors:?}"
     );
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What was read of a text that may have errors, and the errors.
+fn read(file: &str, text: &str) -> (Vec<String>, Vec<String>) {
+    let mut loader = Loader::default();
+    loader.read_text(file, text);
+    let loaded = loader.finish();
+    let errors = loaded.errors().map(ToString::to_string).collect();
+    let policies = loaded.cluster.network_policies().iter();
+    let mut names: Vec<_> = policies.map(|policy| policy.name.to_string()).collect();
+    names.extend(names_of_namespaces(&loaded));
+    (names, errors)
+}
+
+fn names_of_namespaces(loaded: &Loaded) -> Vec<String> {
+    let namespaces = loaded.cluster.namespaces().iter();
+    namespaces
+        .map(|namespace| namespace.name.to_string())
+        .collect()
+}
+
+fn policy(name: &str) -> String {
+    format!(
+        r#"{{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {{"name": "{name}"}}, "spec": {{"podSelector": {{}}}}}}"#
+    )
+}
+
+#[test]
+fn json_documents_between_separators() {
+    let (a, b) = (policy("a"), policy("b"));
+    let yaml = "apiVersion: v1\nkind: Namespace\nmetadata: {name: web, labls: {}}\n---\n\
+                apiVersion: v1\nkind: Namespace\nmetadata: {name: c}\n";
+    for file in ["test.yaml", "test.json", "<stdin>"] {
+        let text = format!("{a}\n---\n# a comment\n--- {b}\n...\n---\n{yaml}");
+        let (names, errors) = read(file, &text.replace("--- {", "---\n{"));
+        assert_eq!(names, ["a", "b", "c"], "{file}: {errors:?}");
+        let expected = format!(
+            "{file}:10:28: error: Namespace web: metadata.labls: unknown field: did you mean labels?"
+        );
+        assert_eq!(errors, [expected]);
+    }
+    let (names, errors) = read("test.yaml", &format!("{a}\n--- {b}\n"));
+    assert_eq!((names.len(), errors.len()), (2, 0), "{errors:?}");
+}
+
+#[test]
+fn a_broken_value_takes_nothing_along() {
+    let (a, c) = (policy("a"), policy("c"));
+    for broken in [
+        r#"{"kind": "Pod", "x":}}"#,
+        r#"{"kind": "Pod", "x""#,
+        r#"[1, 2"#,
+        r#"{"kind": "Pod"}}"#,
+        "nonsense",
+    ] {
+        for file in ["test.yaml", "test.json", "<stdin>"] {
+            let (names, errors) = read(file, &format!("{a}\n{broken}\n{c}\n"));
+            assert_eq!(names, ["a", "c"], "{file} {broken}: {errors:?}");
+            assert_eq!(errors.len(), 1, "{file} {broken}: {errors:?}");
+            assert!(
+                errors[0].starts_with(&format!("{file}:2:"))
+                    || errors[0].starts_with(&format!("{file}:3:1:")),
+                "{errors:?}"
+            );
+            if broken.starts_with(['{', '[']) {
+                let (names, errors) = read(file, &format!("{broken}\n{a}\n---\n{c}\n"));
+                assert_eq!(names, ["a", "c"], "{file} {broken}: {errors:?}");
+                assert_eq!(errors.len(), 1, "{file} {broken}: {errors:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn kind_and_version_may_be_merged() {
+    let text = "apiVersion: v1\nkind: List\nitems:\n- &o\n  apiVersion: networking.k8s.io/v1\n  kind: NetworkPolicy\n  \
+                metadata: {name: a}\n- <<: *o\n  metadata: {name: b}\n- <<: [{x: y}, {<<: *o}]\n  metadata: {name: c}\n  x: null\n";
+    let (names, errors) = read("test.yaml", text);
+    assert_eq!(
+        errors,
+        ["test.yaml:10:12: error: NetworkPolicy default/c: x: unknown field"]
+    );
+    assert_eq!(names, ["a", "b"]);
+}
+
+#[test]
+fn items_must_be_a_list() {
+    for items in ["{a: b}", "text"] {
+        let (_, errors) = read(
+            "test.yaml",
+            &format!("apiVersion: v1\nkind: List\nitems: {items}\n"),
+        );
+        let what = if items == "text" {
+            "a string (text)"
+        } else {
+            "a map"
+        };
+        assert_eq!(
+            errors,
+            [format!(
+                "test.yaml:3:8: error: List: items: expected a list, found {what}"
+            )]
+        );
+    }
+    assert!(
+        load("apiVersion: v1\nkind: List\nitems: null\n")
+            .diagnostics
+            .is_empty()
+    );
+}
+
+#[test]
+fn the_last_of_two_workloads_of_one_name_counts() {
+    let first = controller("Deployment", "w", "");
+    let text = format!("{first}{}", first.replace("app: x", "app: y"));
+    let loaded = load(&text);
+    assert_eq!(&*loaded.cluster.pods()[0].labels[0].value, "y");
+    let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "test.yaml:7:1: warning: Deployment web/w: is given twice: this one counts, the other is at test.yaml:2"
+        ]
+    );
+}
+
+#[test]
+fn nodes_and_lists_that_say_nothing_are_told_of() {
+    let loaded = load(
+        "apiVersion: v1\nkind: Node\nmetadata: {name: n}\nstatus: {addresses: [{type: InternalIP, address: 10.0.0.999}, {type: Hostname, address: n}]}\n---\n\
+         apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: p}\nspec:\n  tier: Admin\n  priority: 1\n  \
+         subject: {namespaces: {}}\n  egress: [{action: Deny, to: [{networks: []}]}]\n",
+    );
+    let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "test.yaml:4:52: warning: Node n: status.addresses[0].address: not an IP address, as InternalIP promises: it does not count",
+            "test.yaml:13:42: warning: ClusterNetworkPolicy p: spec.egress[0].to[0].networks: an empty list: the peer matches nothing",
+        ]
+    );
+}
+
+#[test]
+fn a_map_of_many_keys_takes_no_longer_than_its_length() {
+    let time = |keys: usize| {
+        let labels: Vec<_> = (0..keys).map(|key| format!("\"k{key}\": \"v\"")).collect();
+        let text = format!(
+            r#"{{"apiVersion": "v1", "kind": "Namespace", "metadata": {{"name": "n", "labels": {{{}}}}}}}"#,
+            labels.join(", ")
+        );
+        let start = std::time::Instant::now();
+        let loaded = load(&text);
+        assert_eq!(loaded.cluster.namespaces()[0].labels.len(), keys);
+        start.elapsed()
+    };
+    let (few, many) = (time(20_000), time(200_000));
+    assert!(
+        many < few * 40 + std::time::Duration::from_millis(200),
+        "20,000 keys in {few:?}, 200,000 in {many:?}"
+    );
+    let twice = r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "labels": {LABELS"k3": "w"}}}"#;
+    let labels: String = (0..40).map(|key| format!("\"k{key}\": \"v\", ")).collect();
+    let (_, errors) = read("test.json", &twice.replace("LABELS", &labels));
+    assert!(
+        errors[0].ends_with("metadata.labels: the key \"k3\" stands twice"),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn a_domain_name_is_one_in_any_spelling() {
+    let mut loader = Loader::default();
+    let domain = |name: &str, address: &str| netpolicy::model::DomainName {
+        name: name.to_owned().into(),
+        addresses: vec![address.parse().unwrap()].into(),
+    };
+    loader.domain_name(domain("Example.com.", "192.0.2.1"));
+    loader.domain_name(domain("example.COM", "192.0.2.2"));
+    let loaded = loader.finish();
+    assert_eq!(
+        loaded.cluster.domain_names(),
+        [domain("example.com", "192.0.2.2")]
+    );
 }

@@ -111,6 +111,39 @@ fn room_for_the_image_is_told_exactly() {
 }
 
 #[test]
+fn a_table_budget_is_kept_and_changes_no_verdict() {
+    let cluster = samples::merged(&samples::worlds(4));
+    let compile = |table_budget| {
+        let options = Options {
+            table_budget,
+            ..Options::default()
+        };
+        cluster.compile(&options).unwrap()
+    };
+    let (whole, report) = compile(Options::DEFAULT_TABLE_BUDGET);
+    assert_eq!(report.interpreted_gates, 0);
+    // So much that some subjects fit, and others do not.
+    let (part, report) = compile(8 << 10);
+    assert!(
+        (1..report.gates - 2).contains(&report.interpreted_gates),
+        "{report:?}"
+    );
+    let (whole, part) = (whole.image(), part.image());
+    assert!(part.verdict_bytes() < whole.verdict_bytes());
+    for source in whole.pods().flat_map(|pod| pod.addresses()) {
+        for destination in whole.pods().flat_map(|pod| pod.addresses()) {
+            for port in [80, 443, 8080] {
+                assert_eq!(
+                    part.verdict(source, destination, Protocol::TCP, port),
+                    whole.verdict(source, destination, Protocol::TCP, port),
+                    "{source} -> {destination} {port}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_is_allocated() {
     let cluster = samples::merged(&samples::worlds(4));
     let mut memory = vec![0; 16 << 20];

@@ -1,6 +1,6 @@
 //! The product against the independent oracle, on random clusters with every
-//! feature in play: verdicts from the tables, from the rules, and by name; and
-//! explanations.
+//! feature in play: verdicts from the tables, from the rules, by name, and by
+//! description of pods that are not there; and explanations.
 //!
 //! The seed is fixed, so that a run can be repeated; `PROPTEST_RNG_SEED` sets
 //! another, `PROPTEST_CASES` the number of clusters.
@@ -8,12 +8,13 @@
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
-use netpolicy::explain::Reason;
+use netpolicy::explain::{Explanation, Reason};
 use netpolicy::manifest::Loader;
-use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode, Tier};
-use netpolicy::{Connection, Endpoint, Image, ImageBuf, Protocol, Verdict};
+use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode, Pod, Tier};
+use netpolicy::{Cluster, Connection, Endpoint, Image, ImageBuf, Protocol, Verdict};
 use netpolicy_tests::oracle::{Decision, Oracle, OracleOptions, Step};
-use netpolicy_tests::worlds::{Coverage, World, world};
+use netpolicy_tests::samples;
+use netpolicy_tests::worlds::{Coverage, Probe, World, world};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
 const CASES: u32 = 400;
@@ -175,11 +176,9 @@ fn compare(
 
 /// The explanation must come to the oracle's verdict, at the oracle's step.
 fn compare_explanation(
-    image: &Image<'_>,
-    connection: &Connection,
+    explanation: &Explanation<'_>,
     decided: [Decision; 2],
 ) -> Result<(), TestCaseError> {
-    let explanation = image.explain(connection);
     for (direction, decision) in explanation.directions().into_iter().zip(decided) {
         let step = match (direction.reason(), direction.tier()) {
             (Reason::NotAPod, _) => Step::NoSubject,
@@ -191,7 +190,7 @@ fn compare_explanation(
         };
         if direction.is_allowed() != decision.allow || step != decision.step {
             return Err(TestCaseError::fail(format!(
-                "explained as {step:?}, the oracle says {decision:?}: {connection:?}\n{explanation:#}"
+                "explained as {step:?}, the oracle says {decision:?}\n{explanation:#}"
             )));
         }
         if let Reason::Rule(rule) = direction.reason() {
@@ -268,7 +267,7 @@ fn rules_explanations_and_oracle_agree() {
         for connection in probes.chain(connections) {
             let decided = decide(&oracle, &connection);
             compare(&image.image(), &connection, decided)?;
-            compare_explanation(&image.image(), &connection, decided)?;
+            compare_explanation(&image.image().explain(&connection), decided)?;
         }
         Ok(())
     });
@@ -321,9 +320,175 @@ fn names_stand_for_addresses() {
     if let Err(error) = result {
         panic!("{error}");
     }
-    assert!(
-        asked.get() > 10_000,
-        "only {} were asked by name",
-        asked.get()
-    );
+    assert_many(asked.get(), 10_000, "asked by name");
+}
+
+/// That a run over the usual number of worlds met enough.
+fn assert_many(count: u32, least: u32, what: &str) {
+    println!("{count} {what}");
+    if config(CASES).cases == CASES {
+        assert!(count > least, "only {count} were {what}");
+    }
+}
+
+/// Whether two addresses are one, however they are spelled.
+fn is_same(one: IpAddr, other: IpAddr) -> bool {
+    one.to_canonical() == other.to_canonical()
+}
+
+/// The pods whose addresses no other pod claims: these can be taken out of a cluster
+/// and described.
+fn describable(cluster: &Cluster) -> Vec<&Pod<'static>> {
+    let claims = |pod: &Pod<'_>, address: IpAddr| {
+        !pod.host_network
+            && !pod.phase.has_ended()
+            && pod.addresses.iter().any(|own| is_same(*own, address))
+    };
+    let is_alone = |pod: &&Pod<'_>| {
+        pod.addresses.iter().all(|own| {
+            let mut others = cluster.pods().iter().filter(|other| other != pod);
+            !others.any(|other| claims(other, *own))
+        })
+    };
+    cluster.pods().iter().filter(is_alone).collect()
+}
+
+/// A world without some of its pods.
+fn without(world: &World, pods: &[&Pod<'_>]) -> World {
+    let mut world = world.clone();
+    world.manifests.retain(|object| {
+        let metadata = &object["metadata"];
+        let namespace = metadata["namespace"].as_str().unwrap_or("default");
+        object["kind"] != "Pod"
+            || !pods
+                .iter()
+                .any(|pod| metadata["name"] == *pod.name && *namespace == *pod.namespace)
+    });
+    world
+}
+
+/// Two pods that are not in a cluster, and what is asked of them.
+struct Absent<'w> {
+    pods: [&'w Pod<'static>; 2],
+    world: &'w World,
+    oracle: &'w Oracle,
+    /// The image with the pods, and without.
+    whole: &'w Image<'w>,
+    rest: &'w Image<'w>,
+}
+
+impl Absent<'_> {
+    /// Asks everything at a port; returns how many pairs the oracle was asked about,
+    /// and how many questions about pods without addresses were put to the whole image.
+    fn ask(&self, probe: &Probe) -> Result<[u32; 2], TestCaseError> {
+        let service = (Protocol(probe.protocol), probe.port);
+        let [pod, other] = self.pods.map(Endpoint::Described);
+        let mut asked = [
+            self.compare_with_oracle([pod, pod], service)?
+                + self.compare_with_oracle([pod, other], service)?
+                + self.compare_with_oracle([other, pod], service)?,
+            0,
+        ];
+        for address in [probe.source, probe.destination] {
+            let has_address =
+                |pod: &&Pod<'_>| pod.addresses.iter().any(|own| is_same(*own, address));
+            if self.pods.iter().any(has_address) {
+                continue;
+            }
+            let address = Endpoint::Address(address);
+            asked[0] += self.compare_with_oracle([pod, address], service)?
+                + self.compare_with_oracle([address, pod], service)?;
+            if self.pods[0].addresses.is_empty() {
+                self.compare_with_known(address, service)?;
+                asked[1] += 1;
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Of every pair with two addresses the oracle says the same, for it knows the pods.
+    fn compare_with_oracle(
+        &self,
+        [source, destination]: [Endpoint<'_>; 2],
+        (protocol, port): (Protocol, u16),
+    ) -> Result<u32, TestCaseError> {
+        let mut asked = 0;
+        for pair in self.rest.pairs(source, destination) {
+            let Some(connection) = pair.connection(protocol, port) else {
+                continue;
+            };
+            let explanation = pair.explain(protocol, port);
+            if pair.verdict(protocol, port) != explanation.verdict() {
+                return Err(TestCaseError::fail(format!("not so: {explanation:#}")));
+            }
+            let decided = decide(self.oracle, &connection);
+            compare_explanation(&explanation, decided).map_err(|error| {
+                TestCaseError::fail(format!("{error}\n{:#?}", self.world.manifests))
+            })?;
+            asked += 1;
+        }
+        Ok(asked)
+    }
+
+    /// The oracle knows ends with addresses only; of a pod without, the image that has
+    /// it says the same by name.
+    fn compare_with_known(
+        &self,
+        address: Endpoint<'_>,
+        (protocol, port): (Protocol, u16),
+    ) -> Result<(), TestCaseError> {
+        let pod = self.pods[0];
+        let described = Endpoint::Described(pod);
+        let known = Endpoint::Pod(self.whole.pod(&pod.namespace, &pod.name).unwrap());
+        for (described, known) in [
+            ([described, address], [known, address]),
+            ([address, described], [address, known]),
+        ] {
+            let verdict = |image: &Image<'_>, [from, to]: [Endpoint<'_>; 2]| {
+                image.verdict_between(from, to, protocol, port)
+            };
+            let (described, known) = (verdict(self.rest, described), verdict(self.whole, known));
+            if described != known {
+                return Err(TestCaseError::fail(format!(
+                    "described {described:?}, by name {known:?}: {protocol} {port} {pod:#?}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn described_pods_and_oracle_agree() {
+    let mut runner = TestRunner::new(config(CASES / 4));
+    let asked = Cell::new([0; 2]);
+    let result = runner.run(&world(), |world| {
+        let oracle = world.oracle();
+        let cluster = samples::cluster(&world);
+        let whole = compile(&world, Options::DEFAULT_TABLE_BUDGET)?;
+        let pods = describable(&cluster);
+        for (index, pod) in pods.iter().enumerate() {
+            let pods = [*pod, pods[(index + 1) % pods.len()]];
+            let rest = compile(&without(&world, &pods), Options::DEFAULT_TABLE_BUDGET)?;
+            let absent = Absent {
+                pods,
+                world: &world,
+                oracle: &oracle,
+                whole: &whole.image(),
+                rest: &rest.image(),
+            };
+            for probe in world.probes.iter().take(16) {
+                let [of_oracle, of_image] = absent.ask(probe)?;
+                let [so_far, by_name] = asked.get();
+                asked.set([so_far + of_oracle, by_name + of_image]);
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    let [of_oracle, of_image] = asked.get();
+    assert_many(of_oracle, 20_000, "asked by description");
+    assert_many(of_image, 100, "asked of pods without addresses");
 }

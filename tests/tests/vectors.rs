@@ -1,15 +1,8 @@
 //! The shared conformance vectors, every verdict of every folder, through the same
 //! code as `netpolicy vectors`; once more by address through the other ways to ask.
 
-use std::path::{Path, PathBuf};
-
 use netpolicy_cli::vectors::{Results, files, read};
-
-fn shared(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared")
-        .join(path)
-}
+use netpolicy_tests::samples::shared;
 
 /// Runs a folder; returns how many probes passed.
 #[track_caller]

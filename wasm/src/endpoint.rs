@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use netpolicy::model::{Label, NamedPort, Pod};
-use netpolicy::{Endpoint, Image, Pair, Protocol};
+use netpolicy::{Endpoint, Image, Pair, Protocol, Verdict};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
@@ -133,8 +133,7 @@ impl End {
 }
 
 impl Resolved {
-    /// What it stands for: one endpoint, or for a workload one of each kind of its
-    /// pods that the policies can tell apart.
+    /// What it stands for: one endpoint, or all pods of a workload.
     fn endpoints<'i>(&'i self, image: &'i Image<'i>) -> Result<Vec<Endpoint<'i>>, Thrown> {
         let (namespace, name) = match self {
             Resolved::Address(address) => return Ok(vec![Endpoint::Address(*address)]),
@@ -144,11 +143,14 @@ impl Resolved {
         if let Some(pod) = image.pod(namespace, name) {
             return Ok(vec![Endpoint::Pod(pod)]);
         }
-        let pods = image.pods_of_workload(namespace, name);
+        let pods: Vec<_> = image
+            .pods_of_workload(namespace, name)
+            .map(Endpoint::Pod)
+            .collect();
         if pods.is_empty() {
             return Err(error(format!("no pod or workload {namespace}/{name}")));
         }
-        Ok(pods.into_iter().map(Endpoint::Pod).collect())
+        Ok(pods)
     }
 }
 
@@ -157,11 +159,11 @@ impl Question {
         from_js(value, "question", &["from", "to", "protocol", "port"])
     }
 
-    /// Hands every pair of addresses that the question is about to `visit`.
-    pub(crate) fn each_pair(
+    /// Hands each different outcome to `visit`, with a pair of addresses that has it.
+    pub(crate) fn each_outcome(
         self,
         image: &Image<'_>,
-        mut visit: impl FnMut(Pair<'_>, Protocol, u16) -> Result<(), Thrown>,
+        mut visit: impl FnMut(Verdict, Pair<'_>, Protocol, u16) -> Result<(), Thrown>,
     ) -> Result<(), Thrown> {
         let protocol = self.protocol.resolve()?;
         let port = match (self.port, protocol.has_ports()) {
@@ -174,19 +176,12 @@ impl Question {
         };
         let (from, to) = (self.from.resolve()?, self.to.resolve()?);
         let (sources, destinations) = (from.endpoints(image)?, to.endpoints(image)?);
-        let mut has_pair = false;
-        for source in &sources {
-            for destination in &destinations {
-                for pair in image.pairs(*source, *destination) {
-                    has_pair = true;
-                    visit(pair, protocol, port)?;
-                }
-            }
+        let outcomes = image.outcomes(sources, destinations, protocol, port);
+        if outcomes.is_empty() {
+            return Err(error("from and to have no addresses of one family"));
         }
-        if has_pair {
-            Ok(())
-        } else {
-            Err(error("from and to have no addresses of one family"))
-        }
+        outcomes
+            .into_iter()
+            .try_for_each(|(verdict, pair)| visit(verdict, pair, protocol, port))
     }
 }

@@ -2,11 +2,14 @@
 
 mod bare;
 mod bench;
+mod ffi;
+mod fuzz;
 mod packages;
 mod python;
 mod run;
 mod test;
 mod toolchain;
+mod traffic;
 mod wasm;
 
 use anyhow::Result;
@@ -24,6 +27,10 @@ enum Chore {
     Bench(bench::Arguments),
     Test(test::Arguments),
     BenchPython(python::bench::Arguments),
+    /// Write ffi/include/netpolicy.h anew from ffi/src
+    Header,
+    InstallFfi(ffi::install::Arguments),
+    BenchNfqueue(traffic::bench::Arguments),
     /// Build the npm package into wasm/pkg
     Wasm,
 }
@@ -33,6 +40,9 @@ fn main() -> Result<()> {
         Chore::Bench(arguments) => bench::bench(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
         Chore::BenchPython(arguments) => python::bench::bench(&arguments),
+        Chore::Header => ffi::header(),
+        Chore::InstallFfi(arguments) => ffi::install::install(&arguments),
+        Chore::BenchNfqueue(arguments) => traffic::bench::bench(&arguments),
         Chore::Wasm => wasm::build(),
     }
 }

@@ -30,6 +30,21 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Says what is run, runs it, and returns what it writes to standard output; fails if
+/// it fails.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let line = line(command);
+    eprintln!("\n$ {line}");
+    let output = command
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {line}"))?;
+    if !output.status.success() {
+        bail!("{line}: {}", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("{line}: not UTF-8"))
+}
+
 /// The command as a person would write it.
 fn line(command: &Command) -> String {
     let program = command.get_program();

@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::run::{cargo, root, run};
-use crate::{bare, bench, python, wasm};
+use crate::run::{cargo, output, root, run};
+use crate::{bare, bench, ffi, python, traffic, wasm};
 
 /// Install what tests need, and run them: all, or the parts that are named
 #[derive(clap::Args)]
@@ -30,6 +30,10 @@ enum Part {
     Benches,
     /// The Python package: its wheel, its types, its tests, Spark
     Python,
+    /// The C API: its header, C programs, memory and thread checkers, fuzz targets
+    Ffi,
+    /// Real connections between network namespaces, held by the netfilter-queue daemon
+    Traffic,
     /// The npm package, and the visualizer in a real browser
     Wasm,
     /// The documentation, and the README's first command
@@ -50,6 +54,8 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Suites => run(&mut cargo(&["test", "--package", "netpolicy-tests"]))?,
             Part::Benches => bench::test()?,
             Part::Python => python::test()?,
+            Part::Ffi => ffi::test()?,
+            Part::Traffic => traffic::test()?,
             Part::Wasm => wasm::test()?,
             Part::Docs => docs()?,
         }
@@ -87,21 +93,45 @@ fn core() -> Result<()> {
 fn docs() -> Result<()> {
     let mut doc = cargo(&["doc", "--workspace", "--lib", "--no-deps", "--all-features"]);
     run(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
-    run(&mut shell(&first_command()?))
+    let printed = output(&mut shell(&first_command()?))?;
+    check_printed_lines(&printed)
+}
+
+/// The lines that the README shows below its first command must be among those that
+/// it prints, in their order.
+fn check_printed_lines(printed: &str) -> Result<()> {
+    let mut printed_lines = printed.lines();
+    let block = readme_block("```text\n")?;
+    for shown in block.trim().lines() {
+        if !printed_lines.any(|line| line == shown) {
+            bail!(
+                "the README shows a line that its first command does not print there:\n{shown}\nIt prints:\n{printed}"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The first command of the README, which shows the main job.
 fn first_command() -> Result<String> {
-    let readme =
-        std::fs::read_to_string(root().join("README.md")).context("cannot read README.md")?;
-    let mut blocks = readme.split("```sh\n").skip(1);
-    let block = blocks.next().and_then(|rest| rest.split("```").next());
-    match block.map(str::trim) {
-        Some(command) if command.starts_with("cargo run --release -p netpolicy-cli -- ") => {
+    let block = readme_block("```sh\n")?;
+    match block.trim() {
+        command if command.starts_with("cargo run --release -p netpolicy-cli -- ") => {
             Ok(command.to_owned())
         }
         _ => bail!("the README's first block of commands does not show the main job"),
     }
+}
+
+/// The first block of the README that begins with `fence`.
+fn readme_block(fence: &str) -> Result<String> {
+    let readme =
+        std::fs::read_to_string(root().join("README.md")).context("cannot read README.md")?;
+    let mut blocks = readme.split(fence).skip(1);
+    let block = blocks.next().and_then(|rest| rest.split("```").next());
+    block
+        .map(str::to_owned)
+        .with_context(|| format!("the README has no block {fence:?}"))
 }
 
 fn shell(command: &str) -> Command {

@@ -85,22 +85,26 @@ impl Toolchain {
     /// `target/` that is called `folder`; `libraries` are what has to be built if the
     /// toolchain has only their sources.
     pub(crate) fn build(&self, target: &str, folder: &str, libraries: &str) -> Command {
-        let mut build = Command::new(&self.cargo);
+        let mut build = self.cargo();
         let target_dir = format!("target/{folder}");
-        build
-            .args(["build", "--target", target, "--target-dir", &target_dir])
-            .current_dir(root());
+        build.args(["build", "--target", target, "--target-dir", &target_dir]);
         if self.from_source {
             build
                 .arg(format!("-Zbuild-std={libraries}"))
-                .env("RUSTC", &self.rustc)
                 .env("RUSTC_BOOTSTRAP", "1");
-            // What rustup's cargo sets for its children is not for another toolchain.
-            for variable in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTDOC"] {
-                build.env_remove(variable);
-            }
         }
         build
+    }
+
+    /// Its cargo, in the root of the repository.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command.current_dir(root()).env("RUSTC", &self.rustc);
+        // What rustup's cargo sets for its children is not for another toolchain.
+        for variable in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTDOC"] {
+            command.env_remove(variable);
+        }
+        command
     }
 
     /// A linker of LLVM's: the first of `names` that runs. `None` where the toolchain

@@ -20,7 +20,8 @@ use crate::verdict::{Labels, rule_ports};
 
 /// Everything that may be worth a second look:
 ///
-/// - a policy in a namespace that has neither a Namespace object nor a pod,
+/// - a policy in a namespace that has neither a Namespace object nor a pod, if any
+///   were given,
 /// - a policy, a pod peer or a node peer that selects nothing that was given,
 /// - a named port that no pod has which could be its destination,
 /// - two policies of one tier and priority that match some connection differently.
@@ -229,6 +230,9 @@ struct PodKinds {
     all: Vec<PodKind>,
     /// The namespaces that have pods of any sort.
     with_pods: HashSet<u32, ahash::RandomState>,
+    /// Whether Namespace objects or pods were given, so that it tells something if a
+    /// namespace has neither.
+    tell_namespaces: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -280,12 +284,15 @@ impl PodKinds {
         all.sort_unstable_by_key(|(_, order)| *order);
         PodKinds {
             all: all.into_iter().map(|(kind, _)| kind).collect(),
+            tell_namespaces: !with_pods.is_empty()
+                || image.cold.namespaces.iter().any(|it| it.given != 0),
             with_pods,
         }
     }
 
     fn namespace_is_missing(&self, image: &Image<'_>, namespace: u32) -> bool {
         namespace != NONE
+            && self.tell_namespaces
             && image.cold.namespaces.get(namespace).given == 0
             && !self.with_pods.contains(&namespace)
     }

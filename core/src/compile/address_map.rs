@@ -252,3 +252,23 @@ fn upper_runs(arena: &mut Arena<'_>, runs: List<RunV6Record>) -> Result<List<Run
     }
     Ok(found.all())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_number_that_does_not_fit_makes_its_place_special() {
+        let bits = 28;
+        let fits = place(5, 3, false, bits);
+        assert_eq!(
+            (fits.class(bits), fits.host(bits), fits.is_special()),
+            (5, 3, false)
+        );
+        let beyond = place(5, 4, false, bits);
+        assert_eq!(
+            (beyond.class(bits), beyond.host(bits), beyond.is_special()),
+            (5, 0, true)
+        );
+    }
+}

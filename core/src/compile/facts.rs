@@ -404,13 +404,7 @@ impl Facts {
         arena: &mut Arena<'_>,
         policy: &ClusterPolicy<'_>,
     ) -> core::result::Result<(), CompileError> {
-        policy
-            .check()
-            .map_err(|(direction, rule, problem)| CompileError::Invalid {
-                direction,
-                rule,
-                problem,
-            })?;
+        policy.check()?;
         let subject_namespaces = self.selector(arena, &policy.subject.namespaces)?;
         let subject_pods = self.selector(arena, &policy.subject.pods)?;
         let (egress, egress_len) = self.cluster_rules(arena, policy, Direction::Egress)?;

@@ -55,7 +55,7 @@ use projection::Projection;
 use regions::Regions;
 
 use crate::model::{
-    ClusterPolicy, Direction, DomainName, Namespace, NetworkPolicy, Node, Options, Pod, Problem,
+    ClusterPolicy, DomainName, InvalidEntry, Namespace, NetworkPolicy, Node, Options, Pod,
 };
 
 /// Why a cluster could not be compiled.
@@ -76,16 +76,9 @@ pub enum CompileError {
         /// The length that was given.
         available: usize,
     },
-    /// A policy that its API would refuse. It was not taken in; the compiler can
-    /// go on.
-    Invalid {
-        /// The direction of the rule.
-        direction: Direction,
-        /// The index of the rule.
-        rule: usize,
-        /// What is wrong with it.
-        problem: Problem,
-    },
+    /// A policy or pod that its API would refuse. It was not taken in; the compiler
+    /// can go on.
+    Invalid(InvalidEntry),
     /// The input is beyond what the format can hold.
     TooLarge {
         /// What is.
@@ -105,19 +98,19 @@ impl fmt::Display for CompileError {
                     "the image has {needed} bytes, and there is room for {available}"
                 )
             }
-            CompileError::Invalid {
-                direction,
-                rule,
-                problem,
-            } => {
-                write!(f, "spec.{direction}[{rule}]: {problem}")
-            }
+            CompileError::Invalid(entry) => entry.fmt(f),
             CompileError::TooLarge { what } => write!(f, "too large: {what}"),
         }
     }
 }
 
 impl core::error::Error for CompileError {}
+
+impl From<InvalidEntry> for CompileError {
+    fn from(entry: InvalidEntry) -> CompileError {
+        CompileError::Invalid(entry)
+    }
+}
 
 impl From<OutOfMemory> for CompileError {
     fn from(error: OutOfMemory) -> CompileError {
@@ -143,7 +136,7 @@ pub struct CompileReport {
     pub verdict_bytes: usize,
     /// The most working memory in use at once, in bytes.
     pub working_bytes: usize,
-    /// How many pods, policies and namespaces are in force.
+    /// Pods, those that stand in for a workload's among them.
     pub pods: u32,
     /// Policies of all kinds.
     pub policies: u32,
@@ -158,9 +151,9 @@ pub struct CompileReport {
     /// Those of them that did not fit the budget, and are interpreted from their
     /// rules at each verdict.
     pub interpreted_gates: u32,
-    /// Distinct rows, and the chunks that they share.
+    /// Distinct rows of bits, a bit for each class.
     pub rows: u32,
-    /// Distinct chunks of 64 bytes.
+    /// Distinct chunks of 64 bytes, which the rows share.
     pub chunks: u32,
 }
 
@@ -231,8 +224,10 @@ impl<'m> Compiler<'m> {
     /// Takes in a pod.
     ///
     /// # Errors
+    /// [`CompileError::Invalid`], and the pod is left out;
     /// [`CompileError::OutOfMemory`].
     pub fn pod(&mut self, pod: &Pod<'_>) -> Result<(), CompileError> {
+        pod.check()?;
         Ok(self.facts.take_pod(&mut self.arena, pod)?)
     }
 
@@ -252,8 +247,10 @@ impl<'m> Compiler<'m> {
     /// Takes in a NetworkPolicy.
     ///
     /// # Errors
+    /// [`CompileError::Invalid`], and the policy is left out;
     /// [`CompileError::OutOfMemory`].
     pub fn network_policy(&mut self, policy: &NetworkPolicy<'_>) -> Result<(), CompileError> {
+        policy.check()?;
         Ok(self.facts.take_network_policy(&mut self.arena, policy)?)
     }
 
@@ -267,8 +264,8 @@ impl<'m> Compiler<'m> {
         self.facts.take_cluster_policy(&mut self.arena, policy)
     }
 
-    /// Takes in what a domain name resolves to. Of a name that is given twice, all
-    /// addresses count.
+    /// Takes in what a domain name resolves to. Of a name that is given twice, in
+    /// whatever spelling, all addresses count.
     ///
     /// # Errors
     /// [`CompileError::OutOfMemory`].

@@ -7,7 +7,7 @@ use super::{
     Reason, RuleRef,
 };
 use crate::model::{Action, Tier};
-use crate::verdict::Identity;
+use crate::verdict::{Identity, Party, PodParty};
 
 impl Display for Explanation<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -17,10 +17,7 @@ impl Display for Explanation<'_> {
         } else {
             "deny"
         })?;
-        let (source, destination) = (
-            self.egress.end(self.egress.subject()),
-            self.egress.end(self.egress.peer()),
-        );
+        let (source, destination) = (self.source(), self.destination());
         write!(f, " {source} -> {destination} {}", self.protocol)?;
         if let Some(port) = self.port() {
             write!(f, " {port}")?;
@@ -33,10 +30,33 @@ impl Display for Explanation<'_> {
                 separator = "; ";
             }
         }
+        self.fmt_assumptions(f)?;
         if f.alternate() {
             for direction in self.directions() {
                 direction.fmt_chain(f)?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl Explanation<'_> {
+    /// What the sentence rests on that was not known, each thing once.
+    fn fmt_assumptions(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let is_told = |direction: &&DirectionExplanation<'_>| {
+            self.verdict().is_allowed() || !direction.is_allowed()
+        };
+        let told = self.directions().into_iter().filter(is_told);
+        let all = told.flat_map(DirectionExplanation::assumptions);
+        let mut separator = " (assuming ";
+        for (index, assumption) in all.clone().enumerate() {
+            if all.clone().take(index).all(|other| other != assumption) {
+                write!(f, "{separator}{assumption}")?;
+                separator = "; ";
+            }
+        }
+        if separator == "; " {
+            f.write_str(")")?;
         }
         Ok(())
     }
@@ -95,6 +115,9 @@ impl Display for DirectionExplanation<'_> {
                 f,
                 "allowed: {subject} is isolated in the other direction only, which is final by option"
             ),
+            Reason::Passed(rule) => {
+                write!(f, "allowed: {rule} passes, and nothing behind it decides")
+            }
             Reason::NoRuleMatches => {
                 write!(
                     f,
@@ -176,35 +199,42 @@ impl Display for Effect<'_> {
 
 impl Display for End<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let image = self.image;
-        let name = match self.party.identity {
-            Identity::Pod(pod) => {
-                let (namespace, name) = (pod.namespace_name(image), pod.name(image));
-                if name.is_empty() {
-                    write!(f, "a pod of {namespace}")?;
-                } else {
-                    write!(f, "{namespace}/{name}")?;
-                }
-                return match self.party.address {
-                    Some(address) => write!(f, " ({address})"),
-                    None => Ok(()),
-                };
+        let Party {
+            address,
+            identity,
+            asked,
+        } = self.party;
+        let node = |node: u32| self.image.string(self.image.cold.nodes.get(node).name);
+        match (identity, address) {
+            (Identity::Pod(pod), Some(address)) => {
+                self.fmt_pod(f, pod)?;
+                write!(f, " ({address})")
             }
-            Identity::Node(Some(node)) => image.string(image.cold.nodes.get(node).name),
-            Identity::Node(None) => "",
-            Identity::External => {
-                return match self.party.address {
-                    Some(address) => write!(f, "{address} (external)"),
-                    None => f.write_str("a pod that has ended"),
-                };
+            (Identity::Pod(pod), None) => self.fmt_pod(f, pod),
+            (Identity::Node(Some(at)), Some(address)) => {
+                write!(f, "{address} (node {})", node(at))
             }
-        };
-        if let Some(address) = self.party.address {
-            write!(f, "{address} ")?;
+            (Identity::Node(None), Some(address)) => write!(f, "{address} (a node)"),
+            (Identity::External, Some(address)) => write!(f, "{address} (external)"),
+            // Without an address there is a pod that was asked about.
+            (Identity::Node(_), None) => {
+                asked.map_or(Ok(()), |pod| self.fmt_pod(f, pod))?;
+                f.write_str(" (on the host network)")
+            }
+            (Identity::External, None) => {
+                asked.map_or(Ok(()), |pod| self.fmt_pod(f, pod))?;
+                f.write_str(" (has ended)")
+            }
         }
-        match name {
-            "" => f.write_str("(a node)"),
-            name => write!(f, "(node {name})"),
+    }
+}
+
+impl End<'_> {
+    fn fmt_pod(&self, f: &mut Formatter<'_>, pod: PodParty<'_>) -> fmt::Result {
+        let namespace = pod.namespace_name(self.image);
+        match pod.name(self.image) {
+            "" => write!(f, "a pod of {namespace}"),
+            name => write!(f, "{namespace}/{name}"),
         }
     }
 }
@@ -288,6 +318,14 @@ impl Display for Assumption<'_> {
             Assumption::OwnNodeUnknown => {
                 f.write_str("the node is not the pod's own, of which nothing is known")
             }
+            Assumption::HeldByAnother {
+                address,
+                asked: (asked_namespace, asked),
+                holder: (namespace, name),
+            } => write!(
+                f,
+                "{address} of {asked_namespace}/{asked} is held by {namespace}/{name}"
+            ),
         }
     }
 }

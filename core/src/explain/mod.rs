@@ -9,6 +9,7 @@ mod selection;
 #[cfg(feature = "serde")]
 mod serialize;
 
+use core::net::IpAddr;
 pub use selection::PeerRef;
 
 use crate::Protocol;
@@ -17,7 +18,7 @@ use crate::image::tables::{NONE, PolicyKind, PolicyRecord, RuleRecord};
 use crate::model::{Action, Direction, Tier};
 use crate::protocol::PortKey;
 use crate::verdict::{
-    Assumed, Case, Connection, Decided, Identity, Miss, Pair, Party, RuleHit, Verdict,
+    Assumed, Case, Connection, Decided, Identity, Miss, Pair, Party, PodParty, RuleHit, Verdict,
 };
 
 /// Why a connection may pass, or may not.
@@ -61,6 +62,8 @@ pub enum Reason<'i> {
     /// NetworkPolicies select the pod, and isolate it in the other direction
     /// only, which is final here by option: allowed.
     IsolatedElsewhere,
+    /// This rule of the Admin tier passes, and nothing behind it decides: allowed.
+    Passed(RuleRef<'i>),
     /// Policies with rules for this direction select the pod, but none of them
     /// decides: allowed.
     NoRuleMatches,
@@ -80,6 +83,7 @@ impl Reason<'_> {
             Reason::OwnNode => "ownNode",
             Reason::Isolated => "isolated",
             Reason::IsolatedElsewhere => "isolatedElsewhere",
+            Reason::Passed(_) => "passed",
             Reason::NoRuleMatches => "noRuleMatches",
             Reason::NoPolicySelects => "noPolicySelects",
         }
@@ -124,6 +128,16 @@ pub enum Assumption<'i> {
     /// It mattered whether the peer is the pod's own node, and nothing is known
     /// of that node: taken to be another.
     OwnNodeUnknown,
+    /// A pod that was asked about by name states an address that another pod holds:
+    /// taken to be that one.
+    HeldByAnother {
+        /// The address.
+        address: IpAddr,
+        /// Namespace and name of the pod that was asked about.
+        asked: (&'i str, &'i str),
+        /// Namespace and name of the pod that holds the address.
+        holder: (&'i str, &'i str),
+    },
 }
 
 /// A policy of an image.
@@ -212,6 +226,18 @@ impl<'i> Explanation<'i> {
         [&self.egress, &self.ingress]
     }
 
+    /// Who the source is.
+    #[must_use]
+    pub fn source(&self) -> End<'i> {
+        self.egress.end(self.egress.subject())
+    }
+
+    /// Who the destination is.
+    #[must_use]
+    pub fn destination(&self) -> End<'i> {
+        self.egress.end(self.egress.peer())
+    }
+
     /// The protocol of the connection.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
@@ -249,6 +275,7 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode => Reason::OwnNode,
             Decided::Isolated => Reason::Isolated,
             Decided::IsolatedElsewhere => Reason::IsolatedElsewhere,
+            Decided::Passed(hit) => Reason::Passed(self.rule(hit)),
             Decided::Nothing if self.policies().next().is_some() => Reason::NoRuleMatches,
             Decided::Nothing => Reason::NoPolicySelects,
         }
@@ -262,7 +289,11 @@ impl<'i> DirectionExplanation<'i> {
             Decided::OwnNode | Decided::Isolated | Decided::IsolatedElsewhere => {
                 Some(Tier::NetworkPolicy)
             }
-            Decided::NotAPod | Decided::SamePod | Decided::OutOfScope | Decided::Nothing => None,
+            Decided::NotAPod
+            | Decided::SamePod
+            | Decided::OutOfScope
+            | Decided::Passed(_)
+            | Decided::Nothing => None,
         }
     }
 
@@ -274,7 +305,7 @@ impl<'i> DirectionExplanation<'i> {
     }
 
     /// What had to be assumed.
-    pub fn assumptions(&self) -> impl Iterator<Item = Assumption<'i>> + use<'i> {
+    pub fn assumptions(&self) -> impl Iterator<Item = Assumption<'i>> + Clone + use<'i> {
         let Case {
             image,
             subject,
@@ -297,8 +328,11 @@ impl<'i> DirectionExplanation<'i> {
             .map(|pod| pod.namespace_name(image))
             .filter(|name| Some(*name) != subject);
         let namespaces = [subject, peer].into_iter().flatten();
-        namespaces
-            .map(Assumption::NamespaceWithoutLabels)
+        let contested = [self.case.subject, self.case.peer]
+            .into_iter()
+            .filter_map(move |party| held_by_another(image, party));
+        contested
+            .chain(namespaces.map(Assumption::NamespaceWithoutLabels))
             .chain(peer_without_address.then_some(Assumption::NoAddress))
             .chain(own_node_unknown.then_some(Assumption::OwnNodeUnknown))
     }
@@ -313,6 +347,20 @@ impl<'i> DirectionExplanation<'i> {
 
     fn peer(&self) -> Party<'i> {
         self.case.peer
+    }
+}
+
+/// Whether the address of a pod that was asked about is another one's.
+fn held_by_another<'i>(image: &'i Image<'i>, party: Party<'i>) -> Option<Assumption<'i>> {
+    let (asked, holder) = (party.asked?, party.pod()?);
+    let name = |pod: PodParty<'i>| (pod.namespace_name(image), pod.name(image));
+    match (asked, holder) {
+        (PodParty::Known(a), PodParty::Known(b)) if a != b => Some(Assumption::HeldByAnother {
+            address: party.address?,
+            asked: name(asked),
+            holder: name(holder),
+        }),
+        _ => None,
     }
 }
 
@@ -331,8 +379,10 @@ fn rule_ref<'i>(case: &Case<'i>, hit: RuleHit) -> RuleRef<'i> {
 struct Consulting<'i> {
     case: Case<'i>,
     policies: Option<crate::verdict::Policies<'i>>,
-    /// The tier that has been left by a Pass, or in which the rest is silent.
+    /// Whether the Admin tier was left by a Pass.
     passed_admin: bool,
+    /// Whether a NetworkPolicy isolates the subject, so that the Baseline tier is
+    /// silent.
     isolated: bool,
     done: bool,
 }
@@ -540,10 +590,22 @@ impl PartialEq for RuleRef<'_> {
     }
 }
 
-/// An end of an explained connection, to be written.
-pub(crate) struct End<'i> {
+/// An end of an explained connection. `{}` writes what people call it.
+#[derive(Clone, Copy)]
+pub struct End<'i> {
     image: &'i Image<'i>,
     party: Party<'i>,
+}
+
+/// What an end is. SEMANTICS, "Who an address is".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndKind {
+    /// A pod, of the image or of the question.
+    Pod,
+    /// A node, or a pod on the host network.
+    Node,
+    /// Anything else; also a pod that has ended.
+    External,
 }
 
 impl<'i> DirectionExplanation<'i> {
@@ -555,8 +617,43 @@ impl<'i> DirectionExplanation<'i> {
     }
 }
 
-impl End<'_> {
+impl<'i> End<'i> {
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> EndKind {
+        match self.party.identity {
+            Identity::Pod(_) => EndKind::Pod,
+            Identity::Node(_) => EndKind::Node,
+            Identity::External => EndKind::External,
+        }
+    }
+
+    /// The namespace of a pod.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&'i str> {
+        let pod = self.party.pod()?;
+        Some(pod.namespace_name(self.image))
+    }
+
+    /// The name of a pod or node; `None` where it has none, as a described pod may, or
+    /// a node of which no Node object tells.
+    #[must_use]
+    pub fn name(&self) -> Option<&'i str> {
+        let name = match self.party.identity {
+            Identity::Pod(pod) => pod.name(self.image),
+            Identity::Node(node) => self.image.string(self.image.cold.nodes.get(node?).name),
+            Identity::External => return None,
+        };
+        Some(name).filter(|name| !name.is_empty())
+    }
+
+    /// Its address, if it has one.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.party.address
+    }
+
     fn is_pod(&self) -> bool {
-        matches!(self.party.identity, Identity::Pod(_))
+        self.kind() == EndKind::Pod
     }
 }

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::{
-    Assumption, ConsultedPolicy, DirectionExplanation, Explanation, NearestMiss, PolicyRef, Reason,
-    RuleRef,
+    Assumption, ConsultedPolicy, DirectionExplanation, End, EndKind, Explanation, NearestMiss,
+    PolicyRef, Reason, RuleRef,
 };
 use crate::model::Action;
 
@@ -15,25 +15,38 @@ fn verdict(allowed: bool) -> &'static str {
     if allowed { "allow" } else { "deny" }
 }
 
-/// `verdict`, `source`, `destination`, `protocol`, `port`, `egress`, `ingress`,
-/// `text`.
+/// `verdict`, `source` and `destination` as text, the same two as data in `ends`,
+/// `protocol`, `port`, `egress`, `ingress`, `text`.
 impl Serialize for Explanation<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_struct("Explanation", 8)?;
+        let mut map = serializer.serialize_struct("Explanation", 9)?;
         map.serialize_field("verdict", verdict(self.verdict().is_allowed()))?;
-        map.serialize_field(
-            "source",
-            &self.egress.end(self.egress.subject()).to_string(),
-        )?;
-        map.serialize_field(
-            "destination",
-            &self.egress.end(self.egress.peer()).to_string(),
-        )?;
+        map.serialize_field("source", &self.source().to_string())?;
+        map.serialize_field("destination", &self.destination().to_string())?;
+        map.serialize_field("ends", &[self.source(), self.destination()])?;
         map.serialize_field("protocol", &self.protocol.to_string())?;
         map.serialize_field("port", &self.port())?;
         map.serialize_field("egress", self.egress())?;
         map.serialize_field("ingress", self.ingress())?;
         map.serialize_field("text", &self.to_string())?;
+        map.end()
+    }
+}
+
+/// `kind` (`pod`, `node` or `external`), `namespace`, `name`, `address`; `null` where
+/// it has none.
+impl Serialize for End<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kind = match self.kind() {
+            EndKind::Pod => "pod",
+            EndKind::Node => "node",
+            EndKind::External => "external",
+        };
+        let mut map = serializer.serialize_struct("End", 4)?;
+        map.serialize_field("kind", kind)?;
+        map.serialize_field("namespace", &self.namespace())?;
+        map.serialize_field("name", &self.name())?;
+        map.serialize_field("address", &self.address())?;
         map.end()
     }
 }
@@ -47,7 +60,7 @@ impl Serialize for DirectionExplanation<'_> {
         let reason = self.reason();
         map.serialize_field("reason", reason.name())?;
         let rule = match reason {
-            Reason::Rule(rule) => Some(rule),
+            Reason::Rule(rule) | Reason::Passed(rule) => Some(rule),
             _ => None,
         };
         map.serialize_field("rule", &rule)?;
@@ -58,7 +71,7 @@ impl Serialize for DirectionExplanation<'_> {
     }
 }
 
-/// The fields of the policy, and `match` or `miss`.
+/// `policy`, and `match` (the rule) or `miss`.
 impl Serialize for ConsultedPolicy<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -71,7 +84,7 @@ impl Serialize for ConsultedPolicy<'_> {
     }
 }
 
-/// `kind`, and the nearest `rule` where there is one.
+/// `kind`, the nearest `rule` or `null`, and `text`.
 impl Serialize for NearestMiss<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (kind, rule) = match self {
@@ -124,9 +137,19 @@ impl Serialize for RuleRef<'_> {
     }
 }
 
-/// The sentence.
+/// `kind`, the `namespace` that it is about or `null`, and `text`.
 impl Serialize for Assumption<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let (kind, namespace) = match *self {
+            Assumption::NamespaceWithoutLabels(name) => ("namespaceWithoutLabels", Some(name)),
+            Assumption::NoAddress => ("noAddress", None),
+            Assumption::OwnNodeUnknown => ("ownNodeUnknown", None),
+            Assumption::HeldByAnother { asked, .. } => ("heldByAnother", Some(asked.0)),
+        };
+        let mut map = serializer.serialize_struct("Assumption", 3)?;
+        map.serialize_field("kind", kind)?;
+        map.serialize_field("namespace", &namespace)?;
+        map.serialize_field("text", &self.to_string())?;
+        map.end()
     }
 }

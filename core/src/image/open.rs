@@ -2,7 +2,9 @@
 //!
 //! The checks stand in the order of the sections. After them every index that
 //! one record holds of another is inside its table, every string is UTF-8, and
-//! the trie's edges point one way.
+//! the trie's edges point one way. Ranges of which each record belongs to one owner
+//! stand in order and apart, as the compiler writes them, so that walking all of
+//! them costs no more than the bytes there are.
 
 use core::fmt;
 
@@ -36,7 +38,7 @@ pub enum OpenError {
     Damaged {
         /// The section, by its name in FORMAT.md.
         section: &'static str,
-        /// The index of the record.
+        /// The index of the record: of a byte in the header, of a word in `Trie`.
         index: u32,
     },
     /// The checksum does not fit the bytes ([`Image::verify_checksum`] only).
@@ -100,7 +102,31 @@ impl<R: Record> Checked<'_, R> {
 }
 
 fn within<R: Record>(table: Table<'_, R>, first: u32, len: u32) -> bool {
-    first as usize + len as usize <= table.len()
+    u64::from(first) + u64::from(len) <= table.len() as u64
+}
+
+/// Ranges of one table that stand in order and apart.
+struct InOrder<'a, R: Record> {
+    table: Table<'a, R>,
+    next: u32,
+}
+
+impl<'a, R: Record> InOrder<'a, R> {
+    fn new(table: Table<'a, R>) -> Self {
+        InOrder { table, next: 0 }
+    }
+
+    /// Whether the next range is inside the table, and behind those before it.
+    fn is_next(&mut self, first: u32, len: u32) -> bool {
+        let sound = within(self.table, first, len) && self.next <= first;
+        self.next = first.saturating_add(len);
+        sound
+    }
+
+    /// The same for a range whose length may be [`NONE`]: there is none then.
+    fn is_next_or_none(&mut self, first: u32, len: u32) -> bool {
+        len == NONE || self.is_next(first, len)
+    }
 }
 
 fn index<R: Record>(table: Table<'_, R>, index: u32) -> bool {
@@ -223,8 +249,13 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
     let string = |at: u32| (at as usize) < strings;
     let label_set = |first, len| within(cold.labels, first, len);
 
+    let mut gate_policies = InOrder::new(cold.gate_policies);
     check!("Gates", cold.gates, |gate| {
-        gate == GateRecord::SEARCHED || within(cold.gate_policies, gate.policies, gate.policies_len)
+        let policies = cold.gate_policies.range(gate.policies, gate.policies_len);
+        gate == GateRecord::SEARCHED
+            || gate_policies.is_next(gate.policies, gate.policies_len)
+                // In the order of decision, and none twice.
+                && policies.clone().zip(policies.skip(1)).all(|(a, b)| a < b)
     });
     check!("GatePolicies", cold.gate_policies, |policy| index(
         cold.policies,
@@ -242,10 +273,11 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
     check!("Labels", cold.labels, |label| {
         string(label.key) && (label.value == UNMENTIONED || string(label.value))
     });
+    let mut policies = InOrder::new(cold.policies);
     check!("Namespaces", cold.namespaces, |namespace| {
         string(namespace.name)
             && label_set(namespace.labels, namespace.labels_len)
-            && within(cold.policies, namespace.policies, namespace.policies_len)
+            && policies.is_next(namespace.policies, namespace.policies_len)
     });
     check!("Nodes", cold.nodes, |node| string(node.name)
         && label_set(node.labels, node.labels_len));
@@ -257,12 +289,13 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
             && within(cold.named_ports, facts.ports, facts.ports_len)
     });
     check!("NamedPorts", cold.named_ports, |port| string(port.name));
+    let mut claims = InOrder::new(cold.pod_claims);
     check!("Pods", cold.pods, |pod| {
         index(cold.namespaces, pod.namespace)
             && string(pod.name)
             && index(cold.facts, pod.facts)
             && index(cold.own_nodes, pod.own_node)
-            && within(cold.pod_claims, pod.claims, pod.claims_len)
+            && claims.is_next(pod.claims, pod.claims_len)
             && index_or_none(cold.workloads, pod.workload)
             && index(
                 image.decision.classes,
@@ -290,13 +323,11 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
             _ => index(cold.claims_v6, claim & !CLAIM_V6),
         }
     );
-    check!("OwnNodes", cold.own_nodes, |own| within(
-        cold.addresses,
-        own.addresses,
-        own.addresses_len
-    ));
+    let mut addresses = InOrder::new(cold.addresses);
+    check!("OwnNodes", cold.own_nodes, |own| addresses
+        .is_next(own.addresses, own.addresses_len));
     check!("Domains", cold.domains, |domain| {
-        string(domain.name) && within(cold.addresses, domain.addresses, domain.addresses_len)
+        string(domain.name) && addresses.is_next(domain.addresses, domain.addresses_len)
     });
     Ok(())
 }
@@ -306,6 +337,14 @@ fn validate_rules(image: &Image<'_>) -> Result<(), OpenError> {
     let strings = cold.strings.len().saturating_sub(1);
     let string = |at: u32| (at as usize) < strings;
 
+    // Policies stand in the order of decision, their rules in the order in which they
+    // were given: together they have no more than there are.
+    let mut rules_left = cold.rules.len() as u64;
+    let mut takes = |len: u32| {
+        let left = rules_left.checked_sub(u64::from(len));
+        rules_left = left.unwrap_or(0);
+        left.is_some()
+    };
     check!("Policies", cold.policies, |policy| {
         let own_namespace = policy.namespace != NONE;
         PolicyKind::from_code(policy.kind).is_some()
@@ -316,14 +355,19 @@ fn validate_rules(image: &Image<'_>) -> Result<(), OpenError> {
             && index(cold.selectors, policy.subject_pods)
             && within(cold.rules, policy.egress, policy.egress_len)
             && within(cold.rules, policy.ingress, policy.ingress_len)
+            && takes(policy.egress_len)
+            && takes(policy.ingress_len)
             && string(policy.file)
     });
+    let mut peers = InOrder::new(cold.peers);
+    let mut ports = InOrder::new(cold.rule_ports);
     check!("Rules", cold.rules, |rule| {
         RuleEffect::decode(rule.action).is_some()
             && string(rule.name)
-            && (rule.peers_len == NONE || within(cold.peers, rule.peers, rule.peers_len))
-            && (rule.ports_len == NONE || within(cold.rule_ports, rule.ports, rule.ports_len))
+            && peers.is_next_or_none(rule.peers, rule.peers_len)
+            && ports.is_next_or_none(rule.ports, rule.ports_len)
     });
+    let mut excepts = InOrder::new(cold.excepts);
     check!(
         "Peers",
         cold.peers,
@@ -331,8 +375,7 @@ fn validate_rules(image: &Image<'_>) -> Result<(), OpenError> {
             Some(PeerKind::Pods) => {
                 index_or_none(cold.selectors, peer.a) && index(cold.selectors, peer.b)
             }
-            Some(PeerKind::IpBlock) =>
-                index(cold.cidrs, peer.a) && within(cold.excepts, peer.b, peer.c),
+            Some(PeerKind::IpBlock) => index(cold.cidrs, peer.a) && excepts.is_next(peer.b, peer.c),
             Some(PeerKind::Nodes) => index(cold.selectors, peer.a),
             Some(PeerKind::Network) => index(cold.cidrs, peer.a),
             Some(PeerKind::Domain) => string(peer.a),
@@ -348,12 +391,15 @@ fn validate_rules(image: &Image<'_>) -> Result<(), OpenError> {
     });
     check!("Cidrs", cold.cidrs, |cidr| cidr.decode_cidr().is_some());
     check!("Excepts", cold.excepts, |except| index(cold.cidrs, except));
+    let mut requirements = InOrder::new(cold.requirements);
     check!("Selectors", cold.selectors, |selector| {
-        within(
-            cold.requirements,
-            selector.requirements,
-            selector.requirements_len,
-        )
+        // Selectors share the values of requirements, but none has the same twice.
+        let mut values = InOrder::new(cold.values);
+        let mut own = cold
+            .requirements
+            .range(selector.requirements, selector.requirements_len);
+        requirements.is_next(selector.requirements, selector.requirements_len)
+            && own.all(|requirement| values.is_next(requirement.values, requirement.values_len))
     });
     check!("Requirements", cold.requirements, |requirement| {
         operator_from_code(requirement.operator).is_some()

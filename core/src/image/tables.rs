@@ -18,12 +18,12 @@ record! {
     /// A namespace; the table is sorted by name.
     pub(crate) struct NamespaceRecord {
         name,
-        /// Range in `LABELS`.
+        /// Range in `Labels`.
         labels,
         labels_len,
         /// 1 if a Namespace object was given, else 0.
         given,
-        /// Range in `POLICIES` of the NetworkPolicies of this namespace.
+        /// Range in `Policies` of the NetworkPolicies of this namespace.
         policies,
         policies_len,
     }
@@ -60,18 +60,18 @@ record! {
     pub(crate) struct PodRecord {
         namespace,
         name,
-        /// Index in `FACTS`.
+        /// Index in `Facts`.
         facts,
-        /// Index in `OWN_NODES`.
+        /// Index in `OwnNodes`.
         own_node,
-        /// Range in `POD_CLAIMS`.
+        /// Range in `PodClaims`.
         claims,
         claims_len,
         /// [`pod_flags`].
         flags,
-        /// Index in `WORKLOADS`, or [`NONE`].
+        /// Index in `Workloads`, or [`NONE`].
         workload,
-        /// Its place as an endpoint without an address.
+        /// Its place at the first address that it holds, or without one.
         place,
     }
 }
@@ -91,7 +91,7 @@ record! {
     pub(crate) struct WorkloadRecord { kind, name }
 }
 
-/// Set in an entry of `POD_CLAIMS` that leads to `CLAIMS_V6`, not `CLAIMS_V4`.
+/// Set in an entry of `PodClaims` that leads to `ClaimsV6`, not `ClaimsV4`.
 pub(crate) const CLAIM_V6: u32 = 1 << 31;
 
 /// Set in the `pod` of a claim that gives no right to the address: the pod is
@@ -110,7 +110,7 @@ record! {
 }
 
 record! {
-    /// A set of addresses that some pods call their own node: a range in `ADDRESSES`.
+    /// A set of addresses that some pods call their own node: a range in `Addresses`.
     pub(crate) struct OwnNodeRecord { addresses, addresses_len }
 }
 
@@ -126,10 +126,10 @@ record! {
         /// `PolicyKind`.
         kind,
         priority,
-        /// Index in `NAMESPACES`, or [`NONE`] for a cluster-scoped policy.
+        /// Index in `Namespaces`, or [`NONE`] for a cluster-scoped policy.
         namespace,
         name,
-        /// Index in `SELECTORS` of the subject's namespaces, or [`NONE`] for
+        /// Index in `Selectors` of the subject's namespaces, or [`NONE`] for
         /// the policy's own.
         subject_namespaces,
         subject_pods,
@@ -139,7 +139,7 @@ record! {
         egress_len,
         ingress,
         ingress_len,
-        /// Index in `STRINGS`; 0 (the empty string) if unknown.
+        /// Index in `Strings`; 0 (the empty string) if unknown.
         file,
         /// From 1; 0 if unknown.
         line,
@@ -149,15 +149,15 @@ record! {
 }
 
 record! {
-    /// A rule, with its index in the manifest and its effect.
+    /// A rule. Its index in the manifest is its place in its policy's range.
     pub(crate) struct RuleRecord {
         name,
-        /// `RuleAction`; bit 8 where the rule fails closed.
+        /// [`RuleEffect`].
         action,
-        /// Range in `PEERS`; `peers_len` [`NONE`]: every peer.
+        /// Range in `Peers`; `peers_len` [`NONE`]: every peer.
         peers,
         peers_len,
-        /// Range in `RULE_PORTS`; `ports_len` [`NONE`]: every port and protocol.
+        /// Range in `RulePorts`; `ports_len` [`NONE`]: every port and protocol.
         ports,
         ports_len,
         line,
@@ -207,17 +207,17 @@ record! {
 }
 
 record! {
-    /// A selector: a range in `REQUIREMENTS`. Selector 0 is everything.
+    /// A selector: a range in `Requirements`. Selector 0 is everything.
     pub(crate) struct SelectorRecord { requirements, requirements_len }
 }
 
 record! {
-    /// A requirement: `RequirementOperator`, and values as a range in `VALUES`.
+    /// A requirement: [`operator_code`], and values as a range in `Values`.
     pub(crate) struct RequirementRecord { key, operator, values, values_len }
 }
 
 record! {
-    /// A resolved domain name: a range in `ADDRESSES`.
+    /// A resolved domain name: a range in `Addresses`.
     pub(crate) struct DomainRecord { name, addresses, addresses_len }
 }
 
@@ -230,7 +230,7 @@ record! {
 }
 
 record! {
-    /// The gates of a class: indices in `GATES`.
+    /// The gates of a class: indices in `Gates`.
     pub(crate) struct ClassGatesRecord { egress, ingress }
 }
 
@@ -357,7 +357,7 @@ impl PolicyRecord {
         }
     }
 
-    /// The rules of a direction, as a range in `RULES`.
+    /// The rules of a direction, as a range in `Rules`.
     pub(crate) const fn rules(&self, direction: Direction) -> (u32, u32) {
         match direction {
             Direction::Egress => (self.egress, self.egress_len),
@@ -409,7 +409,7 @@ impl RuleEffect {
 pub(crate) enum PeerKind {
     /// `a`: selector of namespaces, [`NONE`] for the policy's own; `b`: of pods.
     Pods,
-    /// `a`: CIDR; `b`, `c`: a range in `EXCEPTS`.
+    /// `a`: CIDR; `b`, `c`: a range in `Excepts`.
     IpBlock,
     /// `a`: selector.
     Nodes,

@@ -197,6 +197,11 @@ fn peer(
     if let Some(field) = nodes {
         return Some(ClusterPolicyPeer::Nodes(selector(&field)));
     }
+    if let Some(field) = [networks, domain_names].into_iter().flatten().next()
+        && field.is_empty_list()
+    {
+        field.warn("an empty list: the peer matches nothing");
+    }
     if let Some(field) = networks {
         return Some(ClusterPolicyPeer::Networks(
             field.list(|item| cidr(&item)).into(),

@@ -5,6 +5,7 @@
 //! whole when all of it has been read.
 
 use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -71,6 +72,30 @@ impl Display for Path<'_> {
             Segment::Field(name) => write!(f, ".{name}"),
         }
     }
+}
+
+/// The value of a key of a map, merge keys (`<<`) resolved.
+pub(super) fn find<'t>(map: Node<'t>, name: &str) -> Option<Node<'t>> {
+    let own = map
+        .pairs()
+        .find(|(key, _)| !is_merge(*key) && is_scalar(*key) && key.text() == name);
+    let merged = || {
+        let sources = map.pairs().filter(|(key, _)| is_merge(*key));
+        let mut maps = sources.flat_map(|(_, source)| match source.kind() {
+            Kind::List => source.children().collect(),
+            _ => alloc::vec![source],
+        });
+        maps.find_map(|source| find(source, name))
+    };
+    own.map(|(_, value)| value).or_else(merged)
+}
+
+fn is_scalar(key: Node<'_>) -> bool {
+    matches!(key.kind(), Kind::Text | Kind::Plain)
+}
+
+fn is_merge(key: Node<'_>) -> bool {
+    key.kind() == Kind::Plain && key.text() == "<<"
 }
 
 /// A field.
@@ -267,7 +292,15 @@ impl<'t, 'p> Field<'t, 'p> {
             },
             mistakes: self.mistakes,
         });
-        items.filter_map(&mut read).collect()
+        // An item that is absent would be no item, and one that is empty may match
+        // everything: which of the two was meant is not guessed.
+        let is_there = |item: &Field<'_, '_>| {
+            if item.is_null() {
+                item.refuse("null in a list: remove it or write {}");
+            }
+            !item.is_null()
+        };
+        items.filter(is_there).filter_map(&mut read).collect()
     }
 
     /// The keys and string values of a map.
@@ -298,7 +331,7 @@ impl<'t, 'p> Field<'t, 'p> {
     /// The fields of a map. `null` and what is no map have none; the latter is a
     /// mistake.
     pub(super) fn fields(&self) -> Fields<'t, '_> {
-        let mut entries = Vec::new();
+        let mut entries = Entries::default();
         match self.node.kind() {
             Kind::Map => self.collect(self.node, &mut entries, true),
             _ if self.is_null() => {}
@@ -306,23 +339,22 @@ impl<'t, 'p> Field<'t, 'p> {
         }
         Fields {
             of: self,
-            entries,
+            entries: entries.all,
             known: Vec::new(),
         }
     }
 
     /// Collects the entries of a map, merge keys (`<<`) resolved: what the map
     /// states itself comes first, and counts.
-    fn collect(&self, map: Node<'t>, entries: &mut Vec<(&'t str, Node<'t>)>, own: bool) {
+    fn collect(&self, map: Node<'t>, entries: &mut Entries<'t>, own: bool) {
         let mut merged = Vec::new();
         for (key, value) in map.pairs() {
-            let is_scalar = matches!(key.kind(), Kind::Text | Kind::Plain);
-            if !is_scalar {
+            if !is_scalar(key) {
                 self.note(key.mark(), "a key must be a string".to_owned(), false);
-            } else if key.kind() == Kind::Plain && key.text() == "<<" {
+            } else if is_merge(key) {
                 merged.push(value);
-            } else if !entries.iter().any(|(other, _)| *other == key.text()) {
-                entries.push((key.text(), value));
+            } else if entries.insert(key.text(), value) {
+                // The first of its name.
             } else if own {
                 self.note(
                     key.mark(),
@@ -344,6 +376,35 @@ impl<'t, 'p> Field<'t, 'p> {
                 ),
             }
         }
+    }
+}
+
+/// The entries of a map, each key once.
+#[derive(Default)]
+struct Entries<'t> {
+    all: Vec<(&'t str, Node<'t>)>,
+    /// The keys, once there are too many to look through.
+    keys: BTreeSet<&'t str>,
+}
+
+impl<'t> Entries<'t> {
+    /// How many keys are looked through one by one.
+    const FEW: usize = 16;
+
+    /// Adds an entry, unless there is one of that key.
+    fn insert(&mut self, key: &'t str, value: Node<'t>) -> bool {
+        let is_new = if self.all.len() < Self::FEW {
+            self.all.iter().all(|(other, _)| *other != key)
+        } else {
+            if self.keys.is_empty() {
+                self.keys.extend(self.all.iter().map(|(key, _)| *key));
+            }
+            self.keys.insert(key)
+        };
+        if is_new {
+            self.all.push((key, value));
+        }
+        is_new
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use alloc::vec::Vec;
 
 use super::{Loader, Mark, Origin};
-use crate::Severity;
+use crate::{Diagnostic, Severity};
 
 /// What is read in a folder.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -19,9 +19,30 @@ impl Loader {
     /// a folder and the folders in it, in the order of their names. `-` is standard
     /// input. Hidden files and folders are left out.
     ///
-    /// What cannot be read is told among the diagnostics.
+    /// What cannot be read is told among the diagnostics, and so is a path that holds
+    /// no object at all.
     pub fn read_path(&mut self, path: impl AsRef<Path>) {
         let path = path.as_ref();
+        let before = self.seen();
+        self.read_any(path);
+        if self.seen() == before {
+            self.diagnostics.push(Diagnostic {
+                file: path.to_string_lossy().into_owned(),
+                message: "holds no manifest".to_string(),
+                ..Diagnostic::warning()
+            });
+        }
+    }
+
+    /// How many objects and complaints there were so far.
+    fn seen(&self) -> usize {
+        let skipped = self.skipped.iter();
+        let skipped = skipped.filter(|(kind, _)| kind.as_str() != super::NO_OBJECT);
+        let skipped: usize = skipped.map(|(_, count)| count).sum();
+        self.objects + skipped + self.diagnostics.len()
+    }
+
+    fn read_any(&mut self, path: &Path) {
         if path == Path::new("-") {
             let mut bytes = Vec::new();
             let result = io::stdin().lock().read_to_end(&mut bytes);
@@ -54,7 +75,7 @@ impl Loader {
             } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 self.read_folder(&path);
             } else if is_manifest && path.is_file() {
-                self.read_path(&path);
+                self.read_any(&path);
             }
         }
     }

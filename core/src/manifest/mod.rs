@@ -14,6 +14,7 @@ mod network_policy;
 mod objects;
 mod pod;
 mod scalar;
+mod skip;
 mod tape;
 mod workload;
 mod yaml;
@@ -25,9 +26,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use field::{Field, Mistake, Mistakes};
+use json::{Part, Values};
 use meta::Meta;
 use tape::{Kind, Mark, Node, Tape};
-use workload::{Controller, Owned};
+use workload::{Controllers, Owned};
 use yaml::SyntaxError;
 
 use crate::model::{DomainName, Source};
@@ -58,7 +60,7 @@ use crate::{Cluster, Diagnostic, Severity};
 pub struct Loader {
     cluster: Cluster,
     pods: Vec<Owned>,
-    controllers: Vec<Controller>,
+    controllers: Controllers,
     diagnostics: Vec<Diagnostic>,
     skipped: BTreeMap<String, usize>,
     objects: usize,
@@ -90,6 +92,9 @@ impl Loaded {
     }
 }
 
+/// What documents count as that have neither `apiVersion` nor kind.
+const NO_OBJECT: &str = "(no object)";
+
 /// Where a document comes from.
 #[derive(Clone, Copy)]
 struct Origin<'o> {
@@ -103,10 +108,13 @@ impl Loader {
         self.files += 1;
         let origin = Origin { file };
         let mut tape = Tape::default();
-        if text.trim_start().starts_with(['{', '[']) && self.read_json(origin, text, &mut tape) {
-            return;
-        }
-        let mut documents = yaml::Documents::new(text);
+        let is_json = text.trim_ascii_start().starts_with(['{', '[']);
+        let rest = if is_json {
+            self.read_json(origin, text, &mut tape)
+        } else {
+            Part { text, lines: 0 }
+        };
+        let mut documents = yaml::Documents::new(rest.text, rest.lines);
         while let Some(result) = documents.next(&mut tape) {
             match result {
                 Ok(()) => self.take_document(origin, &tape),
@@ -115,23 +123,63 @@ impl Loader {
         }
     }
 
-    /// Reads JSON; false if it is none from the very first value on, and may be
-    /// YAML, which has braces as well.
-    fn read_json(&mut self, origin: Origin<'_>, text: &str, tape: &mut Tape) -> bool {
-        let mut values = json::Values::new(text);
-        let mut is_first = true;
-        while let Some(result) = values.next(tape) {
-            match result {
-                Ok(()) => self.take_document(origin, tape),
-                Err(_) if is_first && !origin.file.ends_with(".json") => return false,
-                Err(error) => self.refuse_syntax(origin, error),
+    /// Reads JSON values, with or without `---` between them. Returns what remains:
+    /// from a document on that is YAML.
+    fn read_json<'t>(&mut self, origin: Origin<'_>, text: &'t str, tape: &mut Tape) -> Part<'t> {
+        let mut values = Values::new(text);
+        let mut is_separated = true;
+        loop {
+            let rest = values.rest();
+            if rest.starts_with(['{', '[']) {
+                self.read_value(origin, &mut values, tape);
+                is_separated = false;
+            } else if values.skip_separator() {
+                is_separated = true;
+            } else if rest.starts_with('#') {
+                values.skip(rest.find('\n').unwrap_or(rest.len()));
+            } else if is_separated || rest.is_empty() {
+                return values.part(text.len());
+            } else {
+                let message =
+                    "expected another object or the end: separate documents by a line ---"
+                        .to_owned();
+                let mark = values.mark();
+                self.refuse_syntax(origin, SyntaxError { mark, message });
+                values.go_to(values.next_start());
             }
-            is_first = false;
         }
-        true
     }
 
-    /// Tells what a domain name resolves to.
+    /// Reads a value that is JSON, or else YAML, which has braces as well.
+    fn read_value(&mut self, origin: Origin<'_>, values: &mut Values<'_>, tape: &mut Tape) {
+        let error = match values.next(tape) {
+            Ok(()) => return self.take_document(origin, tape),
+            Err(error) => error,
+        };
+        // What is broken must not take along what is behind it.
+        let next = values.next_start();
+        if origin.file.ends_with(".json") {
+            self.refuse_syntax(origin, error);
+            return values.go_to(next);
+        }
+        let mut first_error = None;
+        for end in [values.next_separator(), next] {
+            let Part { text, lines } = values.part(end);
+            match yaml::only_document(text, lines, tape) {
+                Ok(()) => {
+                    self.take_document(origin, tape);
+                    return values.go_to(end);
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        self.refuse_syntax(origin, first_error.unwrap_or(error));
+        values.go_to(next);
+    }
+
+    /// Tells what a domain name resolves to, in place of what was told before.
     pub fn domain_name(&mut self, domain: DomainName<'static>) {
         self.cluster.insert_domain_name(domain);
     }
@@ -149,15 +197,9 @@ impl Loader {
             objects,
             files,
         } = self;
+        workload::warn_of_duplicates(&pods, &mut diagnostics);
         for pod in workload::pods(pods, controllers) {
-            let name = format!("Pod {}/{}", pod.namespace, pod.name);
-            if cluster.insert_pod(pod).is_some() {
-                diagnostics.push(Diagnostic {
-                    object: name,
-                    message: "is given twice: the last one counts".to_owned(),
-                    ..Diagnostic::warning()
-                });
-            }
+            cluster.insert_pod(pod);
         }
         Loaded {
             cluster,
@@ -227,17 +269,13 @@ impl Loader {
     /// `of_list` then: `apiVersion` and kind.
     fn take_object(&mut self, origin: Origin<'_>, node: Node<'_>, of_list: Option<(&str, &str)>) {
         let stated = |name| {
-            let mut pairs = node.pairs();
-            let (_, value) = pairs.find(|(key, _)| key.text() == name)?;
+            let value = field::find(node, name)?;
             matches!(value.kind(), Kind::Text | Kind::Plain).then(|| value.text())
         };
         let (api_version, kind) = match (stated("apiVersion"), stated("kind"), of_list) {
             (Some(api_version), Some(kind), _) => (api_version, kind),
             (_, _, Some(of_list)) => of_list,
-            (None, None, None) => {
-                *self.skipped.entry("(no object)".to_owned()).or_default() += 1;
-                return;
-            }
+            (None, None, None) => return self.skip_what_is_no_object(origin, node),
             (api_version, _, None) => {
                 let missing = if api_version.is_none() {
                     "apiVersion"
@@ -257,15 +295,35 @@ impl Loader {
             }
         };
         if let Some(item_kind) = kind.strip_suffix("List")
-            && let Some((_, items)) = node.pairs().find(|(key, _)| key.text() == "items")
+            && let Some(items) = field::find(node, "items")
         {
             let of_list = (!item_kind.is_empty()).then_some((api_version, item_kind));
+            return self.take_items(origin, items, kind, of_list);
+        }
+        self.take_kind(origin, node, api_version, kind);
+    }
+
+    /// Takes the items of an object that is a list.
+    fn take_items(
+        &mut self,
+        origin: Origin<'_>,
+        items: Node<'_>,
+        kind: &str,
+        of_list: Option<(&str, &str)>,
+    ) {
+        let mistakes = Mistakes::default();
+        let field = Field::root(items, &mistakes);
+        if items.kind() == Kind::List {
             items
                 .children()
                 .for_each(|item| self.take_object(origin, item, of_list));
-            return;
+        } else if !field.is_null() {
+            field.list(|_| None::<()>);
         }
-        self.take_kind(origin, node, api_version, kind);
+        for Mistake { mark, message, .. } in mistakes.into_vec() {
+            let (kind, path) = (kind.to_owned(), "items".to_owned());
+            self.diagnose(origin, Severity::Error, mark, kind, path, message);
+        }
     }
 
     fn take_kind(&mut self, origin: Origin<'_>, node: Node<'_>, api_version: &str, kind: &str) {
@@ -308,9 +366,11 @@ impl Loader {
             line: object.line(),
         };
         if let Some(kind) = workload::controller_kind(api_version, kind) {
-            let (meta, controller) = workload::controller(object, kind);
-            if object.is_sound() {
-                self.controllers.push(controller);
+            let (meta, controller) = workload::controller(object, kind, source());
+            if object.is_sound()
+                && let Some(other) = self.controllers.insert(controller)
+            {
+                warn_of_duplicate(object, &other);
             }
             return Some((meta, true));
         }
@@ -321,6 +381,7 @@ impl Loader {
                     self.pods.push(Owned {
                         pod,
                         owner: meta.owner.take(),
+                        source: source(),
                     });
                 }
                 return Some((meta, true));
@@ -363,59 +424,19 @@ impl Loader {
         }
         Some((meta, false))
     }
-
-    /// Passes over an object of a kind that does not matter. One that looks like a
-    /// policy, and is none that is known here, does matter.
-    fn skip(&mut self, origin: Origin<'_>, node: Node<'_>, api_version: &str, kind: &str) {
-        const GROUPS: [(&str, &str); 4] = [
-            ("NetworkPolicy", "networking.k8s.io/v1"),
-            ("AdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
-            (
-                "BaselineAdminNetworkPolicy",
-                "policy.networking.k8s.io/v1alpha1",
-            ),
-            ("ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
-        ];
-        *self
-            .skipped
-            .entry(format!("{api_version} {kind}"))
-            .or_default() += 1;
-        let Some((_, expected)) = GROUPS.iter().find(|(known, _)| *known == kind) else {
-            return;
-        };
-        let group = |version: &str| version.split_once('/').map(|(group, _)| group.to_owned());
-        let is_ours = group(api_version) == group(expected)
-            || matches!(api_version, "extensions/v1beta1" | "v1");
-        let (severity, message) = if is_ours {
-            (
-                Severity::Error,
-                format!("{api_version:?}: not a version that is known here: use {expected}"),
-            )
-        } else {
-            (
-                Severity::Warning,
-                format!("{api_version:?}: a policy of another API, which does not count here"),
-            )
-        };
-        self.diagnose(
-            origin,
-            severity,
-            node.mark(),
-            kind.to_owned(),
-            "apiVersion".to_owned(),
-            message,
-        );
-    }
 }
 
 fn warn_of_duplicate(object: &Field<'_, '_>, other: &Source<'_>) {
-    if other.file.is_empty() {
-        object.warn("is given twice: this one counts");
+    object.warn(duplicate(other));
+}
+
+/// What there is to say of an object of which `other` was given before.
+fn duplicate(other: &Source<'_>) -> String {
+    let Source { file, line } = other;
+    if file.is_empty() {
+        "is given twice: this one counts".to_owned()
     } else {
-        let Source { file, line } = other;
-        object.warn(format_args!(
-            "is given twice: this one counts, the other is at {file}:{line}"
-        ));
+        format!("is given twice: this one counts, the other is at {file}:{line}")
     }
 }
 

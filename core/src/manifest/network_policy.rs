@@ -3,8 +3,8 @@
 use super::field::{Field, IntOrText};
 use super::meta::{Meta, selector};
 use crate::model::{
-    Direction, IpBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyRule, PodSelector, Port,
-    PortRange, Problem, Selector, Source,
+    Direction, InvalidEntry, IpBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyRule,
+    PodSelector, Port, PortRange, Problem, Selector, Source,
 };
 use crate::{Cidr, Protocol};
 
@@ -108,7 +108,7 @@ fn ip_block(field: &Field<'_, '_>) -> Option<IpBlock<'static>> {
             // Each by itself, so that each is told of at its own place.
             match IpBlock::new(block, &[except]) {
                 Ok(_) => Some(except),
-                Err((_, problem)) => {
+                Err(InvalidEntry { problem, .. }) => {
                     item.refuse_value(problem);
                     None
                 }

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use super::field::Field;
 use super::meta::Meta;
-use crate::model::{Namespace, Node};
+use crate::model::{Namespace, Node, Problem};
 
 /// Reads a Namespace.
 pub(super) fn namespace(object: &Field<'_, '_>) -> (Meta, Namespace<'static>) {
@@ -30,11 +30,21 @@ pub(super) fn node(object: &Field<'_, '_>) -> (Meta, Node<'static>) {
         let addresses = fields.get("addresses").map(|field| {
             field.list(|item| {
                 let mut fields = item.fields();
-                let address = fields.require("address").and_then(|field| field.text());
-                fields.ignore(&["type"]);
+                let kind = fields.get("type").and_then(|field| field.text());
+                let field = fields.require("address");
                 fields.finish_admitted(meta.admitted);
+                let field = field?;
                 // Host names stand here as well.
-                address?.parse::<IpAddr>().ok()
+                let address = field.text()?.parse::<IpAddr>().ok();
+                if address.is_none()
+                    && let Some(kind @ ("InternalIP" | "ExternalIP")) = kind
+                {
+                    let problem = Problem::NotAnAddress;
+                    field.warn(format_args!(
+                        "{problem}, as {kind} promises: it does not count"
+                    ));
+                }
+                address
             })
         });
         // The fields of NodeStatus in Kubernetes 1.37.

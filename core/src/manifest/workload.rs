@@ -1,5 +1,6 @@
 //! Workloads: what runs pods, and stands in for them where none are given.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +10,8 @@ use hashbrown::{HashMap, HashSet};
 use super::field::Field;
 use super::meta::{Meta, Owner};
 use super::pod::{PodSpec, template, unscheduled};
-use crate::model::{Pod, Workload};
+use crate::Diagnostic;
+use crate::model::{Pod, Source, Workload};
 
 /// A controller, with the pods that it would start.
 #[derive(Debug)]
@@ -20,10 +22,39 @@ pub(super) struct Controller {
     owner: Option<Owner>,
     /// A pod as the template describes it.
     pod: Pod<'static>,
+    source: Source<'static>,
+}
+
+/// Controllers, each name of a kind once.
+#[derive(Default)]
+pub(super) struct Controllers {
+    all: Vec<Controller>,
+    index: BTreeMap<Key, usize>,
+}
+
+impl Controllers {
+    /// Adds a controller in place of the one of its name; returns where that stands.
+    pub(super) fn insert(&mut self, controller: Controller) -> Option<Source<'static>> {
+        let Controller {
+            kind,
+            namespace,
+            name,
+            ..
+        } = &controller;
+        let key = (namespace.clone(), String::from(*kind), name.clone());
+        let index = *self.index.entry(key).or_insert(self.all.len());
+        match self.all.get_mut(index) {
+            Some(known) => Some(core::mem::replace(known, controller).source),
+            None => {
+                self.all.push(controller);
+                None
+            }
+        }
+    }
 }
 
 /// The kinds of controller, with their `apiVersion`s.
-const KINDS: [(&str, &str); 7] = [
+pub(super) const KINDS: [(&str, &str); 7] = [
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "DaemonSet"),
@@ -40,7 +71,11 @@ pub(super) fn controller_kind(api_version: &str, kind: &str) -> Option<&'static 
 }
 
 /// Reads a controller.
-pub(super) fn controller(object: &Field<'_, '_>, kind: &'static str) -> (Meta, Controller) {
+pub(super) fn controller(
+    object: &Field<'_, '_>,
+    kind: &'static str,
+    source: Source<'static>,
+) -> (Meta, Controller) {
     let mut fields = object.fields();
     let meta = Meta::read(&mut fields);
     let (template, spec) = fields
@@ -63,6 +98,7 @@ pub(super) fn controller(object: &Field<'_, '_>, kind: &'static str) -> (Meta, C
         name: meta.name.clone(),
         owner: meta.owner.clone(),
         pod,
+        source,
     };
     (meta, controller)
 }
@@ -157,6 +193,24 @@ fn spec(field: &Field<'_, '_>, kind: &str, admitted: bool) -> (Meta, PodSpec) {
 pub(super) struct Owned {
     pub(super) pod: Pod<'static>,
     pub(super) owner: Option<Owner>,
+    pub(super) source: Source<'static>,
+}
+
+/// Warns of pods of one name, of which the last one counts.
+pub(super) fn warn_of_duplicates(owned: &[Owned], diagnostics: &mut Vec<Diagnostic>) {
+    let mut known = HashMap::with_capacity_and_hasher(owned.len(), hasher());
+    for Owned { pod, source, .. } in owned {
+        let (namespace, name) = (&*pod.namespace, &*pod.name);
+        if let Some(other) = known.insert((namespace, name), source) {
+            diagnostics.push(Diagnostic {
+                file: String::from(&*source.file),
+                line: source.line,
+                object: format!("Pod {namespace}/{name}"),
+                message: super::duplicate(other),
+                ..Diagnostic::warning()
+            });
+        }
+    }
 }
 
 /// Namespace, kind and name.
@@ -170,12 +224,13 @@ fn hasher() -> ahash::RandomState {
 ///
 /// A controller that is itself run by another (the ReplicaSet of a Deployment, the
 /// Job of a CronJob) goes by that one's name.
-pub(super) fn pods(owned: Vec<Owned>, controllers: Vec<Controller>) -> Vec<Pod<'static>> {
+pub(super) fn pods(owned: Vec<Owned>, controllers: Controllers) -> Vec<Pod<'static>> {
+    let controllers = controllers.all;
     let owners = Owners::new(&controllers);
     let mut with_pods: HashSet<Key, ahash::RandomState> = HashSet::with_hasher(hasher());
     let mut names: HashSet<(String, String), ahash::RandomState> = HashSet::with_hasher(hasher());
     let mut pods = Vec::with_capacity(owned.len() + controllers.len());
-    for Owned { mut pod, owner } in owned {
+    for Owned { mut pod, owner, .. } in owned {
         if let Some(owner) = owner {
             let hash = pod
                 .labels
@@ -206,6 +261,7 @@ pub(super) fn pods(owned: Vec<Owned>, controllers: Vec<Controller>) -> Vec<Pod<'
             name,
             owner,
             mut pod,
+            ..
         } = controller;
         let own = Owner {
             kind: kind.into(),

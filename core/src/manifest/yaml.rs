@@ -18,6 +18,8 @@ pub(super) struct Documents<'t> {
     /// The nodes of a document that have an anchor: its number, and the index of
     /// the node.
     anchors: Vec<(usize, u32)>,
+    /// How many lines are in front of the text.
+    lines: u32,
     done: bool,
 }
 
@@ -28,12 +30,14 @@ pub(super) struct SyntaxError {
 }
 
 impl<'t> Documents<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    /// The documents of a text that has `lines` lines in front of it.
+    pub(super) fn new(text: &'t str, lines: u32) -> Self {
         let mut options = Options::default();
         options.set_emit_comments(false);
         Documents {
             parser: Parser::new_from_str_with_options(text, options),
             anchors: Vec::new(),
+            lines,
             done: false,
         }
     }
@@ -72,12 +76,12 @@ impl<'t> Documents<'t> {
                 Some(Err(error)) => {
                     let marker = error.marker();
                     return Err(SyntaxError {
-                        mark: mark(marker.line(), marker.col()),
+                        mark: self.mark(marker.line(), marker.col()),
                         message: error.info().to_string(),
                     });
                 }
             };
-            let at = mark(span.start.line(), span.start.col());
+            let at = self.mark(span.start.line(), span.start.col());
             let node = tape.len();
             match event {
                 Event::StreamEnd => return Ok(false),
@@ -134,12 +138,32 @@ impl<'t> Documents<'t> {
             self.anchors.push((anchor, node));
         }
     }
+
+    /// A mark from a line from 1 and a column from 0.
+    fn mark(&self, line: usize, column: usize) -> Mark {
+        Mark {
+            line: self.lines + line as u32,
+            column: column as u32 + 1,
+        }
+    }
 }
 
-/// A mark from a line from 1 and a column from 0.
-fn mark(line: usize, column: usize) -> Mark {
-    Mark {
-        line: line as u32,
-        column: column as u32 + 1,
+/// Reads a text that must be one document, and no more.
+pub(super) fn only_document(text: &str, lines: u32, tape: &mut Tape) -> Result<(), SyntaxError> {
+    let mut documents = Documents::new(text, lines);
+    let Some(result) = documents.next(tape) else {
+        return Ok(());
+    };
+    result?;
+    match documents.next(&mut Tape::default()) {
+        None => Ok(()),
+        Some(Err(error)) => Err(error),
+        Some(Ok(())) => Err(SyntaxError {
+            mark: Mark {
+                line: lines + 1,
+                column: 0,
+            },
+            message: "more than one document".into(),
+        }),
     }
 }

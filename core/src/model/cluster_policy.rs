@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use super::{Direction, List, PodSelector, Port, Problem, Selector, Source, Text};
+use super::{Direction, InvalidEntry, List, PodSelector, Port, Problem, Selector, Source, Text};
 use crate::Cidr;
 
 /// The tier in which a policy speaks, in the order of decision.
@@ -142,15 +142,13 @@ impl<'a> ClusterPolicy<'a> {
     /// What no single field's type can rule out.
     ///
     /// # Errors
-    /// The direction and index of the first rule that its API would not take,
-    /// and why: [`Problem::PassInBaselineAdmin`], [`Problem::DomainNamesNeedAllow`],
-    /// [`Problem::RuleWithoutPeers`].
-    pub fn check(&self) -> Result<(), (Direction, usize, Problem)> {
+    /// The first rule that its API would not take, and why:
+    /// [`Problem::PassInBaselineAdmin`], [`Problem::DomainNamesNeedAllow`],
+    /// [`Problem::RuleWithoutPeers`], [`Problem::UnknownProtocol`].
+    pub fn check(&self) -> Result<(), InvalidEntry> {
         for direction in Direction::BOTH {
-            for (index, rule) in self.rules(direction).iter().enumerate() {
-                rule.check(self.api)
-                    .map_err(|problem| (direction, index, problem))?;
-            }
+            let check = |rule: &ClusterPolicyRule<'_>| rule.check(self.api);
+            InvalidEntry::first_of(direction.rules_field(), self.rules(direction), check)?;
         }
         Ok(())
     }
@@ -184,7 +182,7 @@ impl ClusterPolicyRule<'_> {
         if self.action != Action::Allow && self.peers.iter().any(by_domain) {
             return Err(Problem::DomainNamesNeedAllow);
         }
-        Ok(())
+        self.ports.iter().try_for_each(Port::check)
     }
 }
 

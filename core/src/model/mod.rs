@@ -5,15 +5,16 @@
 //! heap, owned where it wants no lifetimes (`Pod<'static>`).
 //!
 //! What the API server would refuse is refused by the constructors here
-//! ([`Problem`] says why), so that the compiler and every binding see valid
-//! objects only. SEMANTICS, "Bad input".
+//! ([`Problem`] says why), and what no single field's type can rule out by `check`
+//! ([`Pod::check`], [`NetworkPolicy::check`], [`ClusterPolicy::check`]), which the
+//! compiler asks of whatever it takes in. SEMANTICS, "Bad input".
 
 mod cluster_policy;
+mod invalid;
 mod network_policy;
 mod objects;
 mod options;
 mod port;
-mod problem;
 mod selector;
 mod storage;
 
@@ -22,15 +23,17 @@ pub use cluster_policy::{
     Action, ClusterPolicy, ClusterPolicyApi, ClusterPolicyPeer, ClusterPolicyRule, DomainPattern,
     Priority, Tier,
 };
+pub use invalid::InvalidEntry;
 pub use network_policy::{IpBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyRule};
 pub use objects::{DomainName, NamedPort, Namespace, Node, Phase, Pod, Source, Workload};
 pub use options::{IsolationScope, Options, OwnNode};
 pub use port::{Port, PortRange};
-pub use problem::Problem;
 pub use selector::{Label, Operator, PodSelector, Requirement, Selector};
 pub use storage::{List, Text};
 
 use core::fmt;
+
+pub use crate::problem::Problem;
 
 /// One of the two directions in which a connection is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +47,16 @@ pub enum Direction {
 impl Direction {
     /// Egress, then ingress: the order in which a connection meets them.
     pub const BOTH: [Direction; 2] = [Direction::Egress, Direction::Ingress];
+}
+
+impl Direction {
+    /// The field with a policy's rules of the direction.
+    const fn rules_field(self) -> &'static str {
+        match self {
+            Direction::Egress => "spec.egress",
+            Direction::Ingress => "spec.ingress",
+        }
+    }
 }
 
 impl fmt::Display for Direction {

@@ -1,6 +1,6 @@
 //! `networking.k8s.io/v1` NetworkPolicy.
 
-use super::{Direction, List, Port, Problem, Selector, Source, Text};
+use super::{Direction, InvalidEntry, List, Port, Problem, Selector, Source, Text};
 use crate::Cidr;
 
 /// A NetworkPolicy. Field by field the API's `spec`.
@@ -35,6 +35,19 @@ impl<'a> NetworkPolicy<'a> {
         } else {
             self.policy_types.contains(&direction)
         }
+    }
+
+    /// What no single field's type can rule out.
+    ///
+    /// # Errors
+    /// The first rule that the API would not take, and why:
+    /// [`Problem::UnknownProtocol`].
+    pub fn check(&self) -> Result<(), InvalidEntry> {
+        for direction in Direction::BOTH {
+            let ports = |rule: &NetworkPolicyRule<'_>| rule.ports.iter().try_for_each(Port::check);
+            InvalidEntry::first_of(direction.rules_field(), self.rules(direction), ports)?;
+        }
+        Ok(())
     }
 
     /// The rules of a direction.
@@ -80,18 +93,17 @@ impl<'a> IpBlock<'a> {
     /// The block `cidr` without the blocks of `except`.
     ///
     /// # Errors
-    /// The index of the first exception that does not lie strictly inside `cidr`,
-    /// and [`Problem::ExceptOutsideCidr`].
-    pub fn new(
-        cidr: Cidr,
-        except: impl Into<List<'a, Cidr>>,
-    ) -> Result<IpBlock<'a>, (usize, Problem)> {
+    /// The first exception that does not lie strictly inside `cidr`
+    /// ([`Problem::ExceptOutsideCidr`]).
+    pub fn new(cidr: Cidr, except: impl Into<List<'a, Cidr>>) -> Result<IpBlock<'a>, InvalidEntry> {
         let except = except.into();
-        for (index, inner) in except.iter().enumerate() {
-            if !inner.is_strictly_inside(&cidr) {
-                return Err((index, Problem::ExceptOutsideCidr { cidr }));
+        InvalidEntry::first_of("except", &except, |inner: &Cidr| {
+            if inner.is_strictly_inside(&cidr) {
+                Ok(())
+            } else {
+                Err(Problem::ExceptOutsideCidr { cidr })
             }
-        }
+        })?;
         Ok(IpBlock { cidr, except })
     }
 

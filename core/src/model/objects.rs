@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{Label, List, Problem, Text};
+use super::{InvalidEntry, Label, List, PortRange, Problem, Text};
 use crate::Protocol;
 
 /// A Namespace object.
@@ -109,6 +109,28 @@ pub struct NamedPort<'a> {
     pub number: u16,
 }
 
+impl NamedPort<'_> {
+    fn check(&self) -> Result<(), Problem> {
+        if self.name.is_empty() {
+            return Err(Problem::NotAPortName);
+        }
+        PortRange::single(self.number.into())?;
+        self.protocol.check_has_ports()
+    }
+}
+
+impl Pod<'_> {
+    /// What no single field's type can rule out.
+    ///
+    /// # Errors
+    /// The first of its `ports` that the API would not take, and why:
+    /// [`Problem::NotAPortName`], [`Problem::PortOutOfRange`],
+    /// [`Problem::UnknownProtocol`].
+    pub fn check(&self) -> Result<(), InvalidEntry> {
+        InvalidEntry::first_of("ports", &self.ports, NamedPort::check)
+    }
+}
+
 /// The Deployment, StatefulSet or other controller that a pod belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload<'a> {
@@ -125,6 +147,17 @@ pub struct DomainName<'a> {
     pub name: Text<'a>,
     /// Its addresses.
     pub addresses: List<'a, IpAddr>,
+}
+
+#[cfg(feature = "alloc")]
+impl DomainName<'_> {
+    /// The name in the spelling that all spellings of it share: in small letters,
+    /// without a trailing dot.
+    #[must_use]
+    pub fn normal_name(&self) -> alloc::string::String {
+        let name: &str = &self.name;
+        name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    }
 }
 
 /// Where an object was written.

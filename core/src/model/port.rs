@@ -48,7 +48,8 @@ impl PortRange {
     }
 }
 
-/// One entry of a rule's `ports` or `protocols`. `P` is TCP, UDP or SCTP.
+/// One entry of a rule's `ports` or `protocols`. Its protocol is TCP, UDP or SCTP:
+/// the compiler refuses a policy with another ([`Problem::UnknownProtocol`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Port<'a> {
     /// Every port of a protocol: `port` missing, or `tcp: {}`.
@@ -59,4 +60,16 @@ pub enum Port<'a> {
     /// The ports that the destination pod gives this name, in one protocol
     /// (NetworkPolicy) or in any (`namedPort`, `destinationNamedPort`).
     Named(Option<Protocol>, Text<'a>),
+}
+
+impl Port<'_> {
+    /// Whether policies can name the protocol.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        match self {
+            Port::Every(protocol) | Port::Range(protocol, _) | Port::Named(Some(protocol), _) => {
+                protocol.check_has_ports()
+            }
+            Port::Named(None, _) => Ok(()),
+        }
+    }
 }

@@ -378,8 +378,8 @@ impl WitnessEnd {
             (Some(address), _) => Party::at(image, address),
             (None, Some(pod)) => Party::without_address(image, pod),
             (None, None) if self.is_node => Party {
-                address: None,
                 identity: Identity::Node(None),
+                ..Party::NOWHERE
             },
             (None, None) => Party::NOWHERE,
         }

@@ -4,7 +4,10 @@ use core::fmt;
 use core::net::IpAddr;
 
 use super::interpret::{Assumed, Case, Without};
-use super::party::{Identity, Party, PodParty, find_pod, holder, stated_addresses};
+use super::party::{
+    Identity, Party, PodParty, find_namespace, find_pod, holder, is_node_address, stands_in,
+    stated_addresses,
+};
 use super::{Connection, Verdict};
 use crate::Protocol;
 use crate::address::{Family, canonical};
@@ -66,6 +69,37 @@ impl<'i> PodRef<'i> {
         ))
     }
 
+    /// Numbers that are the same for two pods only if no policy of the image can
+    /// tell them apart: one for each address, with its family, or one for a pod that
+    /// has none. With `tell_nodes`, the two have the same own node as well, which
+    /// matters where one end of a connection is a node
+    /// ([`Endpoint::has_node_address`]).
+    pub fn kind(&self, tell_nodes: bool) -> impl Iterator<Item = (Option<Family>, u32)> + use<'i> {
+        let image = self.image;
+        let record = image.cold.pods.get(self.index);
+        let number = move |place: Place| {
+            if tell_nodes {
+                place.0
+            } else {
+                place.class(image.decision.shape.class_bits)
+            }
+        };
+        let own_node = tell_nodes.then_some((None, record.own_node));
+        let itself = (record.claims_len == 0).then(|| (None, number(Place(record.place))));
+        let addresses = self.addresses().map(move |address| {
+            let family = Family::of(address);
+            (Some(family), number(image.decision.place(address)))
+        });
+        own_node.into_iter().chain(itself).chain(addresses)
+    }
+
+    /// Whether it stands in for all pods of its workload, of which none was given:
+    /// as both ends of a connection it is two of them.
+    #[must_use]
+    pub fn stands_in(&self) -> bool {
+        stands_in(self.image, self.index)
+    }
+
     /// A number that is the same for two pods only if no policy of the image can
     /// tell them apart, by the first address that each holds.
     #[must_use]
@@ -80,6 +114,14 @@ impl<'i> PodRef<'i> {
         Party::without_address(self.image, self.index)
     }
 }
+
+impl PartialEq for PodRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.image.as_bytes(), other.image.as_bytes()) && self.index == other.index
+    }
+}
+
+impl Eq for PodRef<'_> {}
 
 impl fmt::Display for PodRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,6 +151,12 @@ impl<'i> Image<'i> {
     pub fn pod_at(&'i self, address: IpAddr) -> Option<PodRef<'i>> {
         let index = holder(self, canonical(address))?;
         Some(PodRef { image: self, index })
+    }
+
+    /// Whether any object of the image is a namespace of that name, or is in it.
+    #[must_use]
+    pub fn has_namespace(&self, name: &str) -> bool {
+        find_namespace(self, name).is_some()
     }
 
     /// All pods, by namespace and name.
@@ -158,12 +206,21 @@ impl<'i> Endpoint<'i> {
         }
     }
 
+    /// Whether one of its addresses is a node's, so that it matters to a pod at the
+    /// other end whether that node is its own.
+    #[must_use]
+    pub fn has_node_address(&self, image: &Image<'_>) -> bool {
+        let mut addresses = (0..).map_while(|index| self.address(index));
+        addresses.any(|address| is_node_address(image, address))
+    }
+
     /// The end at one of its addresses, or without if it has none.
     fn party(&self, image: &'i Image<'i>, index: usize) -> Option<Party<'i>> {
         match (self, self.address(index)) {
             (Endpoint::Described(pod), Some(address)) => Some(Party::described(pod, Some(address))),
             (Endpoint::Described(pod), None) if index == 0 => Some(Party::described(pod, None)),
-            (_, Some(address)) => Some(Party::at(image, address)),
+            (Endpoint::Pod(pod), Some(address)) => Some(Party::of_pod(image, pod.index, address)),
+            (Endpoint::Address(_), Some(address)) => Some(Party::at(image, address)),
             (Endpoint::Pod(pod), None) if index == 0 => {
                 Some(Party::without_address(image, pod.index))
             }
@@ -241,12 +298,18 @@ impl<'i> Pair<'i> {
         self.destination.address
     }
 
+    /// Whether both ends are one and the same pod.
+    #[must_use]
+    pub fn is_same_pod(&self) -> bool {
+        self.source.is_same_pod(self.image, &self.destination)
+    }
+
     /// May a connection from the source to the destination pass?
     #[must_use]
     pub fn verdict(&self, protocol: Protocol, port: u16) -> Verdict {
         let key = PortKey::new(protocol, port);
         let looked_up = match (self.place(&self.source), self.place(&self.destination)) {
-            _ if self.source.is_same_pod(&self.destination) => None,
+            _ if self.is_same_pod() => None,
             (Some(source), Some(destination)) => {
                 self.image.decision.look_up(source, destination, key)
             }
@@ -276,7 +339,7 @@ impl<'i> Pair<'i> {
 
     /// Egress and ingress.
     pub(crate) fn cases(&self, key: PortKey) -> [Case<'i>; 2] {
-        self.cases_of(key, self.source.is_same_pod(&self.destination))
+        self.cases_of(key, self.is_same_pod())
     }
 
     /// Egress and ingress, of one pod or of two.

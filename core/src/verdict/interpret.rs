@@ -2,7 +2,7 @@
 //! and decides those that the tables leave open.
 //!
 //! Each paragraph of SEMANTICS, "Order of decision", is a function here; the
-//! compiler's `gates` plays the same on sets of peers.
+//! compiler's `tiers` plays the same on sets of peers.
 
 use core::net::IpAddr;
 
@@ -46,7 +46,7 @@ pub(crate) enum Without {
 /// A rule that matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RuleHit {
-    /// An index in `POLICIES`.
+    /// An index in `Policies`.
     pub(crate) policy: u32,
     /// The index in the manifest's list.
     pub(crate) rule: u32,
@@ -71,6 +71,8 @@ pub(crate) enum Decided {
     /// NetworkPolicies select the subject, but isolate it in the other direction
     /// only, and that is final ([`IsolationScope::EitherDirection`]).
     IsolatedElsewhere,
+    /// This rule of the Admin tier passes, and nothing behind it decides.
+    Passed(RuleHit),
     /// Nothing decides.
     Nothing,
 }
@@ -83,6 +85,7 @@ impl Decided {
             | Decided::SamePod
             | Decided::OwnNode
             | Decided::IsolatedElsewhere
+            | Decided::Passed(_)
             | Decided::Nothing => true,
             Decided::Isolated => false,
             // A Pass that decides does so in the Baseline tier, behind which is nothing.
@@ -140,7 +143,8 @@ impl<'i> Case<'i> {
             return Decided::OutOfScope;
         }
         // 2.
-        if let Some(hit) = self.first_hit(subject, Tier::Admin, assumed)
+        let admin = self.first_hit(subject, Tier::Admin, assumed);
+        if let Some(hit) = admin
             && (hit.effect.action != Action::Pass || hit.effect.fails_closed)
         {
             return Decided::Rule(hit);
@@ -154,7 +158,7 @@ impl<'i> Case<'i> {
             return Decided::Rule(hit);
         }
         // 5.
-        Decided::Nothing
+        admin.map_or(Decided::Nothing, Decided::Passed)
     }
 
     /// The first rule of a tier that matches.
@@ -266,7 +270,7 @@ impl<'i> Case<'i> {
             })
     }
 
-    /// The effect of a rule, by its index in `RULES`.
+    /// The effect of a rule, by its index in `Rules`.
     pub(crate) fn effect(&self, rule: u32) -> RuleEffect {
         let denies = RuleEffect {
             action: Action::Deny,
@@ -495,7 +499,7 @@ impl Miss {
 
 /// The policies of a subject, in the order of decision.
 pub(crate) enum Policies<'i> {
-    /// A range in `GATE_POLICIES`.
+    /// A range in `GatePolicies`.
     Stored { case: Case<'i>, at: u32, end: u32 },
     /// All policies from an index on, of which those count that select a pod of
     /// the question.

@@ -1,15 +1,16 @@
 //! Labels and selectors, as the image keeps them. SEMANTICS, "Selectors".
 
 use crate::image::Image;
+use crate::image::record::Record;
 use crate::image::tables::{
-    NONE, RequirementRecord, SelectorRecord, UNMENTIONED, operator_from_code,
+    LabelRecord, NONE, RequirementRecord, SelectorRecord, UNMENTIONED, operator_from_code,
 };
 use crate::model::{Label, NAMESPACE_NAME_LABEL, Operator};
 
 /// Labels to match a selector against.
 #[derive(Clone, Copy)]
 pub(crate) enum Labels<'i> {
-    /// A range in `LABELS`.
+    /// A range in `Labels`.
     Stored { first: u32, len: u32 },
     /// Labels of a question. Of a key that stands twice, the last counts.
     Given(&'i [Label<'i>]),
@@ -32,8 +33,11 @@ impl<'i> Labels<'i> {
     fn value(self, image: &Image<'i>, key: u32) -> Value<'i> {
         match self {
             Labels::Stored { first, len } => {
-                let mut labels = image.cold.labels.range(first, len);
-                match labels.find(|label| label.key == key) {
+                // Sorted by key.
+                let labels = image.cold.labels.slice(first, len);
+                let at = labels.partition_point(|label| LabelRecord::decode(label).key < key);
+                let label = labels.get(at).map(LabelRecord::decode);
+                match label.filter(|label| label.key == key) {
                     Some(label) if label.value == UNMENTIONED => Value::Unmentioned,
                     Some(label) => Value::Number(label.value),
                     None => Value::Absent,
@@ -66,7 +70,13 @@ impl<'i> Labels<'i> {
                 .range(requirement.values, requirement.values_len);
             match value {
                 Value::Absent | Value::Unmentioned => false,
-                Value::Number(number) => values.any(|listed| listed == number),
+                // Sorted.
+                Value::Number(number) => image
+                    .cold
+                    .values
+                    .slice(requirement.values, requirement.values_len)
+                    .binary_search_by_key(&number, u32::decode)
+                    .is_ok(),
                 Value::Text(text) => values.any(|listed| image.string(listed) == text),
             }
         };

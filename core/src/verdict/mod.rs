@@ -7,9 +7,9 @@ mod endpoint;
 mod interpret;
 mod kind;
 mod labels;
-mod party;
 #[cfg(feature = "alloc")]
-mod workload;
+mod outcomes;
+mod party;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
@@ -18,9 +18,9 @@ pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, With
 pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
 pub(crate) use labels::{Labels, requirements};
-pub(crate) use party::{Identity, Party};
+pub(crate) use party::{Identity, Party, PodParty};
 #[cfg(feature = "alloc")]
-pub(crate) use party::{PodParty, nodes_at, stated_addresses};
+pub(crate) use party::{nodes_at, stated_addresses};
 
 use core::net::IpAddr;
 
@@ -86,8 +86,10 @@ impl Verdict {
 impl Image<'_> {
     /// May a connection between these addresses pass?
     ///
-    /// Never fails, never allocates, and takes a fixed number of steps, except
-    /// where the image leaves a pod to interpretation.
+    /// Never fails and never allocates. The number of steps does not depend on the
+    /// policies, but for a binary search among the blocks of IPv6 that share their
+    /// first 32 bits. Two families, and what the image leaves to interpretation, are
+    /// judged by the rules one by one.
     #[inline]
     #[must_use]
     pub fn verdict(

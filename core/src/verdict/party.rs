@@ -14,6 +14,9 @@ use crate::protocol::PortKey;
 pub(crate) struct Party<'i> {
     pub(crate) address: Option<IpAddr>,
     pub(crate) identity: Identity<'i>,
+    /// The pod that was asked about by name or description; another one may hold
+    /// its address.
+    pub(crate) asked: Option<PodParty<'i>>,
 }
 
 /// What an address is.
@@ -30,7 +33,7 @@ pub(crate) enum Identity<'i> {
 /// A pod, of the image or of the question.
 #[derive(Clone, Copy)]
 pub(crate) enum PodParty<'i> {
-    /// An index in `PODS`.
+    /// An index in `Pods`.
     Known(u32),
     /// A pod that may not exist.
     Described(&'i Pod<'i>),
@@ -42,6 +45,7 @@ impl<'i> Party<'i> {
     pub(crate) const NOWHERE: Party<'static> = Party {
         address: None,
         identity: Identity::External,
+        asked: None,
     };
 
     /// Who an address is.
@@ -54,6 +58,15 @@ impl<'i> Party<'i> {
         Party {
             address: Some(address),
             identity,
+            asked: None,
+        }
+    }
+
+    /// A pod of the image at one of the addresses that it states.
+    pub(crate) fn of_pod(image: &Image<'i>, pod: u32, address: IpAddr) -> Party<'i> {
+        Party {
+            asked: Some(PodParty::Known(pod)),
+            ..Party::at(image, address)
         }
     }
 
@@ -70,6 +83,7 @@ impl<'i> Party<'i> {
         Party {
             address: None,
             identity,
+            asked: Some(PodParty::Known(pod)),
         }
     }
 
@@ -85,6 +99,7 @@ impl<'i> Party<'i> {
         Party {
             address: address.map(canonical),
             identity,
+            asked: Some(PodParty::Described(pod)),
         }
     }
 
@@ -105,10 +120,13 @@ impl<'i> Party<'i> {
         }
     }
 
-    /// Whether both are one and the same pod.
-    pub(crate) fn is_same_pod(&self, other: &Party<'i>) -> bool {
+    /// Whether both are one and the same pod. What stands in for the pods of a
+    /// workload is another one at each end.
+    pub(crate) fn is_same_pod(&self, image: &Image<'i>, other: &Party<'i>) -> bool {
         match (self.pod(), other.pod()) {
-            (Some(PodParty::Known(a)), Some(PodParty::Known(b))) => a == b,
+            (Some(PodParty::Known(a)), Some(PodParty::Known(b))) => {
+                a == b && !(self.address.is_none() && stands_in(image, a))
+            }
             (Some(PodParty::Described(a)), Some(PodParty::Described(b))) => core::ptr::eq(a, b),
             _ => false,
         }
@@ -134,6 +152,28 @@ pub(super) fn holder(image: &Image<'_>, address: IpAddr) -> Option<u32> {
         }
     };
     (pod & VOID_CLAIM == 0).then_some(pod)
+}
+
+/// Whether a pod stands in for the pods of its workload: it has the workload's
+/// name, which no pod has that a workload starts, or that and the kind, where others
+/// have the name.
+pub(crate) fn stands_in(image: &Image<'_>, pod: u32) -> bool {
+    let record = image.cold.pods.get(pod);
+    let Some(workload) = image.cold.workloads.checked(record.workload) else {
+        return false;
+    };
+    let (kind, name) = (image.string(workload.kind), image.string(workload.name));
+    let behind = image.string(record.name).strip_prefix(name);
+    record.claims_len == 0
+        && behind.is_some_and(|behind| {
+            let is_kind = |text: &str| text.eq_ignore_ascii_case(kind);
+            behind.is_empty() || behind.strip_prefix('-').is_some_and(is_kind)
+        })
+}
+
+/// Whether an address is a node's, whoever holds it.
+pub(crate) fn is_node_address(image: &Image<'_>, address: IpAddr) -> bool {
+    node_records(image, canonical(address)).next().is_some()
 }
 
 /// The addresses that a pod of the image states, whoever holds them.

@@ -18,10 +18,18 @@ pub(super) fn contains(cidr: &str, address: IpAddr) -> bool {
         panic!("{cidr:?} is no CIDR");
     };
     match (base, address) {
+        // A block that is wider than all of IPv4 is one of IPv6, wherever it begins.
+        (IpAddr::V4(base), address) if spelled.contains(':') && length < 96 => match address {
+            IpAddr::V4(_) => false,
+            IpAddr::V6(address) => {
+                let differing = base.to_ipv6_mapped().to_bits() ^ address.to_bits();
+                differing.leading_zeros() >= length
+            }
+        },
         (IpAddr::V4(base), IpAddr::V4(address)) => {
             // An IPv4 base that was spelled as IPv4-mapped IPv6 has its prefix spelled so, too.
             let length = if spelled.contains(':') {
-                length.saturating_sub(96)
+                length - 96
             } else {
                 length
             };
@@ -50,5 +58,7 @@ mod tests {
         assert!(inside("::/0", "ffff::") && !inside("::/0", "0.0.0.0"));
         assert!(inside("fd00::a/128", "fd00::a") && !inside("fd00::a/128", "fd00::b"));
         assert!(inside("::ffff:10.0.0.0/104", "10.9.9.9"));
+        assert!(!inside("::ffff:10.0.0.0/90", "10.9.9.9"));
+        assert!(inside("::ffff:10.0.0.0/90", "::fff0:0:1") && !inside("::ffff:10.0.0.0/90", "::1"));
     }
 }

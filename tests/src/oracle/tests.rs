@@ -2,21 +2,11 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::{Oracle, OracleOptions};
-
-/// The folder of the conformance vectors: beside the repository, or in it.
-fn vectors() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["../../shared/vectors", "vectors"]
-        .into_iter()
-        .map(|relative| here.join(relative))
-        .find(|folder| folder.is_dir())
-        .unwrap_or_else(|| panic!("no vectors near {}", here.display()))
-}
+use crate::samples::shared;
 
 fn protocol_number(spelled: &Value) -> u8 {
     match spelled.as_str() {
@@ -74,7 +64,7 @@ fn run(vector: &Value) -> (Vec<String>, usize) {
 #[test]
 fn all_vectors() {
     let (mut files, mut asked, mut wrong) = (0, 0, Vec::new());
-    for folder in fs::read_dir(vectors()).expect("vectors") {
+    for folder in fs::read_dir(shared("vectors")).expect("vectors") {
         let folder = folder.expect("folder").path();
         if !folder.is_dir() {
             continue;
