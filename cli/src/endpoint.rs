@@ -136,14 +136,17 @@ impl EndpointArgument {
                 if let Some(pod) = image.pod(namespace, name) {
                     return Ok(vec![Endpoint::Pod(pod)]);
                 }
-                let pods = image.pods_of_workload(namespace, name);
+                let pods: Vec<_> = image
+                    .pods_of_workload(namespace, name)
+                    .map(Endpoint::Pod)
+                    .collect();
                 if pods.is_empty() {
                     bail!(
                         "no pod or workload {namespace}/{name}{}",
                         similar(image, namespace, name)
                     );
                 }
-                Ok(pods.into_iter().map(Endpoint::Pod).collect())
+                Ok(pods)
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use netpolicy::model::{Label, NamedPort, Pod};
-use netpolicy::{Endpoint, Image, Pair, Protocol};
+use netpolicy::{Endpoint, Image, Pair, Protocol, Verdict};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
@@ -143,11 +143,14 @@ impl Resolved {
         if let Some(pod) = image.pod(namespace, name) {
             return Ok(vec![Endpoint::Pod(pod)]);
         }
-        let pods = image.pods_of_workload(namespace, name);
+        let pods: Vec<_> = image
+            .pods_of_workload(namespace, name)
+            .map(Endpoint::Pod)
+            .collect();
         if pods.is_empty() {
             return Err(error(format!("no pod or workload {namespace}/{name}")));
         }
-        Ok(pods.into_iter().map(Endpoint::Pod).collect())
+        Ok(pods)
     }
 }
 
@@ -156,11 +159,11 @@ impl Question {
         from_js(value, "question", &["from", "to", "protocol", "port"])
     }
 
-    /// Hands a pair of addresses for each outcome that the question has to `visit`.
-    pub(crate) fn each_pair(
+    /// Hands each different outcome to `visit`, with a pair of addresses that has it.
+    pub(crate) fn each_outcome(
         self,
         image: &Image<'_>,
-        mut visit: impl FnMut(Pair<'_>, Protocol, u16) -> Result<(), Thrown>,
+        mut visit: impl FnMut(Verdict, Pair<'_>, Protocol, u16) -> Result<(), Thrown>,
     ) -> Result<(), Thrown> {
         let protocol = self.protocol.resolve()?;
         let port = match (self.port, protocol.has_ports()) {
@@ -179,6 +182,6 @@ impl Question {
         }
         outcomes
             .into_iter()
-            .try_for_each(|(_, pair)| visit(pair, protocol, port))
+            .try_for_each(|(verdict, pair)| visit(verdict, pair, protocol, port))
     }
 }

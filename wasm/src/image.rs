@@ -156,8 +156,7 @@ impl Image {
     pub fn verdict(&self, question: Question) -> Result<VerdictObject, Thrown> {
         let question = endpoint::Question::read(question.into())?;
         let (mut egress, mut ingress) = (true, true);
-        question.each_pair(&self.image.image(), |pair, protocol, port| {
-            let verdict = pair.verdict(protocol, port);
+        question.each_outcome(&self.image.image(), |verdict, _, _, _| {
             egress &= verdict.egress();
             ingress &= verdict.ingress();
             Ok(())
@@ -215,12 +214,9 @@ impl Image {
     pub fn explain(&self, question: Question) -> Result<Explanations, Thrown> {
         let question = endpoint::Question::read(question.into())?;
         let mut explained = Vec::new();
-        question.each_pair(&self.image.image(), |pair, protocol, port| {
+        question.each_outcome(&self.image.image(), |verdict, pair, protocol, port| {
             let explanation: Explanation<'_> = pair.explain(protocol, port);
-            let verdict = explanation.verdict();
-            if explained.iter().all(|(other, _)| *other != verdict) {
-                explained.push((verdict, to_js(&explanation)?));
-            }
+            explained.push((verdict, to_js(&explanation)?));
             Ok(())
         })?;
         explained.sort_by_key(|(verdict, _)| verdict.is_allowed());

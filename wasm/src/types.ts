@@ -98,14 +98,25 @@ export type Tier = "Admin" | "NetworkPolicy" | "Baseline";
 /** Why a connection may pass, or may not. */
 export interface Explanation {
   verdict: "allow" | "deny";
+  /** As text, with the address. */
   source: string;
   destination: string;
+  /** The same two as data. */
+  ends: [source: End, destination: End];
   protocol: string;
   port: number | null;
   egress: DirectionExplanation;
   ingress: DirectionExplanation;
   /** All of it as a sentence. */
   text: string;
+}
+
+/** Who is at an end. */
+export interface End {
+  kind: "pod" | "node" | "external";
+  namespace: string | null;
+  name: string | null;
+  address: string | null;
 }
 
 /** What decides a direction. */
@@ -122,6 +133,8 @@ export type Reason =
   | "isolated"
   /** Isolated in the other direction only, which is final by option: allowed. */
   | "isolatedElsewhere"
+  /** `rule` of the Admin tier passes, and nothing behind it decides: allowed. */
+  | "passed"
   /** Policies with rules for this direction select the pod, none decides: allowed. */
   | "noRuleMatches"
   /** No policy governs this direction of the pod: allowed. */
@@ -138,7 +151,15 @@ export interface DirectionExplanation {
   /** Every policy that was consulted, in the order of decision. */
   policies: ConsultedPolicy[];
   /** What was not known, and what was taken to be the case instead. */
-  assumptions: string[];
+  assumptions: Assumption[];
+  /** As a sentence. */
+  text: string;
+}
+
+export interface Assumption {
+  kind: "namespaceWithoutLabels" | "noAddress" | "ownNodeUnknown" | "heldByAnother";
+  /** The namespace that it is about. */
+  namespace: string | null;
   /** As a sentence. */
   text: string;
 }

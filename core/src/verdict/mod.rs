@@ -7,9 +7,9 @@ mod endpoint;
 mod interpret;
 mod kind;
 mod labels;
-mod party;
 #[cfg(feature = "alloc")]
-mod workload;
+mod outcomes;
+mod party;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]

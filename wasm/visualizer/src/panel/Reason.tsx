@@ -64,7 +64,7 @@ function Side({ title, direction, who, side }: {
           )}
         </ol>
       )}
-      {side.assumptions.map((assumption) => <p className="aside" key={assumption}>Assumed: {assumption}.</p>)}
+      {side.assumptions.map(({ text }) => <p className="aside" key={text}>Assumed: {text}.</p>)}
     </section>
   );
 }
@@ -75,6 +75,7 @@ function plain(side: DirectionExplanation): string {
     case "notAPod": return "It is not a pod, so no policy governs it: allowed.";
     case "samePod": return "A pod may always connect to itself.";
     case "noPolicySelects": return "No policy selects it in this direction, so everything is allowed.";
+    case "passed": return "A rule of the Admin tier passes it on, and nothing behind it decides, so it is allowed.";
     case "noRuleMatches": return "No rule of the policies that select it matches, so it is allowed.";
     default: return side.text;
   }
