@@ -739,7 +739,7 @@ fn a_plugin_calls_itself_as_it_is_called() {
     );
 }
 
-/// Asks for a verdict about the WordPress example that cannot be given; returns what
+/// Asks for a verdict about the `WordPress` example that cannot be given; returns what
 /// standard error says.
 fn refused(arguments: &[&str]) -> String {
     let output = netpolicy(&[&["verdict", "-f", WORDPRESS, "--port", "80"], arguments].concat());

@@ -3,6 +3,10 @@
 //!
 //! What JavaScript sees is typed by hand, in `types.ts`; the declarations that
 //! wasm-bindgen writes name those types.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "what JavaScript hands over is owned here"
+)]
 // What wasm-bindgen exports is public to JavaScript.
 #![allow(unreachable_pub)]
 

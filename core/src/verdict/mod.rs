@@ -13,11 +13,14 @@ mod party;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
+pub(crate) use interpret::Without;
+#[cfg(feature = "alloc")]
 pub(crate) use interpret::rule_ports;
-pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, Without};
+pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
 pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
-pub(crate) use labels::{Labels, requirements};
+pub(crate) use labels::Labels;
+pub(crate) use labels::requirements;
 pub(crate) use party::{Identity, Party, PodParty};
 #[cfg(feature = "std")]
 pub(crate) use party::{holder, node_at};

@@ -44,7 +44,7 @@ pub(crate) fn test() -> Result<()> {
     spark(&environment)
 }
 
-/// The tests on PySpark, in the same environment.
+/// The tests on `PySpark`, in the same environment.
 fn spark(environment: &Environment) -> Result<()> {
     if Command::new("java").arg("-version").output().is_err() {
         need(&["default-jre-headless"])?;
