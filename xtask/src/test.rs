@@ -47,13 +47,7 @@ enum Part {
 impl Part {
     /// What runs where no part is named. The other parts need the tools of other
     /// languages, or a kernel with network namespaces, and are run by name.
-    const DEFAULT: [Part; 5] = [
-        Part::Lint,
-        Part::Core,
-        Part::Cli,
-        Part::Suites,
-        Part::Docs,
-    ];
+    const DEFAULT: [Part; 5] = [Part::Lint, Part::Core, Part::Cli, Part::Suites, Part::Docs];
 }
 
 /// Runs the parts that are named, or [`Part::DEFAULT`].

@@ -26,7 +26,8 @@ impl<'i> Image<'i> {
     /// may always reach itself counts only where there is no other pair. Empty where
     /// there is none.
     ///
-    /// ```
+    #[cfg_attr(feature = "std", doc = "```")]
+    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
     /// use netpolicy::manifest::Loader;
     /// use netpolicy::model::Options;
     /// use netpolicy::{Endpoint, Protocol};
