@@ -125,8 +125,8 @@ impl<'w> Draw<'w> {
             }
             Mix::NodeLocal => self.on_one_node(),
             Mix::External => match self.rng.random_range(0..10) {
-                0 => self.from_outside(),
-                1 => self.to_outside(),
+                0 => self.inbound(),
+                1 => self.outbound(),
                 _ => self.one(Mix::Zipf),
             },
         }
@@ -165,7 +165,7 @@ impl<'w> Draw<'w> {
         connection
     }
 
-    fn from_outside(&mut self) -> Connection {
+    fn inbound(&mut self) -> Connection {
         let outside = self.outside();
         let pod = self.popular();
         let (protocol, port) = self.port(pod);
@@ -177,7 +177,7 @@ impl<'w> Draw<'w> {
         }
     }
 
-    fn to_outside(&mut self) -> Connection {
+    fn outbound(&mut self) -> Connection {
         let outside = self.outside();
         let pod = self.popular();
         let (protocol, port) = self.common();

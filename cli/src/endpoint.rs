@@ -1,6 +1,5 @@
 //! The ends of a question: `10.0.3.7`, `web/frontend`, `web:app=frontend`.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -8,7 +7,7 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use netpolicy::explain::Explanation;
 use netpolicy::model::{Label, NamedPort, Pod, PortRange, Problem};
-use netpolicy::{Endpoint, Family, Image, Pair, PodRef, Protocol, Verdict};
+use netpolicy::{Endpoint, Image, Pair, Protocol, Verdict};
 
 /// An end as it was written.
 #[derive(Debug, Clone)]
@@ -137,11 +136,10 @@ impl EndpointArgument {
                 if let Some(pod) = image.pod(namespace, name) {
                     return Ok(vec![Endpoint::Pod(pod)]);
                 }
-                let is_its = |pod: &PodRef<'_>| {
-                    pod.namespace() == namespace
-                        && pod.workload().is_some_and(|(_, workload)| workload == name)
-                };
-                let pods: Vec<_> = image.pods().filter(is_its).map(Endpoint::Pod).collect();
+                let pods: Vec<_> = image
+                    .pods_of_workload(namespace, name)
+                    .map(Endpoint::Pod)
+                    .collect();
                 if pods.is_empty() {
                     bail!(
                         "no pod or workload {namespace}/{name}{}",
@@ -166,11 +164,7 @@ pub fn outcomes<'i>(
     protocol: Protocol,
     port: u16,
 ) -> Result<Vec<(Verdict, Pair<'i>)>> {
-    let ends = Ends::new(image, from, to)?;
-    let mut found = outcomes_of(image, protocol, port, ends.apart());
-    if found.is_empty() {
-        found = outcomes_of(image, protocol, port, ends.alone());
-    }
+    let found = image.outcomes(from.resolve(image)?, to.resolve(image)?, protocol, port);
     if found.is_empty() {
         bail!("{from} and {to} have no addresses of one family");
     }
@@ -189,83 +183,6 @@ pub fn explanations<'i>(
     let mut explanations: Vec<_> = pairs.map(|pair| pair.explain(protocol, port)).collect();
     explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
     explanations
-}
-
-fn outcomes_of<'i>(
-    image: &'i Image<'i>,
-    protocol: Protocol,
-    port: u16,
-    ends: impl Iterator<Item = [Endpoint<'i>; 2]>,
-) -> Vec<(Verdict, Pair<'i>)> {
-    let mut found: Vec<(Verdict, Pair<'i>)> = Vec::new();
-    for pair in ends.flat_map(|[source, destination]| image.pairs(source, destination)) {
-        let verdict = pair.verdict(protocol, port);
-        match found.iter_mut().find(|(other, _)| *other == verdict) {
-            None => found.push((verdict, pair)),
-            // That a pod may always reach itself tells least.
-            Some((_, other)) if other.is_same_pod() => *other = pair,
-            Some(_) => {}
-        }
-    }
-    found
-}
-
-/// The pairs of endpoints that two arguments stand for, as far as policies can tell
-/// them apart.
-struct Ends<'i> {
-    from: Vec<Endpoint<'i>>,
-    to: Vec<Endpoint<'i>>,
-}
-
-impl<'i> Ends<'i> {
-    fn new(
-        image: &'i Image<'i>,
-        from: &'i EndpointArgument,
-        to: &'i EndpointArgument,
-    ) -> Result<Ends<'i>> {
-        let (mut from, mut to) = (from.resolve(image)?, to.resolve(image)?);
-        let mut all = from.iter().chain(&to);
-        let tell_nodes = all.any(|end| end.has_node_address(image));
-        keep_two_of_a_kind(&mut from, tell_nodes);
-        keep_two_of_a_kind(&mut to, tell_nodes);
-        Ok(Ends { from, to })
-    }
-
-    /// The pairs of which both ends are different pods, or at least may be.
-    fn apart(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
-        self.all().filter(|ends| !is_one_pod(ends))
-    }
-
-    /// The pairs of a pod with itself.
-    fn alone(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
-        self.all().filter(is_one_pod)
-    }
-
-    fn all(&self) -> impl Iterator<Item = [Endpoint<'i>; 2]> {
-        let to = |from| self.to.iter().map(move |to| [from, *to]);
-        self.from.iter().copied().flat_map(to)
-    }
-}
-
-fn is_one_pod(ends: &[Endpoint<'_>; 2]) -> bool {
-    match ends {
-        [Endpoint::Pod(a), Endpoint::Pod(b)] => a == b && !a.stands_in(),
-        _ => false,
-    }
-}
-
-/// Keeps two pods of each kind. More could not get another answer, and one alone
-/// would have none of its kind at the other end but itself.
-fn keep_two_of_a_kind(ends: &mut Vec<Endpoint<'_>>, tell_nodes: bool) {
-    let mut seen: HashMap<Vec<(Option<Family>, u32)>, usize> = HashMap::new();
-    ends.retain(|end| match end {
-        Endpoint::Pod(pod) => {
-            let count = seen.entry(pod.kind(tell_nodes).collect()).or_default();
-            *count += 1;
-            *count <= 2
-        }
-        Endpoint::Address(_) | Endpoint::Described(_) => true,
-    });
 }
 
 /// A hint at what may have been meant.

@@ -682,6 +682,7 @@ fn help_has_every_option_under_its_heading() {
                 "--filename",
                 "--domain",
                 "--image",
+                "--accept-errors",
                 "--from",
                 "--to",
                 "--port",
@@ -699,6 +700,7 @@ fn help_has_every_option_under_its_heading() {
                 "--domain",
                 "--node",
                 "--out",
+                "--accept-errors",
                 "--output",
                 "--help",
             ],
@@ -739,7 +741,7 @@ fn a_plugin_calls_itself_as_it_is_called() {
     );
 }
 
-/// Asks for a verdict about the WordPress example that cannot be given; returns what
+/// Asks for a verdict about the `WordPress` example that cannot be given; returns what
 /// standard error says.
 fn refused(arguments: &[&str]) -> String {
     let output = netpolicy(&[&["verdict", "-f", WORDPRESS, "--port", "80"], arguments].concat());
@@ -872,7 +874,7 @@ fn ask(manifests: &TempFile, from: &str, to: &str, more: &[&str]) -> (i32, Strin
         "--to",
         to,
     ];
-    let output = netpolicy(&[&question, &["--port", "80"], more].concat());
+    let output = netpolicy(&[&question, &["--port", "80"][..], more].concat());
     (
         output.status.code().unwrap(),
         stdout(&output),

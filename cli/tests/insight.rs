@@ -305,7 +305,7 @@ fn simulate() {
     let candidate = folder.file(
         "candidate.yaml",
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: default}\n\
-         spec: {podSelector: {matchLabels: {tier: mysql}}, ingress: []}\n",
+         spec: {podSelector: {matchLabels: {tier: database}}, ingress: []}\n",
     );
     let arguments = [
         "simulate",

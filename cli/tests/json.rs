@@ -44,10 +44,10 @@ fn every_field() {
 
     let node =
         json!({"kind": "node", "namespace": null, "name": "worker", "address": "192.168.0.1"});
-    let edge = policy("ClusterNetworkPolicy", "edge", "Admin", Some(5), 42);
+    let edge = policy("ClusterNetworkPolicy", "edge", "Admin", Some(5), 40);
     let not_nodes = json!({
         "policy": edge, "direction": "egress", "index": 2, "name": "not-nodes", "action": "deny",
-        "failsClosed": false, "line": 52,
+        "failsClosed": false, "line": 50,
     });
     let is_node = json!({
         "verdict": "allow", "tier": null, "reason": "notAPod", "rule": null, "policies": [], "assumptions": [],

@@ -1,6 +1,7 @@
 //! A cluster in owned memory: objects by name, and compiling without a thought
 //! for memory.
 
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -277,7 +278,7 @@ impl Cluster {
     /// What a domain name resolves to.
     #[must_use]
     pub fn domain_name(&self, name: &str) -> Option<&DomainName<'static>> {
-        self.domain_names.get(("", "", name))
+        self.domain_names.get(("", "", &normal_domain(name)))
     }
 
     /// Takes out a namespace.
@@ -332,7 +333,7 @@ impl Cluster {
 
     /// Forgets what a domain name resolves to.
     pub fn remove_domain_name(&mut self, name: &str) -> Option<DomainName<'static>> {
-        self.domain_names.remove(("", "", name))
+        self.domain_names.remove(("", "", &normal_domain(name)))
     }
 
     /// The namespaces that were given, in no order.
@@ -420,7 +421,11 @@ impl Cluster {
         options: &Options,
         nodes: &[&str],
     ) -> Result<(ImageBuf, CompileReport), CompileError> {
-        let (image, report, ..) = self.compile_with(options, nodes, |_| ())?;
+        let scope = |compiler: &mut Compiler<'_>| {
+            let mut nodes = nodes.iter();
+            nodes.try_for_each(|node| compiler.scope_to_node(node))
+        };
+        let (image, report, ..) = self.compile_with(options, scope, |_| ())?;
         Ok((image, report))
     }
 
@@ -430,16 +435,21 @@ impl Cluster {
         &self,
         options: &Options,
     ) -> Result<(ImageBuf, Retained), CompileError> {
-        let (image, _, memory, (parts, front)) = self.compile_with(options, &[], into_parts)?;
+        let prepare = |compiler: &mut Compiler<'_>| {
+            compiler.prepare_for_patches();
+            Ok(())
+        };
+        let (image, _, memory, (parts, front)) = self.compile_with(options, prepare, into_parts)?;
         Ok((image, Retained::new(memory, front, parts)))
     }
 
-    /// Compiles the cluster; `finish` takes what is left when the image is written.
-    /// Returns the working memory besides.
+    /// Compiles the cluster: `prepare` sees the compiler before the objects do, and
+    /// `finish` takes what is left when the image is written. Returns the working
+    /// memory besides.
     fn compile_with<T>(
         &self,
         options: &Options,
-        nodes: &[&str],
+        prepare: impl Fn(&mut Compiler<'_>) -> Result<(), CompileError>,
         finish: impl Fn(Compiled<'_>) -> T,
     ) -> Result<(ImageBuf, CompileReport, Vec<u8>, T), CompileError> {
         const LIMIT: usize = u32::MAX as usize;
@@ -450,7 +460,7 @@ impl Cluster {
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
-            match self.compile_in_for_nodes(&mut memory, options, nodes) {
+            match self.prepared(&mut memory, options, &prepare) {
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
                     working = needed.max(working.saturating_mul(2));
                 }
@@ -476,22 +486,30 @@ impl Cluster {
         memory: &'m mut [u8],
         options: &Options,
     ) -> Result<Compiled<'m>, CompileError> {
-        self.compile_in_for_nodes(memory, options, &[])
+        self.prepared(memory, options, |_| Ok(()))
     }
 
-    fn compile_in_for_nodes<'m>(
+    /// As [`Cluster::compile_in`]; `prepare` sees the compiler before the objects do.
+    fn prepared<'m>(
         &self,
         memory: &'m mut [u8],
         options: &Options,
-        nodes: &[&str],
+        prepare: impl Fn(&mut Compiler<'_>) -> Result<(), CompileError>,
     ) -> Result<Compiled<'m>, CompileError> {
         let mut compiler = Compiler::new(memory, *options)?;
-        nodes
-            .iter()
-            .try_for_each(|node| compiler.scope_to_node(node))?;
+        prepare(&mut compiler)?;
         self.feed(&mut compiler)?;
         compiler.compile()
     }
+}
+
+/// A domain name as it is kept.
+fn normal_domain(name: &str) -> String {
+    let domain = DomainName {
+        name: name.into(),
+        ..DomainName::default()
+    };
+    domain.normal_name()
 }
 
 #[cfg(test)]
@@ -522,5 +540,17 @@ mod tests {
         }
         assert_eq!(cluster.pods().len(), 100);
         assert_eq!(cluster.remove_pod("db", "pod-1"), None);
+    }
+
+    #[test]
+    fn a_domain_name_is_one_in_all_spellings() {
+        let mut cluster = Cluster::default();
+        cluster.insert_domain_name(DomainName {
+            name: "Example.COM.".into(),
+            ..DomainName::default()
+        });
+        assert!(cluster.domain_name("example.com").is_some());
+        assert!(cluster.remove_domain_name("EXAMPLE.com.").is_some());
+        assert!(cluster.domain_names().is_empty());
     }
 }

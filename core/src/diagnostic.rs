@@ -84,3 +84,5 @@ impl fmt::Display for Diagnostic {
         f.write_str(&self.message)
     }
 }
+
+impl core::error::Error for Diagnostic {}

@@ -683,7 +683,7 @@ typedef struct netpolicy_requirement {
      */
     uint32_t comparison;
     /**
-     * `values`: some for In and NotIn, none for the others.
+     * `values`: some for `In` and `NotIn`, none for the others.
      */
     const struct netpolicy_str *values;
     /**

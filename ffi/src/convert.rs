@@ -245,6 +245,7 @@ pub(crate) unsafe fn pod(object: &netpolicy_pod) -> Converted<Pod<'static>> {
         created: unsafe { optional(object.created, "metadata.creationTimestamp") }?.copied(),
         // SAFETY: this module's contract.
         ports: unsafe { list(object.ports, object.ports_len, "ports", port) }?,
+        declared_ports: List::default(),
         workload: None,
     })
 }
@@ -314,8 +315,9 @@ unsafe fn ip_block(block: &netpolicy_ip_block) -> Converted<IpBlock<'static>> {
     };
     // SAFETY: this module's contract.
     let except = unsafe { list(block.except, block.except_len, "except", exception) }?;
-    IpBlock::new(outer, except)
-        .map_err(|(index, problem)| Failure::from(problem).at(&format!("except[{index}]")))
+    IpBlock::new(outer, except).map_err(|entry| {
+        Failure::from(entry.problem).at(&format!("{}[{}]", entry.list, entry.index))
+    })
 }
 
 unsafe fn network_policy_peer(

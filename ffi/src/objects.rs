@@ -66,7 +66,7 @@ pub struct netpolicy_requirement {
     pub key: netpolicy_str,
     /// `operator`: a `NETPOLICY_OPERATOR`.
     pub comparison: u32,
-    /// `values`: some for In and NotIn, none for the others.
+    /// `values`: some for `In` and `NotIn`, none for the others.
     pub values: *const netpolicy_str,
     /// The number of values.
     pub values_len: usize,

@@ -1,4 +1,4 @@
-//! The committed header is the one that the sources make. With NETPOLICY_WRITE_HEADER set
+//! The committed header is the one that the sources make. With `NETPOLICY_WRITE_HEADER` set
 //! it is written instead (`cargo xtask header`).
 
 use std::path::Path;

@@ -18,6 +18,8 @@ pub(crate) struct Explanation {
     source: String,
     /// Who the destination is.
     destination: String,
+    /// The two as data.
+    ends: (End, End),
     /// The protocol, by name.
     protocol: String,
     /// The destination port; ``None`` for protocols without ports.
@@ -31,6 +33,20 @@ pub(crate) struct Explanation {
     /// The whole chain of tiers: a line for each policy that was consulted.
     #[serde(skip)]
     chain: String,
+}
+
+/// An end of an explained connection.
+#[pyclass(module = "netpolicy", frozen, get_all, eq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct End {
+    /// ``"pod"``, ``"node"`` or ``"external"``.
+    kind: String,
+    /// The namespace of a pod.
+    namespace: Option<String>,
+    /// The name of a pod or node, where it is known.
+    name: Option<String>,
+    /// The address, as text; ``None`` where it has none.
+    address: Option<String>,
 }
 
 /// Why a connection may pass in one direction, or may not. ``str()`` is a sentence.

@@ -120,8 +120,8 @@ impl Image {
 
     /// Verdicts for a table of connections.
     ///
-    /// ``table`` is anything that speaks the Arrow PyCapsule interface (pyarrow, polars,
-    /// DuckDB, pandas), a dict of NumPy arrays or a structured one. ``source`` and
+    /// ``table`` is anything that speaks the Arrow `PyCapsule` interface (pyarrow, polars,
+    /// `DuckDB`, pandas), a dict of `NumPy` arrays or a structured one. ``source`` and
     /// ``destination`` name columns of addresses: text, 32-bit integers (IPv4), or 4 or
     /// 16 bytes. ``protocol`` names a column of names or numbers, or is a protocol for all
     /// rows; ``port`` names a column of integers, or is a port for all rows.
@@ -244,7 +244,7 @@ impl Image {
     /// The bytes, read-only and without a copy: `memoryview(image)`.
     ///
     /// # Safety
-    /// As CPython calls it: `view` points to a `Py_buffer` that may be written.
+    /// As `CPython` calls it: `view` points to a `Py_buffer` that may be written.
     #[allow(unsafe_code)]
     unsafe fn __getbuffer__(
         slf: Bound<'_, Self>,

@@ -32,7 +32,7 @@ mod _native {
     use super::diagnostic::Diagnostic;
     #[pymodule_export]
     use super::explanation::{
-        ConsultedPolicy, DirectionExplanation, Explanation, NearestMiss, Policy, Rule,
+        ConsultedPolicy, DirectionExplanation, End, Explanation, NearestMiss, Policy, Rule,
     };
     #[pymodule_export]
     use super::image::Image;

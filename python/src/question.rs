@@ -148,7 +148,7 @@ impl WhatIfPod {
     #[getter]
     fn labels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let labels = PyDict::new(py);
-        for label in self.pod.labels.iter() {
+        for label in &self.pod.labels {
             labels.set_item(&*label.key, &*label.value)?;
         }
         Ok(labels)

@@ -235,7 +235,7 @@ impl Reachability {
         draw(slf, "draw_matrix", (slf.get().rows.clone(), ax, by))
     }
 
-    /// Draws a graph with matplotlib and NetworkX. ``by`` is ``"workload"`` or
+    /// Draws a graph with matplotlib and `NetworkX`. ``by`` is ``"workload"`` or
     /// ``"namespace"``; returns the axes.
     #[pyo3(signature = (ax=None, *, by="workload"))]
     fn draw_graph<'py>(

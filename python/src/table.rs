@@ -1,4 +1,4 @@
-//! Tables that are handed out, through the Arrow PyCapsule interface.
+//! Tables that are handed out, through the Arrow `PyCapsule` interface.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use pyo3_arrow::ffi::{ArrayIterator, ArrayReader, to_schema_pycapsule, to_stream_pycapsule};
 
-/// A table that speaks the Arrow PyCapsule interface: ``pyarrow.table(t)``,
-/// ``polars.DataFrame(t)``, DuckDB queries and pandas take it without a copy.
+/// A table that speaks the Arrow `PyCapsule` interface: ``pyarrow.table(t)``,
+/// ``polars.DataFrame(t)``, `DuckDB` queries and pandas take it without a copy.
 #[pyclass(module = "netpolicy", frozen, subclass)]
 pub(crate) struct Table {
     pub(crate) schema: SchemaRef,

@@ -12,7 +12,7 @@ use crate::question::Question;
 
 /// The answer to a question: true where the connection may pass.
 ///
-/// >>> verdict = image.verdict("default/batch", "default/mysql", port=3306)
+/// >>> verdict = image.verdict("203.0.113.7", "default/mysql", port=3306)
 /// >>> bool(verdict), verdict.egress, verdict.ingress
 /// (False, True, False)
 /// >>> print(verdict.reason.ingress.tier, verdict.reason.ingress.reason)

@@ -325,7 +325,14 @@ def test_many_rows_on_any_number_of_threads(image: Image) -> None:
     assert allowed(first) == expected
     for threads in (None, 2, 7):
         verdicts = image.verdicts(given, threads=threads, reasons=True)
-        assert verdicts.to_pyarrow().to_pylist() == first.to_pyarrow().to_pylist()
+        assert without_dictionaries(verdicts).equals(without_dictionaries(first))
+
+
+def without_dictionaries(verdicts: Verdicts) -> pa.Table:
+    """The table with plain text: threads meet the words of a dictionary in any order."""
+    table = verdicts.to_pyarrow()
+    text = [pa.string() if pa.types.is_dictionary(it.type) else it.type for it in table.schema]
+    return table.cast(pa.schema(zip(table.column_names, text, strict=True))).combine_chunks()
 
 
 def test_chunks_are_kept(image: Image) -> None:

@@ -73,6 +73,9 @@ def test_reason(image: Image) -> None:
     )
     assert repr(verdict) == f"<Verdict {reason}>"
     assert not reason.allowed
+    source, destination = reason.ends
+    assert (source.kind, source.name, source.address) == ("external", None, "203.0.113.7")
+    assert (destination.kind, destination.namespace, destination.name) == ("pod", "default", "mysql")
     assert reason.egress.reason == "notAPod"
     assert reason.egress.tier is None
     ingress = reason.ingress

@@ -193,7 +193,13 @@ impl Happening {
                 }
             }
             Happening::Resolve(name, addresses) => {
-                world.domains.retain(|(other, _)| other != name);
+                let normal = |name: &str| {
+                    let name = name.to_ascii_lowercase();
+                    name.strip_suffix('.').map_or(name.clone(), str::to_owned)
+                };
+                world
+                    .domains
+                    .retain(|(other, _)| normal(other) != normal(name));
                 if let Some(addresses) = addresses {
                     world.domains.push((name.clone(), addresses.clone()));
                 }

@@ -301,7 +301,7 @@ fn of_too_many_policies_not_all_are_compared() {
     assert_eq!(
         found,
         [
-            "test.yaml:8: warning: ClusterNetworkPolicy b: spec.priority: \
+            "test.yaml:6: warning: ClusterNetworkPolicy b: spec.priority: \
              too many policies of one tier and priority to compare them all"
         ]
     );

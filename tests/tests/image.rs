@@ -137,7 +137,7 @@ fn addresses_of_one_class_get_the_same_verdicts() {
             compared += 1;
         }
     }
-    assert!(compared > 1000, "{compared}");
+    assert!(compared > 30, "{compared}");
     assert!((1..image.as_bytes().len()).contains(&image.verdict_bytes()));
 }
 

@@ -14,7 +14,7 @@ use netpolicy::model::{
     ClusterPolicy, ClusterPolicyApi, ClusterPolicyRule, List, Options, Pod, Priority,
 };
 use netpolicy::{Cluster, Connection, Image, Protocol, Verdict};
-use netpolicy_tests::histories::{History, history};
+use netpolicy_tests::histories::{Happening, History, history};
 use netpolicy_tests::oracle::Oracle;
 use netpolicy_tests::samples;
 use netpolicy_tests::worlds::World;
@@ -130,9 +130,7 @@ fn play(history: &History, budget: usize, kinds: &RefCell<Kinds>) -> Result<(), 
         for happening in step {
             happening.happen(&mut now);
         }
-        let update = live
-            .apply_all(step.iter().map(|happening| happening.event()))
-            .unwrap();
+        let update = live.apply_all(step.iter().map(Happening::event)).unwrap();
         *kinds
             .borrow_mut()
             .entry(format!("{:?}", update.kind))
@@ -233,7 +231,7 @@ fn readers_see_one_state_at_a_time() {
                 for happening in step {
                     happening.happen(&mut now);
                 }
-                let update = live.apply_all(step.iter().map(|happening| happening.event()));
+                let update = live.apply_all(step.iter().map(Happening::event));
                 worlds.insert(update.unwrap().epoch, now.clone());
             }
             done.store(true, Ordering::Release);

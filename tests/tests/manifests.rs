@@ -420,7 +420,7 @@ fn json_documents_between_separators() {
         let (names, errors) = read(file, &text.replace("--- {", "---\n{"));
         assert_eq!(names, ["a", "b", "c"], "{file}: {errors:?}");
         let expected = format!(
-            "{file}:10:28: error: Namespace web: metadata.labls: unknown field: did you mean labels?"
+            "{file}:10:30: error: Namespace web: metadata.labls: unknown field: did you mean labels?"
         );
         assert_eq!(errors, [expected]);
     }
@@ -435,7 +435,7 @@ fn a_broken_value_takes_nothing_along() {
         r#"{"kind": "Pod", "x":}}"#,
         r#"{"kind": "Pod", "x""#,
         r#"[1, 2"#,
-        r#"{"kind": "Pod"}}"#,
+        r#"{"apiVersion": "v1", "kind": "Service"}}"#,
         "nonsense",
     ] {
         for file in ["test.yaml", "test.json", "<stdin>"] {
@@ -463,7 +463,7 @@ fn kind_and_version_may_be_merged() {
     let (names, errors) = read("test.yaml", text);
     assert_eq!(
         errors,
-        ["test.yaml:10:12: error: NetworkPolicy default/c: x: unknown field"]
+        ["test.yaml:12:6: error: NetworkPolicy default/c: x: unknown field"]
     );
     assert_eq!(names, ["a", "b"]);
 }
@@ -497,9 +497,9 @@ fn items_must_be_a_list() {
 #[test]
 fn the_last_of_two_workloads_of_one_name_counts() {
     let first = controller("Deployment", "w", "");
-    let text = format!("{first}{}", first.replace("app: x", "app: y"));
+    let text = format!("{first}{}", first.replace("app: x", "app: other"));
     let loaded = load(&text);
-    assert_eq!(&*loaded.cluster.pods()[0].labels[0].value, "y");
+    assert_eq!(&*loaded.cluster.pods()[0].labels[0].value, "other");
     let found: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     assert_eq!(
         found,
@@ -512,7 +512,7 @@ fn the_last_of_two_workloads_of_one_name_counts() {
 #[test]
 fn nodes_and_lists_that_say_nothing_are_told_of() {
     let loaded = load(
-        "apiVersion: v1\nkind: Node\nmetadata: {name: n}\nstatus: {addresses: [{type: InternalIP, address: 10.0.0.999}, {type: Hostname, address: n}]}\n---\n\
+        "apiVersion: v1\nkind: Node\nmetadata: {name: node}\nstatus: {addresses: [{type: InternalIP, address: 10.0.0.999}, {type: Hostname, address: node}]}\n---\n\
          apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: p}\nspec:\n  tier: Admin\n  priority: 1\n  \
          subject: {namespaces: {}}\n  egress: [{action: Deny, to: [{networks: []}]}]\n",
     );
@@ -520,8 +520,8 @@ fn nodes_and_lists_that_say_nothing_are_told_of() {
     assert_eq!(
         found,
         [
-            "test.yaml:4:52: warning: Node n: status.addresses[0].address: not an IP address, as InternalIP promises: it does not count",
-            "test.yaml:13:42: warning: ClusterNetworkPolicy p: spec.egress[0].to[0].networks: an empty list: the peer matches nothing",
+            "test.yaml:4:50: warning: Node node: status.addresses[0].address: not an IP address, as InternalIP promises: it does not count",
+            "test.yaml:13:43: warning: ClusterNetworkPolicy p: spec.egress[0].to[0].networks: an empty list: the peer matches nothing",
         ]
     );
 }

@@ -94,7 +94,7 @@ fn a_time_that_is_none() {
     assert_eq!(
         found(&loaded),
         [
-            "test.yaml:3:41: error: Pod default/p: metadata.creationTimestamp: \"yesterday\": \
+            "test.yaml:3:40: error: Pod default/p: metadata.creationTimestamp: \"yesterday\": \
           not a time: write it like 2026-01-31T08:00:00Z"
         ]
     );
@@ -108,7 +108,7 @@ fn aliases_that_grow() {
     }
     assert_eq!(
         found(&load(&text)),
-        ["test.yaml:19:18: error: aliases add more than 1048576 nodes to the document"]
+        ["test.yaml:19:12: error: aliases add more than 1048576 nodes to the document"]
     );
 }
 
@@ -148,7 +148,7 @@ fn a_pod_that_is_given_twice() {
     assert_eq!(
         found(&loaded),
         [
-            "test.yaml:6:1: warning: Pod default/p: is given twice: this one counts, the other is at test.yaml:1"
+            "test.yaml:6: warning: Pod default/p: is given twice: this one counts, the other is at test.yaml:1"
         ]
     );
     assert_eq!(loaded.cluster.pods().len(), 1);

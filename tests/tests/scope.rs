@@ -13,7 +13,7 @@ use netpolicy_tests::samples::{cluster, worlds};
 fn nodes_of_addresses(cluster: &Cluster) -> BTreeMap<IpAddr, BTreeSet<&str>> {
     let mut nodes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for pod in cluster.pods() {
-        for address in pod.addresses.iter() {
+        for address in &*pod.addresses {
             nodes.entry(*address).or_default().insert(&*pod.node_name);
         }
     }

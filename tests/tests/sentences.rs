@@ -141,7 +141,7 @@ fn nearest_misses() {
     let chain = format!("{why:#}");
     assert!(
         chain.contains(
-            "\n      ClusterNetworkPolicy edge (priority 3) (policies.yaml:41): no match; \
+            "\n      ClusterNetworkPolicy edge (priority 3) (policies.yaml:43): no match; \
              egress[0] \"later\" has a peer that is not known here, and allows nothing\n"
         ),
         "{chain}"

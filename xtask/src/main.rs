@@ -9,7 +9,9 @@ mod packages;
 mod python;
 mod run;
 mod test;
+mod toolchain;
 mod traffic;
+mod wasm;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -30,6 +32,8 @@ enum Chore {
     Header,
     InstallFfi(ffi::install::Arguments),
     BenchNfqueue(traffic::bench::Arguments),
+    /// Build the npm package into wasm/pkg
+    Wasm,
 }
 
 fn main() -> Result<()> {
@@ -40,5 +44,6 @@ fn main() -> Result<()> {
         Chore::Header => ffi::header(),
         Chore::InstallFfi(arguments) => ffi::install::install(&arguments),
         Chore::BenchNfqueue(arguments) => traffic::bench::bench(&arguments),
+        Chore::Wasm => wasm::build(),
     }
 }

@@ -6,9 +6,10 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::run::{cargo, output, root, run};
-use crate::{bare, bench, ffi, insight, python, traffic};
+use crate::{bare, bench, ffi, insight, python, traffic, wasm};
 
-/// Install what tests need, and run them: all, or the parts that are named
+/// Install what tests need, and run them: the parts that are named, or without a name
+/// those in Rust alone (lint, core, cli, suites, docs)
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[arg(value_enum)]
@@ -37,14 +38,22 @@ enum Part {
     /// Lists, differences, lint, simulation, generation: those of the command's tests
     /// and of the suites that are about them
     Insight,
+    /// The npm package, and the visualizer in a real browser
+    Wasm,
     /// The documentation, and the README's first command
     Docs,
 }
 
-/// Runs the parts that are named, or all.
+impl Part {
+    /// What runs where no part is named. The other parts need the tools of other
+    /// languages, or a kernel with network namespaces, and are run by name.
+    const DEFAULT: [Part; 5] = [Part::Lint, Part::Core, Part::Cli, Part::Suites, Part::Docs];
+}
+
+/// Runs the parts that are named, or [`Part::DEFAULT`].
 pub(crate) fn test(arguments: &Arguments) -> Result<()> {
     let parts = match arguments.parts.as_slice() {
-        [] => Part::value_variants(),
+        [] => &Part::DEFAULT,
         parts => parts,
     };
     // Its tests are among those of two other parts.
@@ -61,6 +70,7 @@ pub(crate) fn test(arguments: &Arguments) -> Result<()> {
             Part::Traffic => traffic::test()?,
             Part::Insight if is_alone => insight::test()?,
             Part::Insight => {}
+            Part::Wasm => wasm::test()?,
             Part::Docs => docs()?,
         }
     }

@@ -143,7 +143,7 @@ fn add_pods(
 ) {
     for index in 0..count {
         let (namespace, labels) = describe(index);
-        let address: IpAddr = Ipv4Addr::from(10 << 24 | index as u32 + 1).into();
+        let address: IpAddr = Ipv4Addr::from((10 << 24) | (index as u32 + 1)).into();
         cluster.insert_pod(Pod {
             namespace: namespace.into(),
             name: format!("pod-{index}").into(),

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 /// Where `out` cannot be written.
 ///
 /// # Panics
-/// For what no world has: domain names, nodes as peers, AdminNetworkPolicies.
+/// For what no world has: domain names, nodes as peers, `AdminNetworkPolicies`.
 pub fn write(cluster: &Cluster, out: &mut impl Write) -> io::Result<()> {
     let objects = (cluster.namespaces().iter().map(namespace))
         .chain(cluster.nodes().iter().map(node))

@@ -50,7 +50,7 @@ enum TestFormat {
     Text,
     /// For programs
     Json,
-    /// JUnit's XML
+    /// `JUnit`'s XML
     Junit,
     /// The Test Anything Protocol, version 14
     Tap,
@@ -145,5 +145,7 @@ fn check<'a>(image: &'a Image<'a>, file: &'a str, assertion: &'a Assertion) -> O
 }
 
 fn reasons<'a>(explanation: &Explanation<'a>) -> [netpolicy::explain::Reason<'a>; 2] {
-    explanation.directions().map(|direction| direction.reason())
+    explanation
+        .directions()
+        .map(netpolicy::explain::DirectionExplanation::reason)
 }

@@ -1,4 +1,4 @@
-//! Results of assertions: text, JUnit, TAP.
+//! Results of assertions: text, `JUnit`, TAP.
 
 use std::fmt::Write;
 

@@ -29,8 +29,8 @@ use crate::model::{Options, domain_matches};
 
 record! {
     /// What pods are to the atoms: lists of `Matching::lists`, and the projected
-    /// port set.
-    pub(super) struct PodClassRecord { subjects, peers, ports }
+    /// port set. `kind` is a kind plus 1 where kinds are kept apart, else 0.
+    pub(super) struct PodClassRecord { subjects, peers, ports, kind }
 }
 
 record! {
@@ -117,7 +117,14 @@ pub(super) struct Known<'k> {
 
 impl Classes {
     pub(super) fn new(arena: &mut Arena<'_>, known: Known<'_>) -> Result<Classes> {
-        let (pod_classes, pod_class_of_kind) = pod_classes(arena, known.matching)?;
+        let (mut pod_classes, mut pod_class_of_kind) =
+            pod_classes(arena, known.matching, KindsAre::Merged)?;
+        let kinds = known.matching.kind_count();
+        if known.facts.is_to_be_patched && kinds <= pod_classes.len() * 5 / 4 + SPARE_POD_CLASSES {
+            // A selector that comes later cannot tell apart what is in one class.
+            (pod_classes, pod_class_of_kind) =
+                self::pod_classes(arena, known.matching, KindsAre::Apart)?;
+        }
         let mut keys = Keys::new(arena, known, pod_class_of_kind)?;
         let external = keys.of_regions(arena)?;
         let named = keys.named(arena)?;
@@ -258,8 +265,22 @@ impl Classes {
     }
 }
 
+/// How many pod classes more are no matter.
+const SPARE_POD_CLASSES: u32 = 256;
+
+/// Whether kinds that no atom can tell apart are one pod class.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KindsAre {
+    Merged,
+    Apart,
+}
+
 /// The distinct [`PodClassRecord`]s, and for each kind of pod its number.
-fn pod_classes(arena: &mut Arena<'_>, matching: &Matching) -> Result<(Pool, List<u32>)> {
+fn pod_classes(
+    arena: &mut Arena<'_>,
+    matching: &Matching,
+    kinds_are: KindsAre,
+) -> Result<(Pool, List<u32>)> {
     let mut pool = Pool::new();
     let of_kind = arena.list(matching.kind_count() as usize)?;
     for kind in 0..of_kind.len {
@@ -268,6 +289,11 @@ fn pod_classes(arena: &mut Arena<'_>, matching: &Matching) -> Result<(Pool, List
             subjects: arena.get(matching.subjects, kind),
             peers: arena.get(matching.peers, kind),
             ports,
+            kind: if kinds_are == KindsAre::Apart {
+                kind + 1
+            } else {
+                0
+            },
         };
         let pod_class = pool.intern_record(arena, record)?;
         arena.set(of_kind, kind, pod_class);

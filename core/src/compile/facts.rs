@@ -99,6 +99,8 @@ pub(super) struct Facts {
     pub(super) nodes: Growing<NodeFact>,
     /// Names (numbers of strings) of the nodes whose pods are judged.
     scope: Growing<u32>,
+    /// Whether policies will be patched in what is compiled.
+    pub(super) is_to_be_patched: bool,
     /// Whether only the pods of `scope` are judged.
     pub(super) is_scoped: bool,
     pub(super) pods: Growing<PodFact>,
@@ -129,6 +131,7 @@ impl Facts {
             node_names: Pool::new(),
             nodes: Growing::new(),
             scope: Growing::new(),
+            is_to_be_patched: false,
             is_scoped: false,
             pods: Growing::new(),
             addresses: Growing::new(),

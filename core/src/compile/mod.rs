@@ -253,6 +253,12 @@ impl<'m> Compiler<'m> {
         Ok(self.facts.scope_to_node(&mut self.arena, name)?)
     }
 
+    /// Makes room for patches: costs some classes, where they are cheap.
+    #[cfg(feature = "std")]
+    pub(crate) fn prepare_for_patches(&mut self) {
+        self.facts.is_to_be_patched = true;
+    }
+
     /// Takes in a NetworkPolicy.
     ///
     /// # Errors

@@ -20,7 +20,7 @@
 //! | --- | --- |
 //! | a pod comes or changes | a pod of the last full compile has its namespace, its own node, and its labels and named ports as far as any rule looks; pods like it stood in each region of its addresses; none of these is a node's |
 //! | a pod goes, or addresses are contested | no address is a node's |
-//! | a policy comes, changes or goes | its selectors look at labels and values that some selector looked at, and tell no pods apart that nothing told apart; its CIDRs occurred, its port names too; it asks for no nodes or domain names that no rule asked for. Its ports may be any |
+//! | a policy comes, changes or goes | its selectors look at labels and values that some selector looked at, and, where classes are merged because there are very many kinds of pod, tell none of a class apart; its CIDRs occurred, its port names too; it asks for no nodes or domain names that no rule asked for. Its ports may be any |
 //! | a namespace or node changes | its labels change in nothing that a selector looks at, and its addresses not at all: then there is nothing to do |
 //! | a domain name resolves otherwise | no rule asks for it: then there is nothing to do |
 //!
@@ -33,6 +33,16 @@
 //!
 //! What patches leave behind is cleared away by a rebuild when the tables have grown
 //! to twice their size and some more.
+//!
+//! # What it costs
+//!
+//! `cargo run --release -p netpolicy-tests --example churn` measures it, with 100,000
+//! pods of both families and 10,000 policies. On two cores that were shared with
+//! much else, and with assertions on: a pod into a known class is visible after
+//! 5 µs (p50; p99 15 µs), a pod is gone after 3 µs (7 µs), a policy is edited after
+//! 90 µs (12 ms, which is the machine's time slice), and a rebuild takes 2.3 s. A
+//! state that is held answers as fast as an image does; entering one for a single
+//! verdict adds two atomic additions and a fence.
 //!
 //! # Objects that are not valid
 //!
@@ -83,7 +93,8 @@ pub use reader::{Reader, Reading};
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -92,7 +103,7 @@ use left_right::{ReadHandleFactory, WriteHandle};
 
 use crate::compile::{AnyPolicy, CompileError, PolicyName, PolicyPatch, Retained};
 use crate::image::ImageBuf;
-use crate::model::{ClusterPolicy, InvalidEntry, Label, List, NAMESPACE_NAME_LABEL, Options, Pod};
+use crate::model::{InvalidEntry, Label, List, NAMESPACE_NAME_LABEL, Options, Pod};
 use crate::{Cluster, Diagnostic, Severity};
 use holders::claims;
 use pods::Pods;
@@ -147,10 +158,12 @@ pub enum UpdateKind {
 
 impl Live {
     /// Begins with some objects. More of them in one go cost less than one by one.
+    /// Those that are not valid are left out, as [`Live::state`] tells.
     ///
     /// # Errors
     /// As [`Cluster::compile`].
-    pub fn new(cluster: Cluster, options: Options) -> Result<Live, CompileError> {
+    pub fn new(mut cluster: Cluster, options: Options) -> Result<Live, CompileError> {
+        let invalid = take_invalid(&mut cluster);
         let (image, retained) = cluster.compile_retained(&options)?;
         let (mut writer, reader) = left_right::new_from_empty(State::new(0, image));
         // The first two times it compares the copies as a whole: not at an update.
@@ -160,7 +173,7 @@ impl Live {
             retained,
             cluster,
             options,
-            invalid: BTreeMap::new(),
+            invalid,
             readers: reader.factory(),
             writer,
             epoch: 0,
@@ -294,9 +307,7 @@ impl Live {
 
     /// Takes an object in.
     fn insert(&mut self, object: Object, patch: &mut Patch) -> Result<(), Invalid> {
-        if let Object::ClusterPolicy(policy) = &object {
-            check(policy)?;
-        }
+        check(&object)?;
         if !self.invalid.is_empty() {
             self.invalid.remove(&object.key());
         }
@@ -504,28 +515,60 @@ struct Patch {
     is_seen: bool,
 }
 
-/// What no single field of a cluster-scoped policy can rule out.
-fn check(policy: &ClusterPolicy<'static>) -> Result<(), Invalid> {
+/// Takes out what is not valid: pods and NetworkPolicies, for a cluster takes no
+/// other.
+fn take_invalid(cluster: &mut Cluster) -> BTreeMap<ObjectKey, Vec<Diagnostic>> {
+    let pods = cluster.pods().iter().filter(|pod| pod.check().is_err());
+    let policies = cluster.network_policies().iter();
+    let policies = policies.filter(|policy| policy.check().is_err());
+    let objects = pods.cloned().map(Object::Pod);
+    let objects: Vec<Object> = objects
+        .chain(policies.cloned().map(Object::NetworkPolicy))
+        .collect();
+    let mut all = BTreeMap::new();
+    for object in objects {
+        match &object {
+            Object::Pod(pod) => drop(cluster.remove_pod(&pod.namespace, &pod.name)),
+            Object::NetworkPolicy(policy) => {
+                drop(cluster.remove_network_policy(&policy.namespace, &policy.name));
+            }
+            _ => {}
+        }
+        if let Err(invalid) = check(&object) {
+            all.insert(invalid.object, invalid.diagnostics);
+        }
+    }
+    all
+}
+
+/// What no single field of an object can rule out.
+fn check(object: &Object) -> Result<(), Invalid> {
+    let (checked, source) = match object {
+        Object::Pod(pod) => (pod.check(), None),
+        Object::NetworkPolicy(policy) => (policy.check(), Some(&policy.source)),
+        Object::ClusterPolicy(policy) => (policy.check(), Some(&policy.source)),
+        Object::Namespace(_) | Object::Node(_) | Object::DomainName(_) => return Ok(()),
+    };
     let Err(InvalidEntry {
         list,
         index,
         problem,
-    }) = policy.check()
+    }) = checked
     else {
         return Ok(());
     };
-    let object = ObjectKey::cluster_scoped(policy.api.into(), &policy.name);
+    let key = object.key();
     let diagnostic = Diagnostic {
         severity: Severity::Error,
-        file: policy.source.file.to_string(),
-        line: policy.source.line,
+        file: source.map_or_else(String::new, |source| source.file.to_string()),
+        line: source.map_or(0, |source| source.line),
         column: 0,
-        object: object.to_string(),
-        path: alloc::format!("{list}[{index}]"),
+        object: key.to_string(),
+        path: format!("{list}[{index}]"),
         message: problem.to_string(),
     };
     Err(Invalid {
-        object,
+        object: key,
         diagnostics: vec![diagnostic],
     })
 }

@@ -5,13 +5,13 @@
 //! whole when all of it has been read.
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt::{self, Display};
 
+use super::map::{Entries, is_merge, is_scalar};
 use super::scalar::{Scalar, is_doubtful, resolve};
 use super::tape::{Kind, Mark, Node};
 
@@ -72,30 +72,6 @@ impl Display for Path<'_> {
             Segment::Field(name) => write!(f, ".{name}"),
         }
     }
-}
-
-/// The value of a key of a map, merge keys (`<<`) resolved.
-pub(super) fn find<'t>(map: Node<'t>, name: &str) -> Option<Node<'t>> {
-    let own = map
-        .pairs()
-        .find(|(key, _)| !is_merge(*key) && is_scalar(*key) && key.text() == name);
-    let merged = || {
-        let sources = map.pairs().filter(|(key, _)| is_merge(*key));
-        let mut maps = sources.flat_map(|(_, source)| match source.kind() {
-            Kind::List => source.children().collect(),
-            _ => alloc::vec![source],
-        });
-        maps.find_map(|source| find(source, name))
-    };
-    own.map(|(_, value)| value).or_else(merged)
-}
-
-fn is_scalar(key: Node<'_>) -> bool {
-    matches!(key.kind(), Kind::Text | Kind::Plain)
-}
-
-fn is_merge(key: Node<'_>) -> bool {
-    key.kind() == Kind::Plain && key.text() == "<<"
 }
 
 /// A field.
@@ -339,7 +315,7 @@ impl<'t, 'p> Field<'t, 'p> {
         }
         Fields {
             of: self,
-            entries: entries.all,
+            entries: entries.into_vec(),
             known: Vec::new(),
         }
     }
@@ -376,35 +352,6 @@ impl<'t, 'p> Field<'t, 'p> {
                 ),
             }
         }
-    }
-}
-
-/// The entries of a map, each key once.
-#[derive(Default)]
-struct Entries<'t> {
-    all: Vec<(&'t str, Node<'t>)>,
-    /// The keys, once there are too many to look through.
-    keys: BTreeSet<&'t str>,
-}
-
-impl<'t> Entries<'t> {
-    /// How many keys are looked through one by one.
-    const FEW: usize = 16;
-
-    /// Adds an entry, unless there is one of that key.
-    fn insert(&mut self, key: &'t str, value: Node<'t>) -> bool {
-        let is_new = if self.all.len() < Self::FEW {
-            self.all.iter().all(|(other, _)| *other != key)
-        } else {
-            if self.keys.is_empty() {
-                self.keys.extend(self.all.iter().map(|(key, _)| *key));
-            }
-            self.keys.insert(key)
-        };
-        if is_new {
-            self.all.push((key, value));
-        }
-        is_new
     }
 }
 

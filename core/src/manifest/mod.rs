@@ -9,6 +9,7 @@ mod cluster_policy;
 mod field;
 mod files;
 mod json;
+mod map;
 mod meta;
 mod network_policy;
 mod objects;
@@ -272,7 +273,7 @@ impl Loader {
     /// `of_list` then: `apiVersion` and kind.
     fn take_object(&mut self, origin: Origin<'_>, node: Node<'_>, of_list: Option<(&str, &str)>) {
         let stated = |name| {
-            let value = field::find(node, name)?;
+            let value = map::find(node, name)?;
             matches!(value.kind(), Kind::Text | Kind::Plain).then(|| value.text())
         };
         let (api_version, kind) = match (stated("apiVersion"), stated("kind"), of_list) {
@@ -298,7 +299,7 @@ impl Loader {
             }
         };
         if let Some(item_kind) = kind.strip_suffix("List")
-            && let Some(items) = field::find(node, "items")
+            && let Some(items) = map::find(node, "items")
         {
             let of_list = (!item_kind.is_empty()).then_some((api_version, item_kind));
             return self.take_items(origin, items, kind, of_list);

@@ -5,7 +5,8 @@
 //! grouped by workload, that together are all connections that pass, and no other.
 //! [`Difference::between`] does the same for what two images answer differently.
 //!
-//! ```
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use netpolicy::manifest::Loader;
 //! use netpolicy::model::Options;
 //! use netpolicy::reach::Reachability;

@@ -93,6 +93,18 @@ impl Reachability {
         })
     }
 
+    /// Everybody whom rows name, each once.
+    #[must_use]
+    pub fn peers(&self) -> &[Peer] {
+        &self.peers
+    }
+
+    /// What rows have for ports, each once, and the empty set.
+    #[must_use]
+    pub fn port_sets(&self) -> &[PortSet] {
+        &self.ports
+    }
+
     /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -136,6 +148,18 @@ impl<'r> Row<'r> {
     pub fn ports(&self) -> &'r PortSet {
         let ports = self.reach.ports.get(self.ids.ports as usize);
         ports.unwrap_or(NOTHING)
+    }
+
+    /// The row as numbers: of its source and its destination among
+    /// [`Reachability::peers`], of its ports among [`Reachability::port_sets`].
+    #[must_use]
+    pub fn indices(&self) -> [u32; 3] {
+        let RowIds {
+            source,
+            destination,
+            ports,
+        } = self.ids;
+        [source, destination, ports]
     }
 
     /// The ends by which each unit of the source and the destination is asked.

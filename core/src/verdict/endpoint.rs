@@ -137,6 +137,19 @@ impl<'i> Image<'i> {
         Some(PodRef { image: self, index })
     }
 
+    /// The pod that holds an address: of several that state it, the one that counts.
+    #[must_use]
+    pub fn pod_at(&'i self, address: IpAddr) -> Option<PodRef<'i>> {
+        let index = holder(self, canonical(address))?;
+        Some(PodRef { image: self, index })
+    }
+
+    /// Whether any object of the image is a namespace of that name, or is in it.
+    #[must_use]
+    pub fn has_namespace(&self, name: &str) -> bool {
+        find_namespace(self, name).is_some()
+    }
+
     /// All pods, by namespace and name.
     pub fn pods(&'i self) -> impl ExactSizeIterator<Item = PodRef<'i>> {
         (0..self.cold.pods.len() as u32).map(|index| PodRef { image: self, index })

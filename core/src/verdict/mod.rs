@@ -7,15 +7,20 @@ mod endpoint;
 mod interpret;
 mod kind;
 mod labels;
+#[cfg(feature = "alloc")]
+mod outcomes;
 mod party;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
+pub(crate) use interpret::Without;
+#[cfg(feature = "alloc")]
 pub(crate) use interpret::rule_ports;
-pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, Without};
+pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
 pub use kind::ConnectionKind;
 #[cfg(feature = "alloc")]
-pub(crate) use labels::{Labels, requirements};
+pub(crate) use labels::Labels;
+pub(crate) use labels::requirements;
 pub(crate) use party::{Identity, Party, PodParty};
 #[cfg(feature = "std")]
 pub(crate) use party::{holder, node_at};
@@ -25,8 +30,7 @@ pub(crate) use party::{nodes_at, stated_addresses};
 use core::net::IpAddr;
 
 use crate::Protocol;
-use crate::address::AddressBits;
-use crate::address::canonical;
+use crate::address::{AddressBits, canonical};
 use crate::image::tables::ClassRecord;
 use crate::image::{Decision, Image, Place};
 use crate::protocol::PortKey;

@@ -16,6 +16,31 @@ from typing_extensions import Buffer, Self, disjoint_base
 
 __version__: str
 
+__all__ = [
+    "Cluster",
+    "ConsultedPolicy",
+    "Diagnostic",
+    "DirectionExplanation",
+    "End",
+    "Explanation",
+    "Image",
+    "NearestMiss",
+    "Pod",
+    "Policy",
+    "Reachability",
+    "ReachabilityRow",
+    "Rule",
+    "Table",
+    "Verdict",
+    "VerdictStream",
+    "Verdicts",
+    "__version__",
+    "fixed_size_binary_array",
+    "fixed_width_text_array",
+    "run_command",
+    "text_array",
+]
+
 class _ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
@@ -170,6 +195,8 @@ class Explanation:
     @property
     def destination(self) -> str: ...
     @property
+    def ends(self) -> tuple[End, End]: ...
+    @property
     def protocol(self) -> str: ...
     @property
     def port(self) -> int | None: ...
@@ -182,6 +209,18 @@ class Explanation:
     @property
     def chain(self) -> str: ...
     def to_dict(self) -> dict[str, Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class End:
+    @property
+    def kind(self) -> Literal["pod", "node", "external"]: ...
+    @property
+    def namespace(self) -> str | None: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def address(self) -> str | None: ...
     def __eq__(self, other: object, /) -> bool: ...
 
 @final

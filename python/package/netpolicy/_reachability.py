@@ -127,7 +127,7 @@ def draw_graph(rows: Sequence[ReachabilityRow], ax: Axes | None, by: str) -> Axe
             graph.add_edge(source, destination, level=matrix.level(source, destination))
     if ax is None:
         _, ax = plt.subplots(figsize=(8, 8), layout="constrained")
-    levels: list[int] = [level for _, _, level in graph.edges(data="level")]
+    levels = [int(edge["level"]) for _, _, edge in graph.edges(data=True)]
     nx.draw_networkx(
         graph,
         nx.circular_layout(graph),

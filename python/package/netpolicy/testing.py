@@ -11,15 +11,13 @@ package reads the manifests once for all tests; see :mod:`netpolicy.pytest_plugi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeAlias
 
 from netpolicy._native import Cluster, Image, Pod, Verdict
 
-if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
-    from typing import TypeAlias
-
-    Endpoint: TypeAlias = str | IPv4Address | IPv6Address | Pod
+#: What can be an end of a connection.
+Endpoint: TypeAlias = str | IPv4Address | IPv6Address | Pod
 
 __all__ = ["assert_allowed", "assert_denied"]
 

@@ -80,7 +80,7 @@ impl Verdicts {
         self.bad
     }
 
-    /// The verdicts as a NumPy array of 8-bit integers: 1 allowed, 0 denied, -1 bad.
+    /// The verdicts as a `NumPy` array of 8-bit integers: 1 allowed, 0 denied, -1 bad.
     fn to_numpy<'py>(slf: PyRef<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let table = slf.as_super();
         let mut codes: Vec<u8> = Vec::with_capacity(table.rows());
@@ -103,7 +103,7 @@ impl Verdicts {
     }
 }
 
-/// Verdicts for a stream of rows. It speaks the Arrow PyCapsule interface, as in
+/// Verdicts for a stream of rows. It speaks the Arrow `PyCapsule` interface, as in
 /// ``pyarrow.RecordBatchReader.from_stream(s)``, or is iterated: a :class:`Verdicts` for
 /// each batch. Either way once.
 ///

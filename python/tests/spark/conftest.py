@@ -28,6 +28,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """Two executors, each a process of its own with Python workers of its own."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     scratch = str(tmp_path_factory.mktemp("spark"))
     session = (
         SparkSession.builder.master("local-cluster[2,1,1024]")
@@ -40,6 +41,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.executor.memory", "1g")
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", "100000")
         .config("spark.sql.shuffle.partitions", "4")
+        # A machine may be busy.
+        .config("spark.network.timeout", "600s")
+        .config("spark.executor.heartbeatInterval", "60s")
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")

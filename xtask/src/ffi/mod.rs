@@ -11,12 +11,13 @@ use crate::packages;
 use crate::run::{cargo, run};
 
 /// What the tests need besides Rust.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "clang",
+    "clang-19",
     "g++",
     "gcc",
     "libc6-dev",
-    "libclang-rt-14-dev",
+    "libclang-rt-19-dev",
     "libjansson-dev",
     "pkg-config",
     "valgrind",

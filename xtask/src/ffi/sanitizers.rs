@@ -12,10 +12,14 @@ use anyhow::{Context, Result, bail};
 
 use super::install::target;
 use super::programs::{Linkage, compile, folder, program, vectors};
-use crate::bare::Toolchain;
 use crate::run::{cargo, run};
+use crate::toolchain::Toolchain;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Its runtime must know what the compiler of the library calls: that of clang 14 lacks
+/// `__tsan_memcpy`.
+const CLANG: &str = "clang-19";
 
 pub(super) fn test() -> Result<()> {
     if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
@@ -29,7 +33,7 @@ pub(super) fn test() -> Result<()> {
     let scratch = folder("programs")?;
     run(address.program("api.c", &flags)?.arg(&scratch))?;
     run(address.program("vectors.c", &flags)?.args(&vectors))?;
-    let thread = Instrumented::build("thread", Some(&Toolchain::find()?))?;
+    let thread = Instrumented::build("thread", Some(&Toolchain::with_sources()?))?;
     run(&mut thread.program("threads.c", &[])?)
 }
 
@@ -82,7 +86,7 @@ impl Instrumented {
         let sanitize = format!("-fsanitize={}", self.sanitizer);
         let flags: Vec<&str> = [sanitize.as_str()].iter().chain(flags).copied().collect();
         let out = self.prefix.join(source.trim_end_matches(".c"));
-        compile("clang", source, &flags, &self.prefix, Linkage::Static, &out)?;
+        compile(CLANG, source, &flags, &self.prefix, Linkage::Static, &out)?;
         Ok(program(&[], &out, &self.prefix))
     }
 }

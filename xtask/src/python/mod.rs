@@ -44,7 +44,7 @@ pub(crate) fn test() -> Result<()> {
     spark(&environment)
 }
 
-/// The tests on PySpark, in the same environment.
+/// The tests on `PySpark`, in the same environment.
 fn spark(environment: &Environment) -> Result<()> {
     if Command::new("java").arg("-version").output().is_err() {
         need(&["default-jre-headless"])?;
@@ -113,7 +113,13 @@ fn types(environment: &Environment) -> Result<()> {
     let folder = root().join("python");
     let mut stubs = environment.module("mypy.stubtest");
     stubs
-        .args(["netpolicy", "--allowlist", "stubtest.allow"])
+        .args([
+            "netpolicy",
+            "--allowlist",
+            "stubtest.allow",
+            "--ignore-unused-allowlist",
+        ])
+        .args(["--mypy-config-file", "pyproject.toml"])
         .current_dir(&folder);
     run(&mut stubs)?;
     let mut mypy = environment.module("mypy");

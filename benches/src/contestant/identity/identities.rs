@@ -267,5 +267,10 @@ fn keys(cluster: &Cluster) -> AHashSet<&str> {
 
 fn keys_of<'s>(selector: &'s Selector<'static>) -> impl Iterator<Item = &'s str> {
     let labels = selector.match_labels.iter().map(|label| &*label.key);
-    labels.chain(selector.match_expressions.iter().map(|r| r.key()))
+    labels.chain(
+        selector
+            .match_expressions
+            .iter()
+            .map(netpolicy::model::Requirement::key),
+    )
 }

@@ -1,0 +1,2 @@
+export * from "./netpolicy.js";
+export { default } from "./netpolicy.js";
