@@ -8,6 +8,9 @@ use netpolicy::{Cluster, Endpoint, Image, PodRef, Protocol};
 
 use crate::flows::{Flow, FlowEnd, Flows};
 
+/// Flows of one kind are decided alike: the classes of both ends, protocol and port.
+pub(crate) type FlowKind = (u32, u32, Protocol, u16);
+
 /// The ends of some flows, as an image knows them.
 pub(crate) struct Observed<'i> {
     image: &'i Image<'i>,
@@ -66,7 +69,7 @@ impl<'i> Observed<'i> {
     }
 
     /// What the explanation of a flow depends on; `None` where it is on its own.
-    pub(crate) fn kind(&self, flow: &Flow) -> Option<(u32, u32, Protocol, u16)> {
+    pub(crate) fn kind(&self, flow: &Flow) -> Option<FlowKind> {
         let [source, destination] = self.ends(flow)?;
         let class = |end: &Resolved<'_>| self.image.class_of(end.address?);
         let (from, to) = (class(source)?, class(destination)?);

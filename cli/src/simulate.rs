@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::flows::{Flow, FlowFile, Flows};
 use crate::input::{Manifests, tell};
 use crate::list::table;
-use crate::observed::{Observed, add_policies, without_policies};
+use crate::observed::{FlowKind, Observed, add_policies, without_policies};
 use crate::output::{self, Format};
 use crate::{Outcome, progress};
 
@@ -244,7 +244,7 @@ struct Rules<'i> {
     all: Vec<(RuleRef<'i>, u64)>,
     index: HashMap<String, usize, ahash::RandomState>,
     /// The rules of flows of one kind: egress and ingress.
-    kinds: HashMap<(u32, u32, Protocol, u16), [Option<usize>; 2], ahash::RandomState>,
+    kinds: HashMap<FlowKind, [Option<usize>; 2], ahash::RandomState>,
 }
 
 impl<'i> Rules<'i> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 use netpolicy::Image;
-use netpolicy::explain::Explanation;
+use netpolicy::explain::{DirectionExplanation, Explanation, Reason};
 use serde::Serialize;
 
 use self::file::Assertion;
@@ -144,6 +144,6 @@ fn check<'a>(image: &'a Image<'a>, file: &'a str, assertion: &'a Assertion) -> O
     }
 }
 
-fn reasons<'a>(explanation: &Explanation<'a>) -> [netpolicy::explain::Reason<'a>; 2] {
-    explanation.directions().map(|direction| direction.reason())
+fn reasons<'a>(explanation: &Explanation<'a>) -> [Reason<'a>; 2] {
+    explanation.directions().map(DirectionExplanation::reason)
 }

@@ -197,7 +197,7 @@ fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
         let is_parquet = file.read_exact(&mut magic).is_ok() && magic == *b"PAR1";
         file.rewind()?;
         if is_parquet || format == Some(FlowFormat::Parquet) {
-            read_parquet(file).with_context(|| name.clone())?
+            read_parquet(&file).with_context(|| name.clone())?
         } else {
             read_text(&name, &mut BufReader::new(file), format)?
         }
@@ -217,21 +217,20 @@ fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
 }
 
 #[cfg(feature = "parquet")]
-fn read_parquet(file: File) -> Result<Flows> {
-    Ok(parquet::read(&file)?.finish())
+fn read_parquet(file: &File) -> Result<Flows> {
+    Ok(parquet::read(file)?.finish())
 }
 
 #[cfg(not(feature = "parquet"))]
-fn read_parquet(_: File) -> Result<Flows> {
+fn read_parquet(_: &File) -> Result<Flows> {
     bail!("this netpolicy was built without Parquet: build it with the feature parquet")
 }
 
 fn read_text(name: &str, text: &mut dyn BufRead, format: Option<FlowFormat>) -> Result<Flows> {
     let mut counter = Counter::default();
     let start = String::from_utf8_lossy(text.fill_buf()?).into_owned();
-    let format = match format.or_else(|| guess(&start)) {
-        Some(format) => format,
-        None => bail!("{name}: not a known record of flows: say which with --format"),
+    let Some(format) = format.or_else(|| guess(&start)) else {
+        bail!("{name}: not a known record of flows: say which with --format");
     };
     if format == FlowFormat::Csv {
         table::read(name, text, &mut counter)?;

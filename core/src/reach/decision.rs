@@ -9,7 +9,7 @@ use super::peer::{End, Peer};
 use super::places::own_addresses;
 use super::port_set::PortSet;
 use super::rows::Row;
-use crate::explain::{Explanation, Reason};
+use crate::explain::{DirectionExplanation, Explanation, Reason};
 use crate::image::Image;
 use crate::model::Direction;
 use crate::protocol::PortKey;
@@ -133,7 +133,7 @@ fn decide<'i>(pair: &Pair<'i>, ports: &PortSet, decisions: &mut Vec<Decision<'i>
 }
 
 fn reasons<'i>(explanation: &Explanation<'i>) -> [Reason<'i>; 2] {
-    explanation.directions().map(|direction| direction.reason())
+    explanation.directions().map(DirectionExplanation::reason)
 }
 
 impl<'i> Decision<'i> {

@@ -1,6 +1,7 @@
 //! Places that nothing tells apart, found by refining a partition: each question
 //! that some subject puts to its peers splits the blocks that answer it both ways.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::deciders::{Deciders, PeerAt};
@@ -8,8 +9,7 @@ use super::deciders::{Deciders, PeerAt};
 /// For each peer, the number of its block: two peers share one exactly if every
 /// decider answers them alike.
 pub(super) fn partition<'i>(deciders: &Deciders<'i>, peers: &[PeerAt<'i>]) -> Vec<u32> {
-    let mut block_of: Vec<u32> = Vec::new();
-    block_of.resize(peers.len(), 0);
+    let mut block_of: Vec<u32> = vec![0; peers.len()];
     let mut sizes = Vec::from([peers.len() as u32]);
     let mut allowed: Vec<bool> = Vec::new();
     // For each block, how many are allowed, and where those go.

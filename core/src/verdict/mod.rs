@@ -10,13 +10,16 @@ mod party;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
+pub(crate) use interpret::Without;
+#[cfg(feature = "alloc")]
 pub(crate) use interpret::rule_ports;
-pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, Without};
+pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
 #[cfg(feature = "alloc")]
-pub(crate) use labels::{Labels, requirements};
-pub(crate) use party::{Identity, Party};
+pub(crate) use labels::Labels;
+pub(crate) use labels::requirements;
+pub(crate) use party::{Identity, Party, PodParty};
 #[cfg(feature = "alloc")]
-pub(crate) use party::{PodParty, nodes_at, stated_addresses};
+pub(crate) use party::{nodes_at, stated_addresses};
 
 use core::net::IpAddr;
 
