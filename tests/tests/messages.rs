@@ -204,7 +204,7 @@ fn images_that_cannot_be_opened() {
     assert_eq!(
         open(&bytes[..bytes.len() - 1]),
         format!(
-            "the image has {} bytes where its header says {}",
+            "the image has {} bytes and should have {}: copy it again, or make it anew with `netpolicy compile`",
             bytes.len() - 1,
             bytes.len()
         )

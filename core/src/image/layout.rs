@@ -222,13 +222,13 @@ impl Layout {
 
     /// Reads header and section table. Checks all that concerns the frame.
     pub(crate) fn read(image: &[u8]) -> Result<Layout, OpenError> {
+        if !image.iter().zip(&LABEL).all(|(byte, label)| byte == label) {
+            return Err(OpenError::NotAnImage);
+        }
         let header: &[u8; HEADER_LEN] = image.first_chunk().ok_or(OpenError::Truncated {
             len: image.len() as u64,
             needed: HEADER_LEN as u64,
         })?;
-        if !header.starts_with(&LABEL) {
-            return Err(OpenError::NotAnImage);
-        }
         let field = |at| u32_at(header, at).unwrap_or(0);
         let version = field(8);
         if version as u16 != MAJOR {

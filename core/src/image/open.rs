@@ -64,7 +64,7 @@ impl fmt::Display for OpenError {
             OpenError::Truncated { len, needed } => {
                 write!(
                     f,
-                    "the image has {len} bytes where its header says {needed}"
+                    "the image has {len} bytes and should have {needed}: copy it again, or make it anew with `netpolicy compile`"
                 )
             }
             OpenError::Damaged { section, index } => {
