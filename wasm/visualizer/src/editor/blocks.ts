@@ -37,6 +37,7 @@ const depth = (text: string) =>
 /** Of the policy that begins on a line: its name, and what says which pods it isolates. */
 export function headOf(doc: Text, line: number): Lines[] {
   const found: Lines[] = [{ from: line, to: line }];
+  let hasName = false;
   const indent = indentOf(doc.line(line).text.replace(/^(\s*)- /, "$1  "));
   for (let next = line + 1; next <= doc.lines; next += 1) {
     const { text } = doc.line(next);
@@ -46,8 +47,9 @@ export function headOf(doc: Text, line: number): Lines[] {
     if (its < indent || (its === indent && /^\s*- /.test(text))) break;
     const isTop = its === indent && /^\s*(kind|metadata|spec):/.test(text);
     const isBelow = its <= indent + 4 && /^\s*(podSelector|policyTypes|subject):/.test(text);
-    const isName = its <= indent + 4 && /^\s*name:/.test(text) && found.length < 3;
+    const isName: boolean = its <= indent + 4 && /^\s*name:/.test(text) && !hasName;
     if (!isTop && !isBelow && !isName) continue;
+    hasName ||= isName;
     const block = isBelow ? policyField(doc, next) : { from: next, to: next };
     if (!text.trim().startsWith("spec")) found.push(block);
     next = block.to;
