@@ -110,7 +110,7 @@ def test_the_data_is_that_of_the_command(image: Image) -> None:
         [*command, *ends, "-o", "json"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert output.returncode == 1, output.stderr
-    written = json.loads(output.stdout)["explanations"][0]
+    written = json.loads(output.stdout)[0]["explanations"][0]
     data = image.explain("default/batch", "default/mysql", port=3306).to_dict()
     assert without_files(data) == without_files(written)
 

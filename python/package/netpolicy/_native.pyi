@@ -119,7 +119,7 @@ class Image(Buffer):
     ) -> Explanation: ...
     # What has a length is a table, and any table could be a stream.
     @overload
-    def verdicts(  # type: ignore[overload-overlap]
+    def verdicts(
         self,
         table: _Table,
         *,

@@ -26,7 +26,7 @@ pub(crate) fn test() -> Result<()> {
     let wheel = wheel()?;
     clean_install(&wheel)?;
     let environment = Environment::open("python/test")?;
-    environment.install(&[&format!("{}[test]", wheel.display())])?;
+    environment.install(&[&format!("{}[test,spark]", wheel.display())])?;
     environment.replace(&wheel)?;
     types(&environment)?;
     run(&mut cargo(&[
@@ -52,7 +52,6 @@ fn spark(environment: &Environment) -> Result<()> {
     if Command::new("java").arg("-version").output().is_err() {
         bail!("Spark needs Java 17 or newer: on Debian `apt-get install default-jre-headless`");
     }
-    environment.install(&["pyspark>=4"])?;
     let mut pytest = environment.module("pytest");
     pytest
         .args(["--color=auto", "--durations=5", "tests/spark"])
