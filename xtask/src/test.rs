@@ -9,7 +9,7 @@ use crate::run::{cargo, output, root, run};
 use crate::{bare, bench, ffi, insight, python, traffic, wasm};
 
 /// Install what tests need, and run them: the parts that are named, or without a name
-/// those in Rust alone (lint, core, cli, suites, docs)
+/// all of them
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[arg(value_enum)]
@@ -44,16 +44,10 @@ enum Part {
     Docs,
 }
 
-impl Part {
-    /// What runs where no part is named. The other parts need the tools of other
-    /// languages, or a kernel with network namespaces, and are run by name.
-    const DEFAULT: [Part; 5] = [Part::Lint, Part::Core, Part::Cli, Part::Suites, Part::Docs];
-}
-
-/// Runs the parts that are named, or [`Part::DEFAULT`].
+/// Runs the parts that are named, or all.
 pub(crate) fn test(arguments: &Arguments) -> Result<()> {
     let parts = match arguments.parts.as_slice() {
-        [] => &Part::DEFAULT,
+        [] => Part::value_variants(),
         parts => parts,
     };
     // Its tests are among those of two other parts.
