@@ -20,7 +20,6 @@
 //! descriptions, and [`Pair::explain`] tells why. What a verdict means is written in
 //! the repository's SEMANTICS.md; the documentation here names its clauses.
 #![no_std]
-#![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
     deny(

@@ -9,6 +9,9 @@ use crate::image::{
 /// From this many entries on an array of 256 takes less than twice the room of a
 /// bitmap and entries, and is one load nearer.
 const ARRAY_ENTRIES: u32 = 120;
+/// Or where so many words lie below the node that an array of 256 adds little to them:
+/// many addresses pass it.
+const ARRAY_WORDS_BELOW: u32 = 1024;
 /// From this many runs on the root is an array of 65,536.
 const WIDE_ROOT_RUNS: u32 = 4096;
 /// A list of runs is preferred to nodes of 8 bits that take this many times its
@@ -96,6 +99,7 @@ impl Tries {
             return self.sorted_node(arena, inside, first);
         }
         let mark = arena.mark();
+        let front = arena.front();
         let entries: List<u32> = arena.scratch(array_len(kind) as usize)?;
         let bits = bits - kind.stride();
         for index in 0..entries.len {
@@ -110,7 +114,8 @@ impl Tries {
             };
             arena.set(entries, index, entry.encode());
         }
-        let entry = self.node(arena, kind, entries)?;
+        let words_below = (arena.front() - front) / 4;
+        let entry = self.node(arena, kind, entries, words_below)?;
         arena.release(mark);
         Ok(entry)
     }
@@ -133,8 +138,15 @@ impl Tries {
         Ok(TrieEntry::Node(kind, offset))
     }
 
-    /// Writes a node: an array as it is asked for, or a bitmap if that is smaller.
-    fn node(&self, arena: &mut Arena<'_>, kind: NodeKind, entries: List<u32>) -> Result<TrieEntry> {
+    /// Writes a node: an array as it is asked for, or a bitmap if that is smaller and
+    /// not `words_below` are many.
+    fn node(
+        &self,
+        arena: &mut Arena<'_>,
+        kind: NodeKind,
+        entries: List<u32>,
+        words_below: u32,
+    ) -> Result<TrieEntry> {
         let mut starts = [0_u32; 8];
         let mut count = 0;
         let mut last = None;
@@ -148,10 +160,10 @@ impl Tries {
             }
         }
         let word = |arena: &mut Arena<'_>, word: u32| arena.append(&word.to_le_bytes());
-        let kind = if kind == NodeKind::Array8 && count < ARRAY_ENTRIES {
-            NodeKind::Popcount
-        } else {
-            kind
+        let is_small = count < ARRAY_ENTRIES && words_below < ARRAY_WORDS_BELOW;
+        let kind = match kind {
+            NodeKind::Array8 if is_small => NodeKind::Popcount,
+            kind => kind,
         };
         let kept = if kind == NodeKind::Popcount {
             count

@@ -66,18 +66,18 @@ impl Decision<'_> {
     }
 
     /// The place of an IPv4 address.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn place_v4(&self, address: u32) -> Place {
         Place::of_entry(trie::walk(self.trie, self.shape.root_v4, address))
     }
 
     /// The place of an IPv6 address that is not IPv4-mapped.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn place_v6(&self, address: u128) -> Place {
         Place::of_entry(self.entry_v6(address))
     }
 
-    #[inline]
+    #[inline(always)]
     fn entry_v6(&self, address: u128) -> u32 {
         let table = HostTableV6 {
             slots: self.hosts_v6,

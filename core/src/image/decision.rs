@@ -40,7 +40,7 @@ impl Decision<'_> {
     }
 
     /// The interval of a port key.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn interval(&self, key: u32) -> u32 {
         self.port_pages
             .get(key / StartsRecord::POSITIONS)
@@ -48,7 +48,7 @@ impl Decision<'_> {
     }
 
     /// The row of an interval, in a gate's map and list of rows.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn row(&self, map: u32, rows: u32, interval: u32) -> u32 {
         let starts = self
             .port_maps
@@ -57,7 +57,7 @@ impl Decision<'_> {
     }
 
     /// Whether a row has the bit of a peer class.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has(&self, row: u32, peer: u32) -> bool {
         let chunk = self.row_chunks.get(row.wrapping_add(peer / 512));
         let word = chunk
@@ -68,14 +68,14 @@ impl Decision<'_> {
 
     /// Whether a gate allows a peer class at an interval; `None` where its rules
     /// must be interpreted.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn allows(&self, map: u32, rows: u32, interval: u32, peer: u32) -> Option<bool> {
         (map != NONE).then(|| self.has(self.row(map, rows, interval), peer))
     }
 
     /// The class that a peer is to a subject: a node class's twin where the
     /// subject runs on that node.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peer_class(&self, class: u32, same_host: bool) -> u32 {
         let is_node = class.wrapping_sub(self.shape.node_first) < self.shape.node_count;
         class + self.shape.node_count * u32::from(is_node & same_host)

@@ -290,7 +290,7 @@ impl StartsRecord {
     }
 
     /// Which one a position belongs to: the last that begins at or below it.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn index_of(&self, position: u32) -> u32 {
         // All bits up to the position's own.
         let upto = self.bits() << (63 - (position & 63));

@@ -10,6 +10,7 @@ mod labels;
 #[cfg(feature = "alloc")]
 mod outcomes;
 mod party;
+mod popcnt;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
@@ -145,11 +146,10 @@ impl Image<'_> {
 }
 
 impl Decision<'_> {
-    /// The verdict from the tables; `None` where they leave it to interpretation, and
-    /// where the addresses are of two families: whether they are one pod's, only the
-    /// rules can tell.
-    #[inline]
-    pub(crate) fn verdict(
+    /// What [`Decision::verdict`] answers. Always inlined, so that it is compiled for
+    /// the processor that its caller is compiled for.
+    #[inline(always)]
+    fn verdict_by_tables(
         &self,
         source: IpAddr,
         destination: IpAddr,
@@ -177,7 +177,7 @@ impl Decision<'_> {
 
     /// The verdict for two places; `None` where the tables leave it to
     /// interpretation.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn look_up(
         &self,
         source: Place,
