@@ -1,18 +1,19 @@
 //! `netpolicy simulate`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::{Explanation, Reason, RuleRef};
 use netpolicy::model::Direction;
-use netpolicy::{Image, Protocol};
+use netpolicy::{ConnectionKind, Image, Protocol};
 use serde::Serialize;
 
-use crate::flows::{Flow, FlowFile, Flows};
+use crate::flows::{Flow, FlowFile, Flows, Seen};
 use crate::input::{Manifests, tell};
 use crate::list::table;
-use crate::observed::{Observed, add_policies, without_policies};
+use crate::observed::{Fate, Observed, add_policies, without_policies};
 use crate::output::{self, Format};
 use crate::{Outcome, progress};
 
@@ -51,8 +52,13 @@ pub(crate) struct Arguments {
 struct Simulation<'i> {
     flows: u64,
     distinct: usize,
+    /// Flows that did not pass where they were recorded.
+    observed_denied: u64,
     /// Flows with an end that is neither an address nor a pod that is known.
     unknown: u64,
+    /// Records that open no connection.
+    skipped_records: u64,
+    unreadable_records: u64,
     present: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]
     candidate: Option<Totals>,
@@ -67,6 +73,8 @@ struct Simulation<'i> {
 struct Totals {
     allowed: u64,
     denied: u64,
+    /// Flows of workloads some of whose pods may connect, and others not.
+    differs: u64,
 }
 
 /// Flows between two workloads that become another verdict.
@@ -129,11 +137,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     progress::clear();
     match arguments.output {
         Format::Json => output::json(&simulation)?,
-        Format::Text => write_text(&simulation)?,
+        Format::Text => {
+            write_text(&simulation)?;
+            if let Some(left_out) = flows.left_out() {
+                output::line(&format!("\n{left_out}"))?;
+            }
+        }
     }
     let is_bad = match simulation.candidate {
         Some(_) => !simulation.newly_denied.is_empty(),
-        None => simulation.present.denied != 0,
+        None => simulation.present.denied != 0 || simulation.present.differs != 0,
     };
     Ok(if is_bad { Outcome::Bad } else { Outcome::Good })
 }
@@ -156,20 +169,24 @@ fn simulate<'i>(
     let judged = after.as_ref().unwrap_or(&before);
     let mut rules = Rules::new(candidate.unwrap_or(present));
     for flow in &flows.all {
-        let (Some(ends), Some(was)) = (before.ends(flow), before.is_allowed(flow)) else {
-            unknown += flow.count;
+        let (Some(ends), Some(was)) = (before.ends(flow), before.fate(flow)) else {
+            add(&mut unknown, flow.count);
             continue;
         };
         let pair = (labels.id(&ends[0].label), labels.id(&ends[1].label));
         let counts = pairs.entry(pair).or_default();
         totals.add(was, flow.count);
         counts[0].add(was, flow.count);
-        if let Some(is) = after.as_ref().and_then(|after| after.is_allowed(flow)) {
+        let after = after.as_ref();
+        if let Some((after, is)) = after.and_then(|after| Some((after, after.fate(flow)?))) {
             candidate_totals.add(is, flow.count);
             counts[1].add(is, flow.count);
-            if was != is {
-                let key = (is, pair.0, pair.1, flow.protocol, flow.port);
-                changed.entry(key).or_insert((0, *flow)).0 += flow.count;
+            for is_allowed in newly(was, is, || {
+                [before.one_by_one(flow), after.one_by_one(flow)]
+            }) {
+                let key = (is_allowed, pair.0, pair.1, flow.protocol, flow.port);
+                let (count, _) = changed.entry(key).or_insert((0, *flow));
+                add(count, flow.count);
             }
         }
         rules.count(judged, flow);
@@ -185,9 +202,15 @@ fn simulate<'i>(
     let of = |allowed: bool| changed.iter().filter(move |(key, _)| key.0 == allowed);
     let (used, unused) = rules.finish();
     Simulation {
-        flows: flows.all.iter().map(|flow| flow.count).sum(),
+        flows: flows
+            .all
+            .iter()
+            .fold(0, |sum, flow| sum.saturating_add(flow.count)),
         distinct: flows.all.len(),
+        observed_denied: flows.count(Seen::Denied),
         unknown,
+        skipped_records: flows.skipped,
+        unreadable_records: flows.unreadable,
         present: totals,
         candidate: after.as_ref().map(|_| candidate_totals),
         newly_denied: of(false).map(explained).collect(),
@@ -207,11 +230,46 @@ fn simulate<'i>(
 }
 
 impl Totals {
-    fn add(&mut self, allowed: bool, count: u64) {
-        if allowed {
-            self.allowed += count;
-        } else {
-            self.denied += count;
+    fn add(&mut self, fate: Fate, count: u64) {
+        add(
+            match fate {
+                Fate::Allowed => &mut self.allowed,
+                Fate::Denied => &mut self.denied,
+                Fate::Differs => &mut self.differs,
+            },
+            count,
+        );
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} allowed, {} denied", self.allowed, self.denied)?;
+        if self.differs != 0 {
+            write!(f, ", {} different from pod to pod", self.differs)?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts come from files, and may be anything.
+fn add(sum: &mut u64, count: u64) {
+    *sum = sum.saturating_add(count);
+}
+
+/// In which ways a flow becomes another: newly denied (`false`), newly allowed (`true`).
+/// What differs from pod to pod may be both; `one_by_one` tells, before and after.
+fn newly(was: Fate, is: Fate, one_by_one: impl Fn() -> [Vec<bool>; 2]) -> Vec<bool> {
+    match (was, is) {
+        (Fate::Allowed, Fate::Allowed) | (Fate::Denied, Fate::Denied) => Vec::new(),
+        (Fate::Allowed, _) | (Fate::Differs, Fate::Denied) => vec![false],
+        (Fate::Denied, _) | (Fate::Differs, Fate::Allowed) => vec![true],
+        (Fate::Differs, Fate::Differs) => {
+            let [before, after] = one_by_one();
+            let has = |change| before.iter().zip(&after).any(|pair| pair == change);
+            let ways = [(false, (&true, &false)), (true, (&false, &true))];
+            let ways = ways.into_iter().filter(|(_, change)| has(*change));
+            ways.map(|(is_allowed, _)| is_allowed).collect()
         }
     }
 }
@@ -244,7 +302,7 @@ struct Rules<'i> {
     all: Vec<(RuleRef<'i>, u64)>,
     index: HashMap<String, usize, ahash::RandomState>,
     /// The rules of flows of one kind: egress and ingress.
-    kinds: HashMap<(u32, u32, Protocol, u16), [Option<usize>; 2], ahash::RandomState>,
+    kinds: HashMap<ConnectionKind, [Option<usize>; 2], ahash::RandomState>,
 }
 
 impl<'i> Rules<'i> {
@@ -287,7 +345,7 @@ impl<'i> Rules<'i> {
         });
         for at in rules.into_iter().flatten() {
             if let Some((_, count)) = self.all.get_mut(at) {
-                *count += flow.count;
+                add(count, flow.count);
             }
         }
     }
@@ -309,6 +367,7 @@ fn write_text(simulation: &Simulation<'_>) -> Result<()> {
     let Simulation {
         flows,
         distinct,
+        observed_denied,
         unknown,
         present,
         candidate,
@@ -320,12 +379,14 @@ fn write_text(simulation: &Simulation<'_>) -> Result<()> {
             "{unknown} flows of pods that are not known were left out"
         ))?;
     }
-    let Totals { allowed, denied } = present;
-    output::line(&format!(
-        "present policies: {allowed} allowed, {denied} denied"
-    ))?;
-    if let Some(Totals { allowed, denied }) = candidate {
-        output::line(&format!("candidate: {allowed} allowed, {denied} denied"))?;
+    if *observed_denied != 0 {
+        output::line(&format!(
+            "{observed_denied} flows were denied when observed"
+        ))?;
+    }
+    output::line(&format!("present policies: {present}"))?;
+    if let Some(totals) = candidate {
+        output::line(&format!("candidate: {totals}"))?;
     }
     for (what, changes) in [
         ("newly denied", &simulation.newly_denied),
@@ -334,7 +395,9 @@ fn write_text(simulation: &Simulation<'_>) -> Result<()> {
         if candidate.is_none() {
             continue;
         }
-        let count: u64 = changes.iter().map(|change| change.flows).sum();
+        let count = changes
+            .iter()
+            .fold(0u64, |sum, change| sum.saturating_add(change.flows));
         output::line(&format!("\n{what}: {count} flows"))?;
         for change in changes {
             let port = change.port.map_or(String::new(), |port| format!(" {port}"));
@@ -352,16 +415,13 @@ fn write_text(simulation: &Simulation<'_>) -> Result<()> {
         .pairs
         .iter()
         .map(|pair| {
-            let counts =
-                |totals: &Totals| format!("{} allowed, {} denied", totals.allowed, totals.denied);
             let candidate = pair.candidate.as_ref();
-            let candidate = candidate.map_or(String::new(), |totals| {
-                format!("; candidate {}", counts(totals))
-            });
+            let candidate =
+                candidate.map_or(String::new(), |totals| format!("; candidate {totals}"));
             [
                 format!("  {}", pair.source),
                 format!("-> {}", pair.destination),
-                format!("{}{candidate}", counts(&pair.present)),
+                format!("{}{candidate}", pair.present),
             ]
         })
         .collect();

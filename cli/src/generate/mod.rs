@@ -9,9 +9,9 @@ use netpolicy::reach::{Difference, PortSet, Reachability};
 use netpolicy::{Cluster, Image, Severity};
 
 use self::policies::Generator;
-use crate::flows::{FlowFile, Flows};
+use crate::flows::{FlowFile, Flows, Seen};
 use crate::input::{Manifests, tell};
-use crate::observed::{Observed, add_policies, without_policies};
+use crate::observed::{Fate, Observed, add_policies, without_policies};
 use crate::{Outcome, output, progress};
 
 /// Write least-privilege policies from observed flows
@@ -121,7 +121,12 @@ fn denied_flows(flows: &Flows, image: &Image<'_>) -> Vec<String> {
     let denied = flows
         .all
         .iter()
-        .filter(|flow| observed.is_allowed(flow) == Some(false));
+        .filter(|flow| flow.seen == Seen::Passed)
+        .filter(|flow| {
+            observed
+                .fate(flow)
+                .is_some_and(|fate| fate != Fate::Allowed)
+        });
     denied
         .filter_map(|flow| observed.explain(flow))
         .map(|explanation| explanation.to_string())

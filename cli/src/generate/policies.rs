@@ -167,7 +167,7 @@ impl Generator<'_> {
 
     /// The workload of an end, if policies can be about it.
     fn workload_of(&self, end: &Resolved<'_>) -> Option<Key> {
-        let pod = end.pod?;
+        let pod = end.pod()?;
         let pod = self
             .cluster
             .pods()
