@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use netpolicy::explain::Explanation;
 use netpolicy::{Cluster, Connection, ConnectionKind, Endpoint, Image, Pair, PodRef, Verdict};
 
-use crate::flows::{Flow, FlowEnd, Flows};
+use crate::flows::{EndId, Flow, FlowEnd, Flows};
 
 /// The ends of some flows, as an image knows them.
 pub(crate) struct Observed<'i> {
@@ -62,8 +62,12 @@ impl<'i> Observed<'i> {
 
     /// Source and destination of a flow.
     pub(crate) fn ends(&self, flow: &Flow) -> Option<[&Resolved<'i>; 2]> {
-        let end = |id: crate::flows::EndId| self.ends.get(id.0 as usize)?.as_ref();
-        Some([end(flow.source)?, end(flow.destination)?])
+        Some([self.end(flow.source)?, self.end(flow.destination)?])
+    }
+
+    /// An end; `None` where it is not there.
+    pub(crate) fn end(&self, id: EndId) -> Option<&Resolved<'i>> {
+        self.ends.get(id.0 as usize)?.as_ref()
     }
 
     /// What becomes of a flow; `None` where an end is not there.
@@ -121,6 +125,13 @@ impl<'i> Observed<'i> {
             .iter()
             .min_by_key(|(verdict, _)| verdict.is_allowed());
         pair.map(|(_, pair)| pair.explain(flow.protocol, flow.port))
+    }
+
+    /// Why a flow may pass, or may not, where it is known between which two ends it was.
+    pub(crate) fn explain_alone(&self, flow: &Flow) -> Option<Explanation<'i>> {
+        let ends = self.ends(flow)?;
+        let is_one = |end: &&Resolved<'_>| end.address.is_some() || end.pods.len() == 1;
+        ends.iter().all(is_one).then(|| self.explain(flow))?
     }
 
     /// What the explanation of a flow depends on; `None` where it is on its own.

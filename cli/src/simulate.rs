@@ -10,7 +10,7 @@ use netpolicy::model::Direction;
 use netpolicy::{ConnectionKind, Image, Protocol};
 use serde::Serialize;
 
-use crate::flows::{Flow, FlowFile, Flows, Seen};
+use crate::flows::{EndId, Flow, FlowFile, Flows, Seen};
 use crate::input::{Manifests, tell};
 use crate::list::table;
 use crate::observed::{Fate, Observed, add_policies, without_policies};
@@ -138,7 +138,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     match arguments.output {
         Format::Json => output::json(&simulation)?,
         Format::Text => {
-            write_text(&simulation)?;
+            output::write(&text(&simulation))?;
             if let Some(left_out) = flows.left_out() {
                 output::line(&format!("\n{left_out}"))?;
             }
@@ -161,19 +161,19 @@ fn simulate<'i>(
     let mut totals = Totals::default();
     let mut candidate_totals = Totals::default();
     let mut unknown = 0;
-    let mut pairs: BTreeMap<(u32, u32), [Totals; 2]> = BTreeMap::new();
-    let mut labels = Labels::default();
+    let mut pairs: HashMap<(u32, u32), [Totals; 2], ahash::RandomState> = HashMap::default();
+    let labels = Labels::new(flows, &before);
     type ChangedKey = (bool, u32, u32, Protocol, u16);
     let mut changed: BTreeMap<ChangedKey, (u64, Flow)> = BTreeMap::new();
     // Rules count in the image that is to come.
     let judged = after.as_ref().unwrap_or(&before);
     let mut rules = Rules::new(candidate.unwrap_or(present));
     for flow in &flows.all {
-        let (Some(ends), Some(was)) = (before.ends(flow), before.fate(flow)) else {
+        let Some(was) = before.fate(flow) else {
             add(&mut unknown, flow.count);
             continue;
         };
-        let pair = (labels.id(&ends[0].label), labels.id(&ends[1].label));
+        let pair = (labels.id(flow.source), labels.id(flow.destination));
         let counts = pairs.entry(pair).or_default();
         totals.add(was, flow.count);
         counts[0].add(was, flow.count);
@@ -201,6 +201,8 @@ fn simulate<'i>(
     };
     let of = |allowed: bool| changed.iter().filter(move |(key, _)| key.0 == allowed);
     let (used, unused) = rules.finish();
+    let mut pairs: Vec<_> = pairs.into_iter().collect();
+    pairs.sort_unstable_by_key(|(pair, _)| *pair);
     Simulation {
         flows: flows
             .all
@@ -274,26 +276,34 @@ fn newly(was: Fate, is: Fate, one_by_one: impl Fn() -> [Vec<bool>; 2]) -> Vec<bo
     }
 }
 
-/// Names by number, so that counting does not copy them.
-#[derive(Default)]
-struct Labels {
-    ids: HashMap<String, u32, ahash::RandomState>,
-    all: Vec<String>,
+/// The labels of ends by number, so that counting neither copies nor compares them.
+/// Their order is that of the labels.
+struct Labels<'a> {
+    of_ends: Vec<u32>,
+    all: Vec<&'a str>,
 }
 
-impl Labels {
-    fn id(&mut self, label: &str) -> u32 {
-        if let Some(id) = self.ids.get(label) {
-            return *id;
+impl<'a> Labels<'a> {
+    fn new(flows: &Flows, observed: &'a Observed<'_>) -> Labels<'a> {
+        let ends = (0..flows.ends.len()).map(|id| observed.end(EndId(id as u32)));
+        let of_ends: Vec<&str> = ends.map(|end| end.map_or("", |end| &end.label)).collect();
+        let mut all = of_ends.clone();
+        all.sort_unstable();
+        all.dedup();
+        let numbers: HashMap<&str, u32, ahash::RandomState> =
+            all.iter().copied().zip(0..).collect();
+        Labels {
+            of_ends: of_ends.iter().map(|label| numbers[label]).collect(),
+            all,
         }
-        let id = self.all.len() as u32;
-        self.ids.insert(label.to_owned(), id);
-        self.all.push(label.to_owned());
-        id
+    }
+
+    fn id(&self, end: EndId) -> u32 {
+        self.of_ends[end.0 as usize]
     }
 
     fn name(&self, id: u32) -> String {
-        self.all.get(id as usize).cloned().unwrap_or_default()
+        self.all[id as usize].to_owned()
     }
 }
 
@@ -363,7 +373,12 @@ impl<'i> Rules<'i> {
     }
 }
 
-fn write_text(simulation: &Simulation<'_>) -> Result<()> {
+fn text(simulation: &Simulation<'_>) -> String {
+    let mut text = String::new();
+    let mut line = |line: &str| {
+        text.push_str(line);
+        text.push('\n');
+    };
     let Simulation {
         flows,
         distinct,
@@ -373,20 +388,20 @@ fn write_text(simulation: &Simulation<'_>) -> Result<()> {
         candidate,
         ..
     } = simulation;
-    output::line(&format!("{flows} flows, {distinct} of them distinct"))?;
+    line(&format!("{flows} flows, {distinct} of them distinct"));
     if *unknown != 0 {
-        output::line(&format!(
+        line(&format!(
             "{unknown} flows of pods that are not known were left out"
-        ))?;
+        ));
     }
     if *observed_denied != 0 {
-        output::line(&format!(
+        line(&format!(
             "{observed_denied} flows were denied when observed"
-        ))?;
+        ));
     }
-    output::line(&format!("present policies: {present}"))?;
+    line(&format!("present policies: {present}"));
     if let Some(totals) = candidate {
-        output::line(&format!("candidate: {totals}"))?;
+        line(&format!("candidate: {totals}"));
     }
     for (what, changes) in [
         ("newly denied", &simulation.newly_denied),
@@ -398,19 +413,19 @@ fn write_text(simulation: &Simulation<'_>) -> Result<()> {
         let count = changes
             .iter()
             .fold(0u64, |sum, change| sum.saturating_add(change.flows));
-        output::line(&format!("\n{what}: {count} flows"))?;
+        line(&format!("\n{what}: {count} flows"));
         for change in changes {
             let port = change.port.map_or(String::new(), |port| format!(" {port}"));
-            output::line(&format!(
+            line(&format!(
                 "  {} -> {} {}{port}: {} flows",
                 change.source, change.destination, change.protocol, change.flows
-            ))?;
+            ));
             if let Some(explanation) = &change.explanation {
-                output::line(&format!("    {explanation}"))?;
+                line(&format!("    {explanation}"));
             }
         }
     }
-    output::line("\npairs of workloads")?;
+    line("\npairs of workloads");
     let lines: Vec<[String; 3]> = simulation
         .pairs
         .iter()
@@ -425,16 +440,14 @@ fn write_text(simulation: &Simulation<'_>) -> Result<()> {
             ]
         })
         .collect();
-    table(&lines)
-        .iter()
-        .try_for_each(|line| output::line(line))?;
-    output::line("\nrules")?;
+    table(&lines).iter().for_each(|row| line(row));
+    line("\nrules");
     for used in &simulation.rules {
-        output::line(&format!("  {}: {} flows", used.rule, used.flows))?;
+        line(&format!("  {}: {} flows", used.rule, used.flows));
     }
-    output::line("\nrules that no flow used")?;
+    line("\nrules that no flow used");
     for rule in &simulation.unused_rules {
-        output::line(&format!("  {rule}"))?;
+        line(&format!("  {rule}"));
     }
-    Ok(())
+    text
 }
