@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::{Explanation, Reason, RuleRef};
@@ -158,51 +160,31 @@ fn simulate<'i>(
 ) -> Simulation<'i> {
     let before = Observed::new(present, flows);
     let after = candidate.map(|image| Observed::new(image, flows));
-    let mut totals = Totals::default();
-    let mut candidate_totals = Totals::default();
-    let mut unknown = 0;
-    let mut pairs: HashMap<(u32, u32), [Totals; 2], ahash::RandomState> = HashMap::default();
     let labels = Labels::new(flows, &before);
-    type ChangedKey = (bool, u32, u32, Protocol, u16);
-    let mut changed: BTreeMap<ChangedKey, (u64, Flow)> = BTreeMap::new();
     // Rules count in the image that is to come.
-    let judged = after.as_ref().unwrap_or(&before);
-    let mut rules = Rules::new(candidate.unwrap_or(present));
-    for flow in &flows.all {
-        let Some(was) = before.fate(flow) else {
-            add(&mut unknown, flow.count);
-            continue;
-        };
-        let pair = (labels.id(flow.source), labels.id(flow.destination));
-        let counts = pairs.entry(pair).or_default();
-        totals.add(was, flow.count);
-        counts[0].add(was, flow.count);
-        let after = after.as_ref();
-        if let Some((after, is)) = after.and_then(|after| Some((after, after.fate(flow)?))) {
-            candidate_totals.add(is, flow.count);
-            counts[1].add(is, flow.count);
-            for is_allowed in newly(was, is, || {
-                [before.one_by_one(flow), after.one_by_one(flow)]
-            }) {
-                let key = (is_allowed, pair.0, pair.1, flow.protocol, flow.port);
-                let (count, _) = changed.entry(key).or_insert((0, *flow));
-                add(count, flow.count);
-            }
-        }
-        rules.count(judged, flow);
-    }
+    let rules = Rules::new(candidate.unwrap_or(present));
+    let judged = Judged {
+        before: &before,
+        after: after.as_ref(),
+        labels: &labels,
+        rules: &rules,
+    };
+    let tally = judged.tally_of(&flows.all);
     let explained = |(key, (count, flow)): (&ChangedKey, &(u64, Flow))| Changed {
         source: labels.name(key.1),
         destination: labels.name(key.2),
         protocol: key.3.to_string(),
         port: key.3.has_ports().then_some(key.4),
         flows: *count,
-        explanation: judged.explain(flow),
+        explanation: judged.last().explain(flow),
     };
-    let of = |allowed: bool| changed.iter().filter(move |(key, _)| key.0 == allowed);
-    let (used, unused) = rules.finish();
-    let mut pairs: Vec<_> = pairs.into_iter().collect();
-    pairs.sort_unstable_by_key(|(pair, _)| *pair);
+    let of = |allowed: bool| {
+        let changed = tally.changed.iter();
+        changed.filter(move |(key, _)| key.0 == allowed)
+    };
+    let (used, unused) = rules.told(&tally.rules);
+    let mut pairs: Vec<_> = tally.pairs.iter().collect();
+    pairs.sort_unstable_by_key(|(pair, _)| **pair);
     Simulation {
         flows: flows
             .all
@@ -210,20 +192,20 @@ fn simulate<'i>(
             .fold(0, |sum, flow| sum.saturating_add(flow.count)),
         distinct: flows.all.len(),
         observed_denied: flows.count(Seen::Denied),
-        unknown,
+        unknown: tally.unknown,
         skipped_records: flows.skipped,
         unreadable_records: flows.unreadable,
-        present: totals,
-        candidate: after.as_ref().map(|_| candidate_totals),
+        present: tally.totals[0],
+        candidate: candidate.map(|_| tally.totals[1]),
         newly_denied: of(false).map(explained).collect(),
         newly_allowed: of(true).map(explained).collect(),
         pairs: pairs
             .iter()
-            .map(|((source, destination), [present, candidate])| Pair {
+            .map(|((source, destination), [present, of_candidate])| Pair {
                 source: labels.name(*source),
                 destination: labels.name(*destination),
                 present: *present,
-                candidate: after.as_ref().map(|_| *candidate),
+                candidate: candidate.map(|_| *of_candidate),
             })
             .collect(),
         rules: used,
@@ -231,7 +213,120 @@ fn simulate<'i>(
     }
 }
 
+/// Whether flows become allowed, the labels of their ends, protocol and port.
+type ChangedKey = (bool, u32, u32, Protocol, u16);
+
+/// What flows are judged by.
+struct Judged<'a, 'i> {
+    before: &'a Observed<'i>,
+    after: Option<&'a Observed<'i>>,
+    labels: &'a Labels<'a>,
+    rules: &'a Rules<'i>,
+}
+
+/// What becomes of some flows.
+#[derive(Default)]
+struct Tally {
+    /// Under the present policies, and under the candidate.
+    totals: [Totals; 2],
+    unknown: u64,
+    pairs: HashMap<(u32, u32), [Totals; 2], ahash::RandomState>,
+    /// How many change, and one of them.
+    changed: BTreeMap<ChangedKey, (u64, Flow)>,
+    /// How many each rule decides.
+    rules: HashMap<usize, u64, ahash::RandomState>,
+}
+
+impl Tally {
+    fn take_in(&mut self, other: Tally) {
+        let add_both = |own: &mut [Totals; 2], other: [Totals; 2]| {
+            own.iter_mut()
+                .zip(other)
+                .for_each(|(own, other)| own.take_in(other));
+        };
+        add_both(&mut self.totals, other.totals);
+        add(&mut self.unknown, other.unknown);
+        for (pair, totals) in other.pairs {
+            add_both(self.pairs.entry(pair).or_default(), totals);
+        }
+        for (key, (count, flow)) in other.changed {
+            add(&mut self.changed.entry(key).or_insert((0, flow)).0, count);
+        }
+        for (rule, count) in other.rules {
+            add(self.rules.entry(rule).or_default(), count);
+        }
+    }
+}
+
+impl<'i> Judged<'_, 'i> {
+    /// The image that is to come.
+    fn last(&self) -> &Observed<'i> {
+        self.after.unwrap_or(self.before)
+    }
+
+    /// What becomes of flows, worked out by all processors.
+    fn tally_of(&self, flows: &[Flow]) -> Tally {
+        // Fewer are not worth a thread.
+        const AT_LEAST: usize = 1 << 14;
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        let shares = flows.chunks(flows.len().div_ceil(workers).max(AT_LEAST));
+        let mut tallies = thread::scope(|scope| {
+            let threads: Vec<_> = shares
+                .map(|share| scope.spawn(|| self.tally_of_share(share)))
+                .collect();
+            let tallies = threads.into_iter();
+            tallies
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect::<Vec<_>>()
+        })
+        .into_iter();
+        let mut all = tallies.next().unwrap_or_default();
+        tallies.for_each(|tally| all.take_in(tally));
+        all
+    }
+
+    fn tally_of_share(&self, flows: &[Flow]) -> Tally {
+        let mut tally = Tally::default();
+        let mut kinds = Kinds::default();
+        for flow in flows {
+            let Some(was) = self.before.fate(flow) else {
+                add(&mut tally.unknown, flow.count);
+                continue;
+            };
+            let pair = (
+                self.labels.id(flow.source),
+                self.labels.id(flow.destination),
+            );
+            let counts = tally.pairs.entry(pair).or_default();
+            tally.totals[0].add(was, flow.count);
+            counts[0].add(was, flow.count);
+            let after = self.after;
+            if let Some((after, is)) = after.and_then(|after| Some((after, after.fate(flow)?))) {
+                tally.totals[1].add(is, flow.count);
+                counts[1].add(is, flow.count);
+                let one_by_one = || [self.before.one_by_one(flow), after.one_by_one(flow)];
+                for is_allowed in newly(was, is, one_by_one) {
+                    let key = (is_allowed, pair.0, pair.1, flow.protocol, flow.port);
+                    let (count, _) = tally.changed.entry(key).or_insert((0, *flow));
+                    add(count, flow.count);
+                }
+            }
+            let rules = self.rules.of(self.last(), flow, &mut kinds);
+            for rule in rules.into_iter().flatten() {
+                add(tally.rules.entry(rule).or_default(), flow.count);
+            }
+        }
+        tally
+    }
+}
+
 impl Totals {
+    fn take_in(&mut self, other: Totals) {
+        add(&mut self.allowed, other.allowed);
+        add(&mut self.denied, other.denied);
+        add(&mut self.differs, other.differs);
+    }
+
     fn add(&mut self, fate: Fate, count: u64) {
         add(
             match fate {
@@ -307,12 +402,16 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// How many flows each rule decides.
+/// The rules that decide flows: egress and ingress.
+type Deciding = [Option<usize>; 2];
+
+/// Those of flows of one kind, worked out once.
+type Kinds = HashMap<ConnectionKind, Deciding, ahash::RandomState>;
+
+/// The rules of an image, numbered.
 struct Rules<'i> {
-    all: Vec<(RuleRef<'i>, u64)>,
+    all: Vec<RuleRef<'i>>,
     index: HashMap<String, usize, ahash::RandomState>,
-    /// The rules of flows of one kind: egress and ingress.
-    kinds: HashMap<ConnectionKind, [Option<usize>; 2], ahash::RandomState>,
 }
 
 impl<'i> Rules<'i> {
@@ -323,53 +422,45 @@ impl<'i> Rules<'i> {
             let governed = governed.filter(move |direction| policy.governs(*direction));
             governed.flat_map(move |direction| policy.rules(direction))
         });
-        let all: Vec<_> = rules.map(|rule| (rule, 0)).collect();
-        let index = all
-            .iter()
-            .enumerate()
-            .map(|(at, (rule, _))| (rule.to_string(), at))
-            .collect();
-        Rules {
-            all,
-            index,
-            kinds: HashMap::default(),
-        }
+        let all: Vec<_> = rules.collect();
+        let index = all.iter().zip(0..).map(|(rule, at)| (rule.to_string(), at));
+        let index = index.collect();
+        Rules { all, index }
     }
 
-    fn count(&mut self, observed: &Observed<'i>, flow: &Flow) {
+    /// The rules that decide a flow.
+    fn of(&self, observed: &Observed<'i>, flow: &Flow, kinds: &mut Kinds) -> Deciding {
         let kind = observed.kind(flow);
-        let known = kind.and_then(|kind| self.kinds.get(&kind)).copied();
-        let rules = known.unwrap_or_else(|| {
-            let rules = observed.explain(flow).map_or([None; 2], |explanation| {
-                explanation
-                    .directions()
-                    .map(|direction| match direction.reason() {
-                        Reason::Rule(rule) => self.index.get(&rule.to_string()).copied(),
-                        _ => None,
-                    })
-            });
-            if let Some(kind) = kind {
-                self.kinds.insert(kind, rules);
-            }
-            rules
-        });
-        for at in rules.into_iter().flatten() {
-            if let Some((_, count)) = self.all.get_mut(at) {
-                add(count, flow.count);
-            }
+        if let Some(known) = kind.and_then(|kind| kinds.get(&kind)) {
+            return *known;
         }
+        let rules = observed.explain(flow).map_or([None; 2], |explanation| {
+            explanation
+                .directions()
+                .map(|direction| match direction.reason() {
+                    Reason::Rule(rule) => self.index.get(&rule.to_string()).copied(),
+                    _ => None,
+                })
+        });
+        if let Some(kind) = kind {
+            kinds.insert(kind, rules);
+        }
+        rules
     }
 
     /// The rules that decided flows, and those that did not.
-    fn finish(self) -> (Vec<Used>, Vec<String>) {
-        let (used, unused): (Vec<_>, Vec<_>) =
-            self.all.into_iter().partition(|(_, count)| *count != 0);
-        let used = used.into_iter().map(|(rule, flows)| Used {
-            rule: rule.to_string(),
-            flows,
-        });
-        let unused = unused.into_iter().map(|(rule, _)| rule.to_string());
-        (used.collect(), unused.collect())
+    fn told(&self, counts: &HashMap<usize, u64, ahash::RandomState>) -> (Vec<Used>, Vec<String>) {
+        let (mut used, mut unused) = (Vec::new(), Vec::new());
+        for (rule, at) in self.all.iter().zip(0..) {
+            match counts.get(&at) {
+                Some(flows) if *flows != 0 => used.push(Used {
+                    rule: rule.to_string(),
+                    flows: *flows,
+                }),
+                _ => unused.push(rule.to_string()),
+            }
+        }
+        (used, unused)
     }
 }
 

@@ -10,7 +10,11 @@ use super::{EndId, Ends, Flow, Flows, Record, Seen};
 
 /// How many maps the counts are in. Those of several threads are joined map by map, by
 /// as many threads.
-const SHARDS: usize = 16;
+const SHARDS: usize = 64;
+
+/// How many flows wait for their shard. Each map is small enough to be near while so
+/// many are counted; one large map would be asked at another far place for each.
+const WAITING: usize = 1 << 12;
 
 /// The ends, and the rest of what tells flows apart, in two words that hash fast.
 type Key = (u64, u32);
@@ -47,64 +51,87 @@ fn flow_of((ends, rest): Key, count: u64) -> Flow {
     }
 }
 
-/// How often each flow was seen.
+/// Some of the flows, and how often each was seen.
 #[derive(Default)]
+struct Shard {
+    waiting: Vec<(Key, u64)>,
+    counts: HashMap<Key, u64, ahash::RandomState>,
+}
+
+impl Shard {
+    fn count_waiting(&mut self) {
+        for (key, n) in self.waiting.drain(..) {
+            let count = self.counts.entry(key).or_default();
+            *count = count.saturating_add(n);
+        }
+    }
+
+    /// The flows of one shard that several counted.
+    fn joined(shards: Vec<Shard>) -> impl Iterator<Item = Flow> {
+        let mut shards = shards.into_iter();
+        let mut joined = shards.next().unwrap_or_default();
+        joined.count_waiting();
+        for mut shard in shards {
+            shard.count_waiting();
+            joined.waiting.extend(shard.counts);
+            joined.count_waiting();
+        }
+        let counts = joined.counts.into_iter();
+        counts.map(|(key, count)| flow_of(key, count))
+    }
+}
+
+/// How often each flow was seen.
 pub(super) struct Counts {
-    shards: [HashMap<Key, u64, ahash::RandomState>; SHARDS],
+    shards: Vec<Shard>,
+}
+
+impl Default for Counts {
+    fn default() -> Counts {
+        let mut shards = Vec::new();
+        shards.resize_with(SHARDS, Shard::default);
+        Counts { shards }
+    }
 }
 
 impl Counts {
     pub(super) fn add(&mut self, flow: &Flow) {
-        let key = key_of(flow);
         // Low bits of both ends: one source or one destination may be in all flows.
         let shard = (flow.source.0 ^ flow.destination.0) as usize % SHARDS;
-        let count = self.shards[shard].entry(key).or_default();
-        *count = count.saturating_add(flow.count);
+        let shard = &mut self.shards[shard];
+        shard.waiting.push((key_of(flow), flow.count));
+        if shard.waiting.len() == WAITING {
+            shard.count_waiting();
+        }
     }
 
     /// All flows that several counted, whose ends have one numbering.
     fn joined(all: Vec<Counts>) -> Vec<Flow> {
-        let mut by_shard: [Vec<HashMap<Key, u64, ahash::RandomState>>; SHARDS] = Default::default();
-        let workers = all.len();
+        let workers = all.len().max(1);
+        let mut by_shard: Vec<Vec<Shard>> = Vec::new();
+        by_shard.resize_with(SHARDS, Vec::new);
         for counts in all {
-            for (maps, map) in by_shard.iter_mut().zip(counts.shards) {
-                maps.push(map);
+            for (same, shard) in by_shard.iter_mut().zip(counts.shards) {
+                same.push(shard);
             }
         }
-        if workers <= 1 {
-            return by_shard.into_iter().flat_map(join).collect();
-        }
-        let mut shares: Vec<Vec<_>> = Vec::new();
+        let mut shares: Vec<Vec<Vec<Shard>>> = Vec::new();
         shares.resize_with(workers, Vec::new);
-        for (at, maps) in by_shard.into_iter().enumerate() {
-            shares[at % workers].push(maps);
+        for (at, shards) in by_shard.into_iter().enumerate() {
+            shares[at % workers].push(shards);
         }
+        let join = |share: Vec<Vec<Shard>>| share.into_iter().flat_map(Shard::joined).collect();
         thread::scope(|scope| {
-            let joins: Vec<_> = shares
+            let threads: Vec<_> = shares
                 .into_iter()
-                .map(|share| {
-                    scope.spawn(|| share.into_iter().flat_map(join).collect::<Vec<Flow>>())
-                })
+                .map(|share| scope.spawn(move || -> Vec<Flow> { join(share) }))
                 .collect();
-            joins
+            threads
                 .into_iter()
                 .flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
                 .collect()
         })
     }
-}
-
-/// The flows of one shard.
-fn join(maps: Vec<HashMap<Key, u64, ahash::RandomState>>) -> impl Iterator<Item = Flow> {
-    let mut maps = maps.into_iter();
-    let mut joined = maps.next().unwrap_or_default();
-    for map in maps {
-        for (key, n) in map {
-            let count = joined.entry(key).or_default();
-            *count = count.saturating_add(n);
-        }
-    }
-    joined.into_iter().map(|(key, count)| flow_of(key, count))
 }
 
 /// Records that are no flows.
