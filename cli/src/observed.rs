@@ -210,7 +210,7 @@ impl<'i> Names<'i> {
         }
         // A pod that is no longer there was like those of its workload.
         let pods = match workload {
-            Some((kind, name)) => self.of_workload(namespace, kind, name),
+            Some(workload) => self.of_workload(namespace, &workload.0, &workload.1),
             None => self.of_name(namespace, name).or_else(|| {
                 let mut makers = makers(name).into_iter();
                 makers.find_map(|(kind, name)| self.of_workload(namespace, kind, name))

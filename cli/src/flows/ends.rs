@@ -21,7 +21,7 @@ pub(crate) enum FlowEnd {
         /// The address it had.
         address: Option<IpAddr>,
         /// Kind and name of what runs it, if the record tells.
-        workload: Option<(String, String)>,
+        workload: Option<Box<(String, String)>>,
     },
 }
 

@@ -115,10 +115,10 @@ pub(super) fn hubble(object: &Value) -> Result<Record, String> {
 }
 
 /// Kind and name of what runs an endpoint, where Hubble knows.
-fn workload(endpoint: &Value) -> Option<(String, String)> {
+fn workload(endpoint: &Value) -> Option<Box<(String, String)>> {
     let first = endpoint.get("workloads")?.get(0)?;
     let text = |key: &str| Some(first.get(key)?.as_str()?.to_owned());
-    Some((text("kind")?, text("name")?))
+    Some(Box::new((text("kind")?, text("name")?)))
 }
 
 fn layer_4(l4: &Value) -> Result<(Protocol, u16), String> {

@@ -223,7 +223,7 @@ fn read_text(name: &str, text: &mut dyn BufRead, format: Option<FlowFormat>) -> 
         FlowFormat::Vpc => vpc::read(&mut lines, &mut counter)?,
         FlowFormat::Conntrack => lines.count(&mut counter, conntrack::record)?,
         FlowFormat::Hubble => {
-            lines.count(&mut counter, |line| json::hubble(&json::value(line)?))?
+            lines.count(&mut counter, |line| json::hubble(&json::value(line)?))?;
         }
         FlowFormat::Jsonl => lines.count(&mut counter, |line| json::plain(&json::value(line)?))?,
         FlowFormat::Parquet => bail!("{name}: this is text, not Parquet"),

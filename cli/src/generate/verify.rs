@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use netpolicy::model::Direction;
 use netpolicy::reach::{Change, Difference, Peer, PortSet, Reachability, WorkloadPeer};
-use netpolicy::{Endpoint, Image, PodRef};
+use netpolicy::{Endpoint, Image, PodRef, Verdict};
 
 use super::policies::{Generated, Policy, PortsSeen};
 use super::workloads::{Id, Workload, Workloads};
@@ -60,7 +60,7 @@ impl Verification<'_> {
                     let may = |image: &Image<'_>, from: PodRef<'_>, to: PodRef<'_>| {
                         let (from, to) = (Endpoint::Pod(from), Endpoint::Pod(to));
                         let verdict = image.verdict_between(from, to, *protocol, *port);
-                        verdict.is_some_and(|verdict| verdict.is_allowed())
+                        verdict.is_some_and(Verdict::is_allowed)
                     };
                     for (at, is_lost) in is_lost.iter_mut().enumerate() {
                         let mut servers = servers.iter().zip(&next_servers);
