@@ -97,7 +97,7 @@ pub(crate) struct Flows {
 }
 
 impl Flows {
-    /// How many flows were seen, and had this end.
+    /// How many flows of this kind were seen.
     pub(crate) fn count(&self, seen: Seen) -> u64 {
         let flows = self.all.iter().filter(|flow| flow.seen == seen);
         flows.fold(0, |sum, flow| sum.saturating_add(flow.count))
