@@ -1,18 +1,21 @@
 //! `netpolicy simulate`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::{Explanation, Reason, RuleRef};
 use netpolicy::model::Direction;
-use netpolicy::{Image, Protocol};
+use netpolicy::{ConnectionKind, Image, Protocol};
 use serde::Serialize;
 
-use crate::flows::{Flow, FlowFile, Flows};
+use crate::flows::{EndId, Flow, FlowFile, Flows, Seen};
 use crate::input::{Manifests, tell};
 use crate::list::table;
-use crate::observed::{Observed, add_policies, without_policies};
+use crate::observed::{Fate, Observed, add_policies, without_policies};
 use crate::output::{self, Format};
 use crate::{Outcome, progress};
 
@@ -51,8 +54,13 @@ pub(crate) struct Arguments {
 struct Simulation<'i> {
     flows: u64,
     distinct: usize,
+    /// Flows that did not pass where they were recorded.
+    observed_denied: u64,
     /// Flows with an end that is neither an address nor a pod that is known.
     unknown: u64,
+    /// Records that open no connection.
+    skipped_records: u64,
+    unreadable_records: u64,
     present: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]
     candidate: Option<Totals>,
@@ -67,6 +75,8 @@ struct Simulation<'i> {
 struct Totals {
     allowed: u64,
     denied: u64,
+    /// Flows of workloads some of whose pods may connect, and others not.
+    differs: u64,
 }
 
 /// Flows between two workloads that become another verdict.
@@ -129,11 +139,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     progress::clear();
     match arguments.output {
         Format::Json => output::json(&simulation)?,
-        Format::Text => write_text(&simulation)?,
+        Format::Text => {
+            output::write(&text(&simulation))?;
+            if let Some(left_out) = flows.left_out() {
+                output::line(&format!("\n{left_out}"))?;
+            }
+        }
     }
     let is_bad = match simulation.candidate {
         Some(_) => !simulation.newly_denied.is_empty(),
-        None => simulation.present.denied != 0,
+        None => simulation.present.denied != 0 || simulation.present.differs != 0,
     };
     Ok(if is_bad { Outcome::Bad } else { Outcome::Good })
 }
@@ -145,60 +160,52 @@ fn simulate<'i>(
 ) -> Simulation<'i> {
     let before = Observed::new(present, flows);
     let after = candidate.map(|image| Observed::new(image, flows));
-    let mut totals = Totals::default();
-    let mut candidate_totals = Totals::default();
-    let mut unknown = 0;
-    let mut pairs: BTreeMap<(u32, u32), [Totals; 2]> = BTreeMap::new();
-    let mut labels = Labels::default();
-    type ChangedKey = (bool, u32, u32, Protocol, u16);
-    let mut changed: BTreeMap<ChangedKey, (u64, Flow)> = BTreeMap::new();
+    let labels = Labels::new(flows, &before);
     // Rules count in the image that is to come.
-    let judged = after.as_ref().unwrap_or(&before);
-    let mut rules = Rules::new(candidate.unwrap_or(present));
-    for flow in &flows.all {
-        let (Some(ends), Some(was)) = (before.ends(flow), before.is_allowed(flow)) else {
-            unknown += flow.count;
-            continue;
-        };
-        let pair = (labels.id(&ends[0].label), labels.id(&ends[1].label));
-        let counts = pairs.entry(pair).or_default();
-        totals.add(was, flow.count);
-        counts[0].add(was, flow.count);
-        if let Some(is) = after.as_ref().and_then(|after| after.is_allowed(flow)) {
-            candidate_totals.add(is, flow.count);
-            counts[1].add(is, flow.count);
-            if was != is {
-                let key = (is, pair.0, pair.1, flow.protocol, flow.port);
-                changed.entry(key).or_insert((0, *flow)).0 += flow.count;
-            }
-        }
-        rules.count(judged, flow);
-    }
+    let rules = Rules::new(candidate.unwrap_or(present));
+    let judged = Judged {
+        before: &before,
+        after: after.as_ref(),
+        labels: &labels,
+        rules: &rules,
+    };
+    let tally = judged.tally_of(&flows.all);
     let explained = |(key, (count, flow)): (&ChangedKey, &(u64, Flow))| Changed {
         source: labels.name(key.1),
         destination: labels.name(key.2),
         protocol: key.3.to_string(),
         port: key.3.has_ports().then_some(key.4),
         flows: *count,
-        explanation: judged.explain(flow),
+        explanation: judged.last().explain(flow),
     };
-    let of = |allowed: bool| changed.iter().filter(move |(key, _)| key.0 == allowed);
-    let (used, unused) = rules.finish();
+    let of = |allowed: bool| {
+        let changed = tally.changed.iter();
+        changed.filter(move |(key, _)| key.0 == allowed)
+    };
+    let (used, unused) = rules.told(&tally.rules);
+    let mut pairs: Vec<_> = tally.pairs.iter().collect();
+    pairs.sort_unstable_by_key(|(pair, _)| **pair);
     Simulation {
-        flows: flows.all.iter().map(|flow| flow.count).sum(),
+        flows: flows
+            .all
+            .iter()
+            .fold(0, |sum, flow| sum.saturating_add(flow.count)),
         distinct: flows.all.len(),
-        unknown,
-        present: totals,
-        candidate: after.as_ref().map(|_| candidate_totals),
+        observed_denied: flows.count(Seen::Denied),
+        unknown: tally.unknown,
+        skipped_records: flows.skipped,
+        unreadable_records: flows.unreadable,
+        present: tally.totals[0],
+        candidate: candidate.map(|_| tally.totals[1]),
         newly_denied: of(false).map(explained).collect(),
         newly_allowed: of(true).map(explained).collect(),
         pairs: pairs
             .iter()
-            .map(|((source, destination), [present, candidate])| Pair {
+            .map(|((source, destination), [present, of_candidate])| Pair {
                 source: labels.name(*source),
                 destination: labels.name(*destination),
                 present: *present,
-                candidate: after.as_ref().map(|_| *candidate),
+                candidate: candidate.map(|_| *of_candidate),
             })
             .collect(),
         rules: used,
@@ -206,45 +213,205 @@ fn simulate<'i>(
     }
 }
 
-impl Totals {
-    fn add(&mut self, allowed: bool, count: u64) {
-        if allowed {
-            self.allowed += count;
-        } else {
-            self.denied += count;
+/// Whether flows become allowed, the labels of their ends, protocol and port.
+type ChangedKey = (bool, u32, u32, Protocol, u16);
+
+/// What flows are judged by.
+struct Judged<'a, 'i> {
+    before: &'a Observed<'i>,
+    after: Option<&'a Observed<'i>>,
+    labels: &'a Labels<'a>,
+    rules: &'a Rules<'i>,
+}
+
+/// What becomes of some flows.
+#[derive(Default)]
+struct Tally {
+    /// Under the present policies, and under the candidate.
+    totals: [Totals; 2],
+    unknown: u64,
+    pairs: HashMap<(u32, u32), [Totals; 2], ahash::RandomState>,
+    /// How many change, and one of them.
+    changed: BTreeMap<ChangedKey, (u64, Flow)>,
+    /// How many each rule decides.
+    rules: HashMap<usize, u64, ahash::RandomState>,
+}
+
+impl Tally {
+    fn take_in(&mut self, other: Tally) {
+        let add_both = |own: &mut [Totals; 2], other: [Totals; 2]| {
+            own.iter_mut()
+                .zip(other)
+                .for_each(|(own, other)| own.take_in(other));
+        };
+        add_both(&mut self.totals, other.totals);
+        add(&mut self.unknown, other.unknown);
+        for (pair, totals) in other.pairs {
+            add_both(self.pairs.entry(pair).or_default(), totals);
+        }
+        for (key, (count, flow)) in other.changed {
+            add(&mut self.changed.entry(key).or_insert((0, flow)).0, count);
+        }
+        for (rule, count) in other.rules {
+            add(self.rules.entry(rule).or_default(), count);
         }
     }
 }
 
-/// Names by number, so that counting does not copy them.
-#[derive(Default)]
-struct Labels {
-    ids: HashMap<String, u32, ahash::RandomState>,
-    all: Vec<String>,
+impl<'i> Judged<'_, 'i> {
+    /// The image that is to come.
+    fn last(&self) -> &Observed<'i> {
+        self.after.unwrap_or(self.before)
+    }
+
+    /// What becomes of flows, worked out by all processors.
+    fn tally_of(&self, flows: &[Flow]) -> Tally {
+        // Fewer are not worth a thread.
+        const AT_LEAST: usize = 1 << 14;
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        let shares = flows.chunks(flows.len().div_ceil(workers).max(AT_LEAST));
+        let mut tallies = thread::scope(|scope| {
+            let threads: Vec<_> = shares
+                .map(|share| scope.spawn(|| self.tally_of_share(share)))
+                .collect();
+            let tallies = threads.into_iter();
+            tallies
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect::<Vec<_>>()
+        })
+        .into_iter();
+        let mut all = tallies.next().unwrap_or_default();
+        tallies.for_each(|tally| all.take_in(tally));
+        all
+    }
+
+    fn tally_of_share(&self, flows: &[Flow]) -> Tally {
+        let mut tally = Tally::default();
+        let mut kinds = Kinds::default();
+        for flow in flows {
+            let Some(was) = self.before.fate(flow) else {
+                add(&mut tally.unknown, flow.count);
+                continue;
+            };
+            let pair = (
+                self.labels.id(flow.source),
+                self.labels.id(flow.destination),
+            );
+            let counts = tally.pairs.entry(pair).or_default();
+            tally.totals[0].add(was, flow.count);
+            counts[0].add(was, flow.count);
+            let after = self.after;
+            if let Some((after, is)) = after.and_then(|after| Some((after, after.fate(flow)?))) {
+                tally.totals[1].add(is, flow.count);
+                counts[1].add(is, flow.count);
+                let one_by_one = || [self.before.one_by_one(flow), after.one_by_one(flow)];
+                for is_allowed in newly(was, is, one_by_one) {
+                    let key = (is_allowed, pair.0, pair.1, flow.protocol, flow.port);
+                    let (count, _) = tally.changed.entry(key).or_insert((0, *flow));
+                    add(count, flow.count);
+                }
+            }
+            let rules = self.rules.of(self.last(), flow, &mut kinds);
+            for rule in rules.into_iter().flatten() {
+                add(tally.rules.entry(rule).or_default(), flow.count);
+            }
+        }
+        tally
+    }
 }
 
-impl Labels {
-    fn id(&mut self, label: &str) -> u32 {
-        if let Some(id) = self.ids.get(label) {
-            return *id;
+impl Totals {
+    fn take_in(&mut self, other: Totals) {
+        add(&mut self.allowed, other.allowed);
+        add(&mut self.denied, other.denied);
+        add(&mut self.differs, other.differs);
+    }
+
+    fn add(&mut self, fate: Fate, count: u64) {
+        add(
+            match fate {
+                Fate::Allowed => &mut self.allowed,
+                Fate::Denied => &mut self.denied,
+                Fate::Differs => &mut self.differs,
+            },
+            count,
+        );
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} allowed, {} denied", self.allowed, self.denied)?;
+        if self.differs != 0 {
+            write!(f, ", {} different from pod to pod", self.differs)?;
         }
-        let id = self.all.len() as u32;
-        self.ids.insert(label.to_owned(), id);
-        self.all.push(label.to_owned());
-        id
+        Ok(())
+    }
+}
+
+/// Counts come from files, and may be anything.
+fn add(sum: &mut u64, count: u64) {
+    *sum = sum.saturating_add(count);
+}
+
+/// In which ways a flow becomes another: newly denied (`false`), newly allowed (`true`).
+/// What differs from pod to pod may be both; `one_by_one` tells, before and after.
+fn newly(was: Fate, is: Fate, one_by_one: impl Fn() -> [Vec<bool>; 2]) -> Vec<bool> {
+    match (was, is) {
+        (Fate::Allowed, Fate::Allowed) | (Fate::Denied, Fate::Denied) => Vec::new(),
+        (Fate::Allowed, _) | (Fate::Differs, Fate::Denied) => vec![false],
+        (Fate::Denied, _) | (Fate::Differs, Fate::Allowed) => vec![true],
+        (Fate::Differs, Fate::Differs) => {
+            let [before, after] = one_by_one();
+            let has = |change| before.iter().zip(&after).any(|pair| pair == change);
+            let ways = [(false, (&true, &false)), (true, (&false, &true))];
+            let ways = ways.into_iter().filter(|(_, change)| has(*change));
+            ways.map(|(is_allowed, _)| is_allowed).collect()
+        }
+    }
+}
+
+/// The labels of ends by number, so that counting neither copies nor compares them.
+/// Their order is that of the labels.
+struct Labels<'a> {
+    of_ends: Vec<u32>,
+    all: Vec<&'a str>,
+}
+
+impl<'a> Labels<'a> {
+    fn new(flows: &Flows, observed: &'a Observed<'_>) -> Labels<'a> {
+        let ends = (0..flows.ends.len()).map(|id| observed.end(EndId(id as u32)));
+        let of_ends: Vec<&str> = ends.map(|end| end.map_or("", |end| &end.label)).collect();
+        let mut all = of_ends.clone();
+        all.sort_unstable();
+        all.dedup();
+        let numbers: HashMap<&str, u32, ahash::RandomState> =
+            all.iter().copied().zip(0..).collect();
+        Labels {
+            of_ends: of_ends.iter().map(|label| numbers[label]).collect(),
+            all,
+        }
+    }
+
+    fn id(&self, end: EndId) -> u32 {
+        self.of_ends[end.0 as usize]
     }
 
     fn name(&self, id: u32) -> String {
-        self.all.get(id as usize).cloned().unwrap_or_default()
+        self.all[id as usize].to_owned()
     }
 }
 
-/// How many flows each rule decides.
+/// The rules that decide flows: egress and ingress.
+type Deciding = [Option<usize>; 2];
+
+/// Those of flows of one kind, worked out once.
+type Kinds = HashMap<ConnectionKind, Deciding, ahash::RandomState>;
+
+/// The rules of an image, numbered.
 struct Rules<'i> {
-    all: Vec<(RuleRef<'i>, u64)>,
+    all: Vec<RuleRef<'i>>,
     index: HashMap<String, usize, ahash::RandomState>,
-    /// The rules of flows of one kind: egress and ingress.
-    kinds: HashMap<(u32, u32, Protocol, u16), [Option<usize>; 2], ahash::RandomState>,
 }
 
 impl<'i> Rules<'i> {
@@ -255,77 +422,77 @@ impl<'i> Rules<'i> {
             let governed = governed.filter(move |direction| policy.governs(*direction));
             governed.flat_map(move |direction| policy.rules(direction))
         });
-        let all: Vec<_> = rules.map(|rule| (rule, 0)).collect();
-        let index = all
-            .iter()
-            .enumerate()
-            .map(|(at, (rule, _))| (rule.to_string(), at))
-            .collect();
-        Rules {
-            all,
-            index,
-            kinds: HashMap::default(),
-        }
+        let all: Vec<_> = rules.collect();
+        let index = all.iter().zip(0..).map(|(rule, at)| (rule.to_string(), at));
+        let index = index.collect();
+        Rules { all, index }
     }
 
-    fn count(&mut self, observed: &Observed<'i>, flow: &Flow) {
+    /// The rules that decide a flow.
+    fn of(&self, observed: &Observed<'i>, flow: &Flow, kinds: &mut Kinds) -> Deciding {
         let kind = observed.kind(flow);
-        let known = kind.and_then(|kind| self.kinds.get(&kind)).copied();
-        let rules = known.unwrap_or_else(|| {
-            let rules = observed.explain(flow).map_or([None; 2], |explanation| {
-                explanation
-                    .directions()
-                    .map(|direction| match direction.reason() {
-                        Reason::Rule(rule) => self.index.get(&rule.to_string()).copied(),
-                        _ => None,
-                    })
-            });
-            if let Some(kind) = kind {
-                self.kinds.insert(kind, rules);
-            }
-            rules
-        });
-        for at in rules.into_iter().flatten() {
-            if let Some((_, count)) = self.all.get_mut(at) {
-                *count += flow.count;
-            }
+        if let Some(known) = kind.and_then(|kind| kinds.get(&kind)) {
+            return *known;
         }
+        let rules = observed.explain(flow).map_or([None; 2], |explanation| {
+            explanation
+                .directions()
+                .map(|direction| match direction.reason() {
+                    Reason::Rule(rule) => self.index.get(&rule.to_string()).copied(),
+                    _ => None,
+                })
+        });
+        if let Some(kind) = kind {
+            kinds.insert(kind, rules);
+        }
+        rules
     }
 
     /// The rules that decided flows, and those that did not.
-    fn finish(self) -> (Vec<Used>, Vec<String>) {
-        let (used, unused): (Vec<_>, Vec<_>) =
-            self.all.into_iter().partition(|(_, count)| *count != 0);
-        let used = used.into_iter().map(|(rule, flows)| Used {
-            rule: rule.to_string(),
-            flows,
-        });
-        let unused = unused.into_iter().map(|(rule, _)| rule.to_string());
-        (used.collect(), unused.collect())
+    fn told(&self, counts: &HashMap<usize, u64, ahash::RandomState>) -> (Vec<Used>, Vec<String>) {
+        let (mut used, mut unused) = (Vec::new(), Vec::new());
+        for (rule, at) in self.all.iter().zip(0..) {
+            match counts.get(&at) {
+                Some(flows) if *flows != 0 => used.push(Used {
+                    rule: rule.to_string(),
+                    flows: *flows,
+                }),
+                _ => unused.push(rule.to_string()),
+            }
+        }
+        (used, unused)
     }
 }
 
-fn write_text(simulation: &Simulation<'_>) -> Result<()> {
+fn text(simulation: &Simulation<'_>) -> String {
+    let mut text = String::new();
+    let mut line = |line: &str| {
+        text.push_str(line);
+        text.push('\n');
+    };
     let Simulation {
         flows,
         distinct,
+        observed_denied,
         unknown,
         present,
         candidate,
         ..
     } = simulation;
-    output::line(&format!("{flows} flows, {distinct} of them distinct"))?;
+    line(&format!("{flows} flows, {distinct} of them distinct"));
     if *unknown != 0 {
-        output::line(&format!(
+        line(&format!(
             "{unknown} flows of pods that are not known were left out"
-        ))?;
+        ));
     }
-    let Totals { allowed, denied } = present;
-    output::line(&format!(
-        "present policies: {allowed} allowed, {denied} denied"
-    ))?;
-    if let Some(Totals { allowed, denied }) = candidate {
-        output::line(&format!("candidate: {allowed} allowed, {denied} denied"))?;
+    if *observed_denied != 0 {
+        line(&format!(
+            "{observed_denied} flows were denied when observed"
+        ));
+    }
+    line(&format!("present policies: {present}"));
+    if let Some(totals) = candidate {
+        line(&format!("candidate: {totals}"));
     }
     for (what, changes) in [
         ("newly denied", &simulation.newly_denied),
@@ -334,47 +501,44 @@ fn write_text(simulation: &Simulation<'_>) -> Result<()> {
         if candidate.is_none() {
             continue;
         }
-        let count: u64 = changes.iter().map(|change| change.flows).sum();
-        output::line(&format!("\n{what}: {count} flows"))?;
+        let count = changes
+            .iter()
+            .fold(0u64, |sum, change| sum.saturating_add(change.flows));
+        line(&format!("\n{what}: {count} flows"));
         for change in changes {
             let port = change.port.map_or(String::new(), |port| format!(" {port}"));
-            output::line(&format!(
+            line(&format!(
                 "  {} -> {} {}{port}: {} flows",
                 change.source, change.destination, change.protocol, change.flows
-            ))?;
+            ));
             if let Some(explanation) = &change.explanation {
-                output::line(&format!("    {explanation}"))?;
+                line(&format!("    {explanation}"));
             }
         }
     }
-    output::line("\npairs of workloads")?;
+    line("\npairs of workloads");
     let lines: Vec<[String; 3]> = simulation
         .pairs
         .iter()
         .map(|pair| {
-            let counts =
-                |totals: &Totals| format!("{} allowed, {} denied", totals.allowed, totals.denied);
             let candidate = pair.candidate.as_ref();
-            let candidate = candidate.map_or(String::new(), |totals| {
-                format!("; candidate {}", counts(totals))
-            });
+            let candidate =
+                candidate.map_or(String::new(), |totals| format!("; candidate {totals}"));
             [
                 format!("  {}", pair.source),
                 format!("-> {}", pair.destination),
-                format!("{}{candidate}", counts(&pair.present)),
+                format!("{}{candidate}", pair.present),
             ]
         })
         .collect();
-    table(&lines)
-        .iter()
-        .try_for_each(|line| output::line(line))?;
-    output::line("\nrules")?;
+    table(&lines).iter().for_each(|row| line(row));
+    line("\nrules");
     for used in &simulation.rules {
-        output::line(&format!("  {}: {} flows", used.rule, used.flows))?;
+        line(&format!("  {}: {} flows", used.rule, used.flows));
     }
-    output::line("\nrules that no flow used")?;
+    line("\nrules that no flow used");
     for rule in &simulation.unused_rules {
-        output::line(&format!("  {rule}"))?;
+        line(&format!("  {rule}"));
     }
-    Ok(())
+    text
 }

@@ -1,12 +1,15 @@
 //! Lines of `conntrack -L` and of `/proc/net/nf_conntrack`.
 
-use super::{FlowEnd, Record, port, protocol};
+use super::{FlowEnd, Record, Seen, port, protocol};
+
+/// How the line begins in which conntrack tells its version.
+pub(super) const BANNER: &str = "conntrack v";
 
 /// A line has the connection as it was opened, and then as replies come. Where a
 /// Service's address was translated, replies come from the pod that it led to, and it
 /// is that pod that policies are asked about.
 pub(super) fn record(text: &str) -> Result<Record, String> {
-    if text.starts_with("conntrack v") {
+    if text.starts_with(BANNER) {
         return Ok(Record::Other);
     }
     let mut words = text.split_ascii_whitespace();
@@ -34,6 +37,7 @@ pub(super) fn record(text: &str) -> Result<Record, String> {
         destination,
         protocol,
         port: port(protocol, destination_port)?,
+        seen: Seen::Passed,
         count: 1,
     })
 }

@@ -20,6 +20,8 @@ pub(crate) enum FlowEnd {
         name: String,
         /// The address it had.
         address: Option<IpAddr>,
+        /// Kind and name of what runs it, if the record tells.
+        workload: Option<Box<(String, String)>>,
     },
 }
 
@@ -36,6 +38,7 @@ impl FlowEnd {
                     namespace: namespace.to_owned(),
                     name: name.to_owned(),
                     address: None,
+                    workload: None,
                 })
             }
             _ => Err(format!("{text:?} is neither an address nor namespace/name")),
@@ -56,7 +59,7 @@ impl fmt::Display for FlowEnd {
 
 /// Ends by number.
 #[derive(Default)]
-pub(crate) struct Ends {
+pub(super) struct Ends {
     all: Vec<FlowEnd>,
     ids: HashMap<FlowEnd, EndId, ahash::RandomState>,
 }
@@ -72,7 +75,14 @@ impl Ends {
         id
     }
 
-    pub(crate) fn all(&self) -> &[FlowEnd] {
-        &self.all
+    /// The ends in their own order, and the new number of each.
+    pub(super) fn sorted(self) -> (Vec<FlowEnd>, Vec<EndId>) {
+        let mut numbered: Vec<(FlowEnd, usize)> = self.all.into_iter().zip(0..).collect();
+        numbered.sort_unstable();
+        let mut numbers = vec![EndId(0); numbered.len()];
+        for (new, (_, old)) in numbered.iter().enumerate() {
+            numbers[*old] = EndId(new as u32);
+        }
+        (numbered.into_iter().map(|(end, _)| end).collect(), numbers)
     }
 }

@@ -1,35 +1,64 @@
-//! Flows as JSON, an object on each line: our own names, and Hubble's.
+//! Flows as JSON, an object on each line or in one array: our own names, and Hubble's.
 
+use std::io::BufRead;
+
+use anyhow::Result;
 use netpolicy::{Protocol, canonical};
 use serde_json::Value;
 
 use super::table::{COUNT, DESTINATION, PORT, PROTOCOL, SOURCE, parse};
-use super::{FlowEnd, Record};
+use super::{BOM, Counter, FlowEnd, FlowFormat, Record, Seen};
 
-fn object(text: &str) -> Result<Value, String> {
+/// A line.
+pub(super) fn value(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
 }
 
+/// Records that are the items of one array.
+pub(super) fn read_array(
+    text: &mut dyn BufRead,
+    format: FlowFormat,
+    counter: &mut Counter,
+) -> Result<()> {
+    let mut bytes = Vec::new();
+    text.read_to_end(&mut bytes)?;
+    let bytes = bytes.strip_prefix(BOM.as_bytes()).unwrap_or(&bytes);
+    let records: Vec<Value> = serde_json::from_slice(bytes)?;
+    for (record, number) in records.iter().zip(1..) {
+        let record = match format {
+            FlowFormat::Hubble => hubble(record),
+            _ => plain(record),
+        };
+        counter.add(number, record);
+    }
+    Ok(())
+}
+
 /// An object with source, destination, protocol, port and perhaps count.
-pub(super) fn plain(text: &str) -> Result<Record, String> {
-    let object = object(text)?;
+pub(super) fn plain(object: &Value) -> Result<Record, String> {
     let field = |names: &[&str]| {
         let value = names.iter().find_map(|name| object.get(name))?;
-        Some(match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        })
+        match value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            // Many writers know no numbers but floating ones.
+            Value::Number(number) => Some(match number.as_f64() {
+                Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{float:.0}"),
+                _ => number.to_string(),
+            }),
+            other => Some(other.to_string()),
+        }
     };
     let fields = [SOURCE, DESTINATION, PROTOCOL, PORT, COUNT].map(field);
     let [source, destination, protocol, port, count] = fields.each_ref().map(Option::as_deref);
     parse(source, destination, protocol, port, count)
 }
 
-/// A flow of `hubble observe -o json`. What was forwarded and is no reply opened a
-/// connection.
-pub(super) fn hubble(text: &str) -> Result<Record, String> {
-    let object = object(text)?;
-    let flow = object.get("flow").unwrap_or(&object);
+/// A flow of `hubble observe -o json`. What is no reply and was forwarded (or redirected
+/// to a proxy, or would have been denied but for the audit mode) opened a connection;
+/// what was dropped would have.
+pub(super) fn hubble(object: &Value) -> Result<Record, String> {
+    let flow = object.get("flow").unwrap_or(object);
     let text_of = |value: &Value, key: &str| {
         let text = value.get(key).and_then(Value::as_str);
         text.filter(|text| !text.is_empty()).map(str::to_owned)
@@ -42,11 +71,16 @@ pub(super) fn hubble(text: &str) -> Result<Record, String> {
         .get("is_reply")
         .or_else(|| flow.get("reply"))
         .and_then(Value::as_bool);
-    let verdict = text_of(flow, "verdict");
     let is_l7 = flow.get("l7").is_some_and(|l7| !l7.is_null());
-    if is_reply == Some(true) || is_l7 || verdict.is_some_and(|verdict| verdict != "FORWARDED") {
+    let seen = match text_of(flow, "verdict").as_deref() {
+        None | Some("FORWARDED" | "REDIRECTED" | "AUDIT") => Some(Seen::Passed),
+        Some("DROPPED") => Some(Seen::Denied),
+        // What is traced or translated is told of again.
+        Some(_) => None,
+    };
+    let Some(seen) = seen.filter(|_| is_reply != Some(true) && !is_l7) else {
         return Ok(Record::Other);
-    }
+    };
     let end = |side: &str| -> Result<FlowEnd, String> {
         let address = text_of(ip, side).ok_or(format!("no IP.{side}"))?;
         let address = address
@@ -63,6 +97,7 @@ pub(super) fn hubble(text: &str) -> Result<Record, String> {
                     namespace,
                     name,
                     address: Some(address),
+                    workload: workload(endpoint),
                 },
                 _ => FlowEnd::Address(address),
             },
@@ -74,8 +109,16 @@ pub(super) fn hubble(text: &str) -> Result<Record, String> {
         destination: end("destination")?,
         protocol,
         port,
+        seen,
         count: 1,
     })
+}
+
+/// Kind and name of what runs an endpoint, where Hubble knows.
+fn workload(endpoint: &Value) -> Option<Box<(String, String)>> {
+    let first = endpoint.get("workloads")?.get(0)?;
+    let text = |key: &str| Some(first.get(key)?.as_str()?.to_owned());
+    Some(Box::new((text("kind")?, text("name")?)))
 }
 
 fn layer_4(l4: &Value) -> Result<(Protocol, u16), String> {
@@ -87,6 +130,7 @@ fn layer_4(l4: &Value) -> Result<(Protocol, u16), String> {
         if let Some(header) = l4.get(name) {
             let port = header.get("destination_port").and_then(Value::as_u64);
             let port = port.and_then(|port| u16::try_from(port).ok());
+            let port = port.filter(|port| *port != 0);
             return Ok((
                 protocol,
                 port.ok_or(format!("no l4.{name}.destination_port"))?,

@@ -4,8 +4,10 @@
 //! seen a million times is one [`Flow`] with a count.
 
 mod conntrack;
+mod counter;
 mod ends;
 mod json;
+mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod table;
@@ -19,7 +21,11 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use netpolicy::Protocol;
 
-pub(crate) use ends::{EndId, Ends, FlowEnd};
+pub(crate) use ends::{EndId, FlowEnd};
+
+use counter::Counter;
+use ends::Ends;
+use lines::{BOM, Lines};
 
 use crate::progress;
 
@@ -66,139 +72,86 @@ pub(crate) struct Flow {
     pub(crate) destination: EndId,
     pub(crate) protocol: Protocol,
     pub(crate) port: u16,
+    pub(crate) seen: Seen,
     pub(crate) count: u64,
+}
+
+/// What became of a connection where it was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Passed,
+    /// It was dropped or rejected: somebody tried.
+    Denied,
 }
 
 /// All flows of a file.
 pub(crate) struct Flows {
-    pub(crate) ends: Ends,
+    /// The ends, by [`EndId`].
+    pub(crate) ends: Vec<FlowEnd>,
     pub(crate) all: Vec<Flow>,
-    /// Records that are no connections: replies, denied or dropped packets, headers.
+    /// Records that open no connection: replies, headers, other events.
     pub(crate) skipped: u64,
     /// Records that could not be read, with the first few reasons.
     pub(crate) unreadable: u64,
     pub(crate) problems: Vec<String>,
 }
 
+impl Flows {
+    /// How many flows of this kind were seen.
+    pub(crate) fn count(&self, seen: Seen) -> u64 {
+        let flows = self.all.iter().filter(|flow| flow.seen == seen);
+        flows.fold(0, |sum, flow| sum.saturating_add(flow.count))
+    }
+
+    /// What was not read as flows, in words; `None` where everything was.
+    pub(crate) fn left_out(&self) -> Option<String> {
+        let skipped = match self.skipped {
+            0 => None,
+            n => Some(format!(
+                "{n} records that open no connection were passed over"
+            )),
+        };
+        let unreadable = match self.unreadable {
+            0 => None,
+            n => Some(format!("{n} records could not be read")),
+        };
+        let parts: Vec<String> = [skipped, unreadable].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
 /// What a record is.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Record {
     Flow {
         source: FlowEnd,
         destination: FlowEnd,
         protocol: Protocol,
         port: u16,
+        seen: Seen,
         count: u64,
     },
     /// Something that opens no connection.
     Other,
 }
 
-/// Counts flows as they are read.
-#[derive(Default)]
-pub(crate) struct Counter {
-    ends: Ends,
-    counts: std::collections::HashMap<(EndId, EndId, u8, u16), u64, ahash::RandomState>,
-    skipped: u64,
-    unreadable: u64,
-    problems: Vec<String>,
-}
-
-impl Counter {
-    /// Adds a record, or why it could not be read.
-    fn add(&mut self, place: impl FnOnce() -> String, record: Result<Record, String>) {
-        match record {
-            Ok(Record::Flow {
-                source,
-                destination,
-                protocol,
-                port,
-                count,
-            }) => {
-                let (source, destination) = (self.ends.id(source), self.ends.id(destination));
-                self.count(source, destination, protocol, port, count);
-            }
-            Ok(Record::Other) => self.skipped += 1,
-            Err(problem) => self.refuse(|| format!("{}: {problem}", place())),
-        }
-    }
-
-    fn count(&mut self, source: EndId, destination: EndId, protocol: Protocol, port: u16, n: u64) {
-        // The port of what has none would tell flows apart that are the same.
-        let port = if protocol.has_ports() { port } else { 0 };
-        *self
-            .counts
-            .entry((source, destination, protocol.0, port))
-            .or_default() += n;
-    }
-
-    fn refuse(&mut self, problem: impl FnOnce() -> String) {
-        const FEW: usize = 5;
-        self.unreadable += 1;
-        if self.problems.len() < FEW {
-            self.problems.push(problem());
-        }
-    }
-
-    /// Takes in what another counted.
-    #[cfg(feature = "parquet")]
-    fn merge(&mut self, other: Counter) {
-        let ids: Vec<EndId> = other
-            .ends
-            .all()
-            .iter()
-            .map(|end| self.ends.id(end.clone()))
-            .collect();
-        for ((source, destination, protocol, port), n) in other.counts {
-            let at = |id: EndId| ids.get(id.0 as usize).copied();
-            if let (Some(source), Some(destination)) = (at(source), at(destination)) {
-                self.count(source, destination, Protocol(protocol), port, n);
-            }
-        }
-        self.skipped += other.skipped;
-        self.unreadable += other.unreadable;
-        self.problems.extend(other.problems);
-        self.problems.truncate(5);
-    }
-
-    fn finish(self) -> Flows {
-        let mut all: Vec<Flow> = self
-            .counts
-            .into_iter()
-            .map(|((source, destination, protocol, port), count)| Flow {
-                source,
-                destination,
-                protocol: Protocol(protocol),
-                port,
-                count,
-            })
-            .collect();
-        all.sort_unstable_by_key(|flow| (flow.source, flow.destination, flow.protocol, flow.port));
-        Flows {
-            ends: self.ends,
-            all,
-            skipped: self.skipped,
-            unreadable: self.unreadable,
-            problems: self.problems,
-        }
-    }
-}
+/// How files of Parquet begin.
+const PARQUET: [u8; 4] = *b"PAR1";
 
 /// Reads a file of flows; `-` is standard input.
 fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
     let name = path.display().to_string();
     progress::say(&format!("reading {name}"));
     let flows = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-        read_text(&name, &mut bytes.as_slice(), format)?
+        read_stream(&name, &mut std::io::stdin().lock(), format)?
     } else {
         let mut file = File::open(path).with_context(|| format!("cannot read {name}"))?;
-        let mut magic = [0; 4];
-        let is_parquet = file.read_exact(&mut magic).is_ok() && magic == *b"PAR1";
-        file.rewind()?;
-        if is_parquet || format == Some(FlowFormat::Parquet) {
-            read_parquet(&file).with_context(|| name.clone())?
+        let mut magic = [0; PARQUET.len()];
+        let is_parquet = file.read_exact(&mut magic).is_ok() && magic == PARQUET;
+        if format == Some(FlowFormat::Parquet) || (format.is_none() && is_parquet) {
+            parquet::read_file(&name, path).with_context(|| name.clone())?
         } else {
+            file.rewind()?;
             read_text(&name, &mut BufReader::new(file), format)?
         }
     };
@@ -216,71 +169,90 @@ fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
     Ok(flows)
 }
 
-#[cfg(feature = "parquet")]
-fn read_parquet(file: &File) -> Result<Flows> {
-    Ok(parquet::read(file)?.finish())
+/// Reads what cannot be rewound.
+fn read_stream(name: &str, stream: &mut dyn Read, format: Option<FlowFormat>) -> Result<Flows> {
+    let mut start = Vec::new();
+    stream
+        .take(PARQUET.len() as u64)
+        .read_to_end(&mut start)
+        .with_context(|| format!("cannot read {name}"))?;
+    if format == Some(FlowFormat::Parquet) || (format.is_none() && start == PARQUET) {
+        // Its account of itself is at the end, so all of it has to be there.
+        stream
+            .read_to_end(&mut start)
+            .with_context(|| format!("cannot read {name}"))?;
+        return parquet::read_bytes(name, start).with_context(|| name.to_owned());
+    }
+    let text = start.as_slice().chain(stream);
+    read_text(name, &mut BufReader::new(text), format)
 }
 
+/// What stands in for the reader of Parquet where it was left out.
 #[cfg(not(feature = "parquet"))]
-fn read_parquet(_: &File) -> Result<Flows> {
-    bail!("this netpolicy was built without Parquet: build it with the feature parquet")
+mod parquet {
+    use std::path::Path;
+
+    use anyhow::{Result, bail};
+
+    use super::Flows;
+
+    pub(super) fn read_file(_: &str, _: &Path) -> Result<Flows> {
+        bail!("this netpolicy was built without Parquet: build it with the feature parquet")
+    }
+
+    pub(super) fn read_bytes(name: &str, _: Vec<u8>) -> Result<Flows> {
+        read_file(name, Path::new(""))
+    }
 }
 
 fn read_text(name: &str, text: &mut dyn BufRead, format: Option<FlowFormat>) -> Result<Flows> {
-    let mut counter = Counter::default();
     let start = String::from_utf8_lossy(text.fill_buf()?).into_owned();
     let Some(format) = format.or_else(|| guess(&start)) else {
         bail!("{name}: not a known record of flows: say which with --format");
     };
-    if format == FlowFormat::Csv {
-        table::read(name, text, &mut counter)?;
-        return Ok(counter.finish());
+    let mut counter = Counter::default();
+    let is_json = matches!(format, FlowFormat::Jsonl | FlowFormat::Hubble);
+    if is_json && start.trim_start_matches(BOM).trim_start().starts_with('[') {
+        json::read_array(text, format, &mut counter)
+            .with_context(|| format!("cannot read {name}"))?;
+        return Ok(counter.finish(name, "record "));
     }
-    let mut vpc = vpc::Columns::default();
-    let mut line = String::new();
-    for number in 1.. {
-        line.clear();
-        if text.read_line(&mut line)? == 0 {
-            break;
+    let mut lines = Lines::new(name, text);
+    match format {
+        FlowFormat::Csv => table::read(&mut lines, &mut counter)?,
+        FlowFormat::Vpc => vpc::read(&mut lines, &mut counter)?,
+        FlowFormat::Conntrack => lines.count(&mut counter, conntrack::record)?,
+        FlowFormat::Hubble => {
+            lines.count(&mut counter, |line| json::hubble(&json::value(line)?))?;
         }
-        if number % (1 << 20) == 0 {
-            progress::say(&format!("reading {name}, line {number}"));
-        }
-        let text = line.trim();
-        if text.is_empty() {
-            continue;
-        }
-        let record = match format {
-            FlowFormat::Conntrack => conntrack::record(text),
-            FlowFormat::Vpc => vpc.record(text),
-            FlowFormat::Hubble => json::hubble(text),
-            FlowFormat::Jsonl | FlowFormat::Csv | FlowFormat::Parquet => json::plain(text),
-        };
-        counter.add(|| format!("{name}:{number}"), record);
+        FlowFormat::Jsonl => lines.count(&mut counter, |line| json::plain(&json::value(line)?))?,
+        FlowFormat::Parquet => bail!("{name}: this is text, not Parquet"),
     }
-    Ok(counter.finish())
+    Ok(counter.finish(name, ""))
 }
 
 /// The format that a text begins like.
 fn guess(start: &str) -> Option<FlowFormat> {
-    let line = start.lines().find(|line| !line.trim().is_empty())?;
-    let line = line.trim();
-    if line.starts_with('{') {
+    let mut lines = start.trim_start_matches(BOM).lines();
+    let line = lines.find(|line| !line.trim().is_empty())?.trim();
+    if line.starts_with(['{', '[']) {
+        // An array may be on many lines.
+        let text = if line.starts_with('[') { start } else { line };
         let is_hubble = ["\"flow\"", "\"l4\"", "\"IP\""];
-        return Some(if is_hubble.iter().any(|key| line.contains(key)) {
+        return Some(if is_hubble.iter().any(|key| text.contains(key)) {
             FlowFormat::Hubble
         } else {
             FlowFormat::Jsonl
         });
     }
-    if line.contains(" src=") && line.contains(" dst=") {
+    if line.contains(" src=") && line.contains(" dst=") || line.starts_with(conntrack::BANNER) {
         return Some(FlowFormat::Conntrack);
     }
     let words = line.split_ascii_whitespace();
     if line.contains("srcaddr") && !line.contains(',') || words.count() >= 14 {
         return Some(FlowFormat::Vpc);
     }
-    line.contains(',').then_some(FlowFormat::Csv)
+    table::delimiter(line).map(|_| FlowFormat::Csv)
 }
 
 /// A protocol by name or number.
@@ -295,7 +267,11 @@ fn port(protocol: Protocol, text: Option<&str>) -> Result<u16, String> {
     let text = text.map(str::trim).filter(|text| !text.is_empty());
     match (protocol.has_ports(), text) {
         (false, _) => Ok(0),
-        (true, Some(text)) => text.parse().map_err(|_| format!("{text:?} is no port")),
+        (true, Some(text)) => match text.parse() {
+            // No connection goes to port 0.
+            Err(_) | Ok(0) => Err(format!("{text:?} is no port")),
+            Ok(port) => Ok(port),
+        },
         (true, None) => Err(format!("{protocol} needs a port")),
     }
 }

@@ -1,10 +1,8 @@
 //! Flows as CSV.
 
-use std::io::BufRead;
+use anyhow::{Result, anyhow, bail};
 
-use anyhow::{Result, bail};
-
-use super::{Counter, FlowEnd, Record, port, protocol};
+use super::{Counter, FlowEnd, Lines, Record, Seen, port, protocol};
 
 /// What the columns may be called.
 pub(super) const SOURCE: &[&str] = &["source", "src", "src_ip", "source_ip", "srcaddr", "from"];
@@ -20,40 +18,84 @@ pub(super) const PROTOCOL: &[&str] = &["protocol", "proto"];
 pub(super) const PORT: &[&str] = &["port", "dst_port", "destination_port", "dport", "dstport"];
 pub(super) const COUNT: &[&str] = &["count", "flows", "n"];
 
-pub(super) fn read(name: &str, text: &mut dyn BufRead, counter: &mut Counter) -> Result<()> {
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text);
-    let header = reader.headers()?.clone();
+/// What parts the columns of a header, if it has more than one.
+pub(super) fn delimiter(header: &str) -> Option<char> {
+    let count = |delimiter: &char| header.matches(*delimiter).count();
+    let most = [',', ';', '\t'].into_iter().rev().max_by_key(count)?;
+    (count(&most) != 0).then_some(most)
+}
+
+/// Reads a header and its records. A record is a line: no end of a flow has a line
+/// break in its name.
+pub(super) fn read(lines: &mut Lines<'_>, counter: &mut Counter) -> Result<()> {
+    let Some((_, header)) = lines.next()? else {
+        return Ok(());
+    };
+    let header = header.map_err(|problem| anyhow!("the header: {problem}"))?;
+    let delimiter = delimiter(header).unwrap_or(',');
+    let mut fields = Fields::new(delimiter as u8);
+    fields.split(header);
     let column = |names: &[&str]| {
         let is_called = |title: &str| names.iter().any(|name| title.eq_ignore_ascii_case(name));
-        header.iter().position(is_called)
+        (0..fields.len()).find(|at| fields.get(*at).is_some_and(is_called))
     };
-    let (Some(source), Some(destination)) = (column(SOURCE), column(DESTINATION)) else {
-        bail!("{name}: the header names no columns source and destination");
-    };
-    let (protocol_at, port_at, count_at) = (column(PROTOCOL), column(PORT), column(COUNT));
-    let mut record = csv::StringRecord::new();
-    loop {
-        match reader.read_record(&mut record) {
-            Ok(false) => return Ok(()),
-            Ok(true) => {}
-            Err(error) => {
-                counter.refuse(|| format!("{name}: {error}"));
-                continue;
-            }
-        }
-        let line = record.position().map_or(0, csv::Position::line);
-        let field = |at: Option<usize>| at.and_then(|at| record.get(at));
-        let parsed = parse(
-            field(Some(source)),
-            field(Some(destination)),
-            field(protocol_at),
-            field(port_at),
-            field(count_at),
+    let columns = [SOURCE, DESTINATION, PROTOCOL, PORT, COUNT].map(column);
+    if columns[0].is_none() || columns[1].is_none() {
+        bail!(
+            "{}: the header names no columns source and destination",
+            lines.name()
         );
-        counter.add(|| format!("{name}:{line}"), parsed);
+    }
+    lines.count(counter, |line| {
+        fields.split(line);
+        let [source, destination, protocol, port, count] =
+            columns.map(|at| at.and_then(|at| fields.get(at)));
+        parse(source, destination, protocol, port, count)
+    })
+}
+
+/// The fields of a line.
+struct Fields {
+    reader: csv_core::Reader,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    len: usize,
+}
+
+impl Fields {
+    fn new(delimiter: u8) -> Fields {
+        Fields {
+            reader: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            text: Vec::new(),
+            ends: Vec::new(),
+            len: 0,
+        }
+    }
+
+    fn split(&mut self, line: &str) {
+        self.reader.reset();
+        // No field is longer than the line, and no line has more fields than bytes.
+        self.text.resize(line.len(), 0);
+        self.ends.resize(line.len() + 1, 0);
+        let (_, _, written, mut len) =
+            self.reader
+                .read_record(line.as_bytes(), &mut self.text, &mut self.ends);
+        // The end of the line, which ends the last field.
+        let rest = (&mut self.text[written..], &mut self.ends[len..]);
+        len += self.reader.read_record(&[], rest.0, rest.1).3;
+        self.len = len;
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn get(&self, at: usize) -> Option<&str> {
+        let ends = self.ends.get(..self.len)?;
+        let first = at.checked_sub(1).map_or(0, |before| ends[before]);
+        let field = self.text.get(first..*ends.get(at)?)?;
+        // Quotes are bytes of their own, so parts of text are text.
+        str::from_utf8(field).ok().map(str::trim)
     }
 }
 
@@ -81,6 +123,7 @@ pub(super) fn parse(
         destination: FlowEnd::parse(destination.ok_or("no destination")?)?,
         protocol,
         port: port(protocol, port_text)?,
+        seen: Seen::Passed,
         count,
     })
 }

@@ -1,19 +1,30 @@
 use super::*;
 
 fn flows(text: &str, format: Option<FlowFormat>) -> Vec<String> {
-    let flows = read_text("test", &mut text.as_bytes(), format).unwrap();
-    let end = |id: EndId| flows.ends.all()[id.0 as usize].to_string();
+    lines_of(&read_text("test", &mut text.as_bytes(), format).unwrap())
+}
+
+fn problems(text: &[u8]) -> Vec<String> {
+    read_text("test", &mut &text[..], None).unwrap().problems
+}
+
+fn lines_of(flows: &Flows) -> Vec<String> {
+    let end = |id: EndId| flows.ends[id.0 as usize].to_string();
     let mut lines: Vec<String> = flows
         .all
         .iter()
         .map(|flow| {
             format!(
-                "{} -> {} {} {} x{}",
+                "{} -> {} {} {} x{}{}",
                 end(flow.source),
                 end(flow.destination),
                 flow.protocol,
                 flow.port,
-                flow.count
+                flow.count,
+                match flow.seen {
+                    Seen::Passed => "",
+                    Seen::Denied => " denied",
+                }
             )
         })
         .collect();
@@ -68,9 +79,39 @@ fn hubble() {
         flows(text, None),
         [
             "10.0.0.3 -> 10.0.0.1 ICMP 0 x1",
+            "10.0.0.3 -> 10.0.0.1 UDP 53 x1 denied",
             "web/front-1 -> 10.0.0.2 TCP 80 x1",
-            "3 skipped, 0 unreadable",
+            "2 skipped, 0 unreadable",
         ]
+    );
+}
+
+#[test]
+fn verdicts_of_hubble() {
+    let flow = |verdict: &str, port: u16| {
+        format!(
+            r#"{{"flow":{{"verdict":"{verdict}","IP":{{"source":"10.0.0.1","destination":"10.0.0.2"}},"l4":{{"TCP":{{"destination_port":{port}}}}}}}}}"#
+        )
+    };
+    let verdicts = ["FORWARDED", "AUDIT", "REDIRECTED", "DROPPED", "TRACED"];
+    let text: Vec<String> = verdicts
+        .iter()
+        .zip(80..)
+        .map(|(v, port)| flow(v, port))
+        .collect();
+    let expected = [
+        "10.0.0.1 -> 10.0.0.2 TCP 80 x1",
+        "10.0.0.1 -> 10.0.0.2 TCP 81 x1",
+        "10.0.0.1 -> 10.0.0.2 TCP 82 x1",
+        "10.0.0.1 -> 10.0.0.2 TCP 83 x1 denied",
+        "1 skipped, 0 unreadable",
+    ];
+    assert_eq!(flows(&text.join("\n"), None), expected);
+    // In an array, on one line or on several.
+    assert_eq!(flows(&format!("[{}]", text.join(",")), None), expected);
+    assert_eq!(
+        flows(&format!("[\n{}\n]\n", text.join(",\n")), None),
+        expected
     );
 }
 
@@ -102,7 +143,53 @@ fn vpc_flow_logs() {
 ";
     assert_eq!(
         flows(text, None),
-        ["10.0.0.1 -> 10.0.0.2 TCP 443 x1", "4 skipped, 0 unreadable"]
+        [
+            "10.0.0.1 -> 10.0.0.2 TCP 443 x1",
+            "10.0.0.3 -> 10.0.0.2 TCP 22 x1 denied",
+            "3 skipped, 0 unreadable",
+        ]
+    );
+}
+
+#[test]
+fn vpc_flags_of_tcp_and_addresses_of_packets() {
+    let text = "srcaddr dstaddr srcport dstport protocol action tcp-flags pkt-srcaddr pkt-dstaddr
+10.0.0.1 10.0.0.2 45000 50051 6 ACCEPT 2 - -
+10.0.0.2 10.0.0.1 50051 45000 6 ACCEPT 18 - -
+10.0.0.1 10.0.0.2 20000 50051 6 ACCEPT 3 - -
+10.0.0.2 10.0.0.1 50051 20000 6 ACCEPT 19 - -
+10.0.0.9 10.0.0.8 45000 80 6 ACCEPT 0 10.1.0.1 10.1.0.2
+";
+    assert_eq!(
+        flows(text, None),
+        [
+            "10.0.0.1 -> 10.0.0.2 TCP 50051 x2",
+            "10.1.0.1 -> 10.1.0.2 TCP 80 x1",
+            "3 skipped, 0 unreadable",
+        ]
+    );
+}
+
+#[test]
+fn vpc_directions_without_flags() {
+    // The server's port is that to which several come, then the lower one; a record
+    // before is no evidence where there is better.
+    let text = "srcaddr dstaddr srcport dstport protocol action start
+10.0.0.2 10.0.0.1 50051 40000 6 ACCEPT 1
+10.0.0.1 10.0.0.2 40000 50051 6 ACCEPT 2
+10.0.0.3 10.0.0.2 40001 50051 6 ACCEPT 2
+10.0.0.5 10.0.0.4 8080 9000 17 ACCEPT 8
+10.0.0.4 10.0.0.5 9000 8080 17 ACCEPT 7
+10.0.0.6 10.0.0.7 443 51000 6 ACCEPT 1
+";
+    assert_eq!(
+        flows(text, None),
+        [
+            "10.0.0.1 -> 10.0.0.2 TCP 50051 x1",
+            "10.0.0.3 -> 10.0.0.2 TCP 50051 x1",
+            "10.0.0.4 -> 10.0.0.5 UDP 8080 x1",
+            "4 skipped, 0 unreadable",
+        ]
     );
 }
 
@@ -110,4 +197,87 @@ fn vpc_flow_logs() {
 fn what_is_no_record_of_flows() {
     let error = read_text("test", &mut "hello\n".as_bytes(), None);
     assert!(error.err().unwrap().to_string().contains("--format"));
+}
+
+#[test]
+fn problems_are_where_editors_show_them() {
+    let expected = [
+        "test:4: \"99999\" is no port",
+        "test:5: \"x\" is neither an address nor namespace/name",
+    ];
+    let text = "source,destination,protocol,port\n\n10.0.0.1,10.0.0.2,tcp,80\n\
+                10.0.0.1,10.0.0.2,udp,99999\n10.0.0.1,x,udp,99\n";
+    assert_eq!(problems(text.as_bytes()), expected);
+    let crlf = text.replace('\n', "\r\n");
+    assert_eq!(problems(crlf.as_bytes()), expected);
+    // The last line need not end, and the first may say that it is Unicode.
+    let bom = format!("\u{feff}{}", text.trim_end());
+    assert_eq!(problems(bom.as_bytes()), expected);
+}
+
+#[test]
+fn what_is_no_text_is_one_record() {
+    let csv = b"source,destination,port\n10.0.0.1,\xff,80\n10.0.0.1,10.0.0.2,80\n";
+    let json = b"{\"source\": \"\xff\"}\n\
+                 {\"source\": \"10.0.0.1\", \"destination\": \"10.0.0.2\", \"port\": 80}\n";
+    for text in [&csv[..], &json[..]] {
+        let flows = read_text("test", &mut &text[..], None).unwrap();
+        assert_eq!(
+            lines_of(&flows),
+            ["10.0.0.1 -> 10.0.0.2 TCP 80 x1", "0 skipped, 1 unreadable"]
+        );
+    }
+}
+
+#[test]
+fn port_0_is_no_port() {
+    let texts = [
+        "source,destination,port\n10.0.0.1,10.0.0.2,0\n",
+        "{\"source\": \"10.0.0.1\", \"destination\": \"10.0.0.2\", \"port\": 0}\n",
+        "{\"IP\":{\"source\":\"10.0.0.1\",\"destination\":\"10.0.0.2\"},\"l4\":{\"UDP\":{\"destination_port\":0}}}",
+        "tcp 6 1 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=0",
+        "srcaddr dstaddr protocol srcport dstport\n10.0.0.1 10.0.0.2 6 1 0\n",
+    ];
+    for text in texts {
+        let flows = read_text("test", &mut text.as_bytes(), None).unwrap();
+        assert_eq!((flows.all.len(), flows.unreadable), (0, 1), "{text}");
+    }
+}
+
+#[test]
+fn counts_stop_at_the_largest() {
+    let text = "source,destination,port,count\n10.0.0.1,10.0.0.2,80,18446744073709551615\n\
+                10.0.0.1,10.0.0.2,80,2\n10.0.0.1,10.0.0.2,81,2\n";
+    let flows = read_text("test", &mut text.as_bytes(), None).unwrap();
+    assert_eq!(flows.all[0].count, u64::MAX);
+    assert_eq!(flows.count(Seen::Passed), u64::MAX);
+}
+
+#[test]
+fn numbers_and_nulls_of_json() {
+    let text = "{\"source\": \"10.0.0.1\", \"destination\": \"10.0.0.2\", \"protocol\": null, \"port\": 80.0, \"count\": 2.0}\n\
+                {\"source\": \"10.0.0.1\", \"destination\": \"10.0.0.2\", \"port\": 80.5}\n\
+                {\"source\": null, \"destination\": \"10.0.0.2\", \"port\": 80}\n[1]\n";
+    assert_eq!(
+        flows(text, None),
+        ["10.0.0.1 -> 10.0.0.2 TCP 80 x2", "0 skipped, 3 unreadable"]
+    );
+}
+
+#[test]
+fn columns_parted_by_semicolons_or_tabs() {
+    for delimiter in [";", "\t"] {
+        let text = "source,destination,port\n10.0.0.1,\"10.0.0.2\",80\n".replace(',', delimiter);
+        assert_eq!(flows(&text, None), ["10.0.0.1 -> 10.0.0.2 TCP 80 x1"]);
+    }
+}
+
+#[test]
+fn conntrack_may_begin_with_its_version() {
+    let text = "conntrack v1.4.6 (conntrack-tools): 1 flow entries have been shown.\n\
+                tcp 6 1 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=80\n";
+    assert_eq!(
+        flows(text, None),
+        ["10.0.0.1 -> 10.0.0.2 TCP 80 x1", "1 skipped, 0 unreadable"]
+    );
 }

@@ -32,34 +32,55 @@ impl Bound {
         let mut blocks: Vec<Cidr> = addresses.into_iter().map(Cidr::host).collect();
         blocks.sort_by_key(key);
         blocks.dedup();
-        while let Some((at, joined)) = self.next(&blocks, &is_free) {
-            blocks.retain(|block| !holds(&joined, block));
-            blocks.insert(at.min(blocks.len()), joined);
-            blocks.sort_by_key(key);
+        let blocks = aggregated(blocks);
+        let Some(too_many) = blocks.len().checked_sub(self.blocks) else {
+            return blocks;
+        };
+        // To join two neighbours takes one away, and no other pair's block becomes
+        // another by it, if it is done from the longest prefix on: whatever lies in a
+        // block has a longer one, and may be joined if the block may.
+        let neighbours = blocks.iter().zip(blocks.iter().skip(1));
+        let mut joined: Vec<Cidr> = neighbours
+            .filter_map(|(a, b)| common(a, b))
+            .filter(|block| block.prefix() >= self.min_prefix(block.family()))
+            .filter(is_free)
+            .collect();
+        joined.sort_by_key(|block| (block.family().bits() - block.prefix(), key(block)));
+        joined.truncate(too_many);
+        let mut all = blocks;
+        all.extend(joined);
+        all.sort_by_key(key);
+        let mut outermost: Vec<Cidr> = Vec::new();
+        for block in all {
+            if !outermost.last().is_some_and(|outer| holds(outer, &block)) {
+                outermost.push(block);
+            }
         }
-        blocks
+        aggregated(outermost)
     }
+}
 
-    /// Two neighbours to join, and their block.
-    fn next(&self, blocks: &[Cidr], is_free: &impl Fn(&Cidr) -> bool) -> Option<(usize, Cidr)> {
-        let is_over = blocks.len() > self.blocks;
-        let joined = blocks.iter().zip(blocks.iter().skip(1)).enumerate();
-        joined
-            .filter_map(|(at, (a, b))| Some((at, common(a, b)?, a.prefix().min(b.prefix()))))
-            .filter(|(_, joined, longest)| {
-                // Two halves are exactly their whole.
-                let is_exact = joined.prefix() + 1 == *longest
-                    && blocks.iter().filter(|block| holds(joined, block)).count() == 2
-                    && blocks
-                        .iter()
-                        .filter(|block| holds(joined, block))
-                        .all(|block| block.prefix() == joined.prefix() + 1);
-                let is_within = joined.prefix() >= self.min_prefix(joined.family());
-                is_exact || (is_over && is_within && is_free(joined))
-            })
-            .max_by_key(|(_, joined, _)| joined.prefix() + (128 - joined.family().bits()))
-            .map(|(at, joined, _)| (at, joined))
+/// The same addresses in the fewest blocks: two halves are exactly their whole.
+fn aggregated(blocks: Vec<Cidr>) -> Vec<Cidr> {
+    let mut all: Vec<Cidr> = Vec::new();
+    for mut block in blocks {
+        while let Some(whole) = all.last().and_then(|last| whole_of(last, &block)) {
+            all.pop();
+            block = whole;
+        }
+        all.push(block);
     }
+    all
+}
+
+/// What two blocks are the halves of.
+fn whole_of(a: &Cidr, b: &Cidr) -> Option<Cidr> {
+    let whole = common(a, b)?;
+    (a != b
+        && [a, b]
+            .iter()
+            .all(|half| half.prefix() == whole.prefix() + 1))
+    .then_some(whole)
 }
 
 fn key(block: &Cidr) -> (Family, IpAddr, u8) {

@@ -2,15 +2,18 @@
 
 mod cidrs;
 mod policies;
+mod verify;
+mod workloads;
 mod yaml;
 
 use anyhow::{Result, bail};
-use netpolicy::reach::{Difference, PortSet, Reachability};
-use netpolicy::{Cluster, Image, Severity};
+use netpolicy::{Cluster, Severity};
 
 use self::policies::Generator;
-use crate::flows::{FlowFile, Flows};
-use crate::input::{Manifests, tell};
+use self::verify::Verification;
+use self::workloads::Workloads;
+use crate::flows::{FlowFile, Flows, Seen};
+use crate::input::{self, Manifests};
 use crate::observed::{Observed, add_policies, without_policies};
 use crate::{Outcome, output, progress};
 
@@ -18,10 +21,12 @@ use crate::{Outcome, output, progress};
 ///
 /// A NetworkPolicy for each workload, with what its pods were seen to receive and to
 /// send, and nothing else; DNS is kept. The policies go to standard output, the account
-/// of them to standard error. They are verified: every flow that was observed is
-/// allowed by them.
+/// of them to standard error. They are verified: every flow that passed when observed is
+/// allowed by them, every pod may ask DNS that might before, and what else is open is
+/// told.
 ///
-/// Exit status: 0 every flow is allowed, 1 some are not, 2 nothing could be generated.
+/// Exit status: 0 every flow is allowed and DNS kept, 1 not, 2 nothing could be
+/// generated.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -30,10 +35,14 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     flows: FlowFile,
 
-    /// Keep the NetworkPolicies of -f, and add to them; without it, those generated
-    /// stand in their place
+    /// Keep the NetworkPolicies of -f, and add what they do not allow; without it, those
+    /// generated stand in their place
     #[arg(long)]
     start_from: bool,
+
+    /// Isolate workloads that are in no flow as well
+    #[arg(long)]
+    isolate_unseen: bool,
 
     /// How many blocks the external peers of a rule may be
     #[arg(long, value_name = "N", default_value_t = 8)]
@@ -54,41 +63,90 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let options = arguments.manifests.options();
     let loaded = arguments.manifests.load()?;
-    tell(&loaded.diagnostics);
+    input::tell(&loaded.diagnostics);
     let (present, _) = loaded.cluster.compile(&options)?;
     let flows = arguments.flows.read()?;
     progress::say("generating");
     let present = present.image();
+    let observed = Observed::new(&present, &flows);
+    let mut workloads = Workloads::new(&loaded.cluster, &present);
+    workloads.find_dns(&flows, &observed);
     let generator = Generator {
         cluster: &loaded.cluster,
         image: &present,
+        workloads: &workloads,
         bound: cidrs::Bound {
             blocks: arguments.max_blocks,
             min_prefix_v4: arguments.min_prefix_v4,
             min_prefix_v6: arguments.min_prefix_v6,
         },
         keeps_present: arguments.start_from,
+        isolates_unseen: arguments.isolate_unseen,
     };
-    let (policies, notes) = generator.generate(&flows);
-    let text = yaml::write(&policies);
+    let generated = generator.generate(&flows, &observed);
+    let text = yaml::write(&generated.policies);
     progress::clear();
     output::write(&text)?;
-    for note in notes {
+    eprintln!(
+        "from {} flows, {} of them distinct{}",
+        flows.count(Seen::Passed),
+        flows
+            .all
+            .iter()
+            .filter(|flow| flow.seen == Seen::Passed)
+            .count(),
+        flows
+            .left_out()
+            .map_or(String::new(), |left_out| format!("; {left_out}"))
+    );
+    for note in &generated.notes {
         eprintln!("note: {note}");
     }
+    progress::say("verifying");
     let next = with_policies(&loaded.cluster, &text, arguments.start_from)?;
     let (next, _) = next.compile(&options)?;
-    let next = next.image();
-    let denied = denied_flows(&flows, &next);
+    let verification = Verification {
+        workloads: &workloads,
+        generated: &generated,
+        present: &present,
+        next: &next.image(),
+        keeps_present: arguments.start_from,
+    };
+    Ok(tell(&verification, &flows))
+}
+
+/// Tells what the policies come to, on standard error.
+fn tell(verification: &Verification<'_>, flows: &Flows) -> Outcome {
+    let denied = verification.denied_flows(flows);
+    let (asking, without_dns) = verification.dns();
+    let unobserved = verification.unobserved();
+    let account = verification.account();
+    progress::clear();
     for line in &denied {
         eprintln!("not allowed: {line}");
     }
-    account(&present, &next, policies.len());
-    Ok(if denied.is_empty() {
+    for pod in &without_dns {
+        eprintln!("DNS lost: {pod}");
+    }
+    if without_dns.is_empty() && asking != 0 {
+        eprintln!("DNS kept: {asking} pods may ask as before");
+    }
+    for line in &unobserved.others {
+        eprintln!("open though not observed: {line}");
+    }
+    eprintln!(
+        "open besides what was observed: {} pairs of workloads for DNS, {} by the labels of \
+         others, {} otherwise",
+        unobserved.dns,
+        unobserved.by_labels,
+        unobserved.others.len()
+    );
+    eprintln!("{account}");
+    if denied.is_empty() && without_dns.is_empty() {
         Outcome::Good
     } else {
         Outcome::Bad
-    })
+    }
 }
 
 /// The cluster with the policies that were written, read back from their text.
@@ -113,37 +171,4 @@ fn with_policies(cluster: &Cluster, text: &str, keeps_present: bool) -> Result<C
     }
     add_policies(&mut next, &written.cluster)?;
     Ok(next)
-}
-
-/// The flows that an image denies, each with the reason.
-fn denied_flows(flows: &Flows, image: &Image<'_>) -> Vec<String> {
-    let observed = Observed::new(image, flows);
-    let denied = flows
-        .all
-        .iter()
-        .filter(|flow| observed.is_allowed(flow) == Some(false));
-    denied
-        .filter_map(|flow| observed.explain(flow))
-        .map(|explanation| explanation.to_string())
-        .collect()
-}
-
-/// Says how much of what is open would be closed.
-fn account(present: &Image<'_>, next: &Image<'_>, policies: usize) {
-    let open = Reachability::new(present).len();
-    let difference = Difference::between(present, next);
-    let count = |of: &dyn Fn(&netpolicy::reach::Change) -> bool| {
-        difference
-            .changes
-            .iter()
-            .filter(|change| of(change))
-            .count()
-    };
-    let closed = count(&|change| change.after == PortSet::EMPTY);
-    let narrowed = count(&|change| change.after != PortSet::EMPTY && !change.removed.is_empty());
-    let opened = count(&|change| !change.added.is_empty());
-    eprintln!(
-        "{policies} policies; of {open} pairs of ends that can connect today, {closed} would be \
-         closed and {narrowed} narrowed; {opened} would be opened"
-    );
 }

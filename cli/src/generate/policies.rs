@@ -1,39 +1,28 @@
 //! From flows to policies.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use netpolicy::model::{NAMESPACE_NAME_LABEL, Pod};
-use netpolicy::{Cluster, Image, Protocol};
+use netpolicy::explain::{PolicyRef, Reason};
+use netpolicy::model::{Direction, NAMESPACE_NAME_LABEL, Pod, Tier};
+use netpolicy::{Cluster, ConnectionKind, Image, Protocol};
 
 use super::cidrs::Bound;
-use crate::flows::Flows;
-use crate::observed::{Observed, Resolved};
+use super::workloads::{DNS, Id, Workload, Workloads};
+use crate::flows::{Flow, Flows, Seen};
+use crate::observed::Observed;
 
-/// Labels that tell the pods of one workload apart, or one release from the next.
-const PASSING: [&str; 6] = [
-    "pod-template-hash",
-    "controller-revision-hash",
-    "pod-template-generation",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-    "batch.kubernetes.io/job-completion-index",
-];
-/// More of the same, by what they begin with: a Job's pods have its name and uid.
-const PASSING_PREFIXES: [&str; 3] = ["controller-uid", "job-name", "batch.kubernetes.io/"];
-
-/// A workload: namespace, kind and name.
-type Key = (String, String, String);
 pub(super) type Labels = BTreeMap<String, String>;
 
-/// A NetworkPolicy to write.
+/// A NetworkPolicy to write. A direction that is `None` is none of its policy types.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Policy {
+    pub(super) workload: Id,
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) selector: Labels,
-    pub(super) ingress: Vec<Rule>,
-    pub(super) egress: Vec<Rule>,
+    pub(super) ingress: Option<Vec<Rule>>,
+    pub(super) egress: Option<Vec<Rule>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +39,8 @@ pub(super) enum Peer {
         namespace: Option<String>,
         labels: Labels,
     },
+    /// Every pod of every namespace.
+    AllPods,
     Block(String),
 }
 
@@ -59,134 +50,358 @@ pub(super) enum Port {
     Named(&'static str, String),
 }
 
+/// Protocols and ports; `None` for protocols that have none.
+pub(super) type PortsSeen = BTreeSet<Option<(Protocol, u16)>>;
+
+/// What a workload was seen to do, in one direction: with whom, on which ports.
+#[derive(Default)]
+struct Peers {
+    workloads: BTreeMap<Id, PortsSeen>,
+    addresses: BTreeMap<IpAddr, PortsSeen>,
+}
+
+/// What all workloads were seen to do.
+struct Sightings {
+    /// Egress and ingress of each workload, without what needs no rule.
+    peers: Vec<[Peers; 2]>,
+    /// Whether a workload was seen at all.
+    is_seen: Vec<bool>,
+    pairs: BTreeMap<[Id; 2], PortsSeen>,
+    unknown: u64,
+}
+
+/// What becomes of flows.
+pub(super) struct Generated {
+    pub(super) policies: Vec<Policy>,
+    /// What is worth knowing about them.
+    pub(super) notes: Vec<String>,
+    /// What was observed between workloads.
+    pub(super) pairs: BTreeMap<[Id; 2], PortsSeen>,
+}
+
 pub(super) struct Generator<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) image: &'a Image<'a>,
+    pub(super) workloads: &'a Workloads<'a>,
     pub(super) bound: Bound,
     pub(super) keeps_present: bool,
-}
-
-/// What a workload was seen to do, in one direction: with whom, on which ports; `None`
-/// for protocols that have none.
-#[derive(Default)]
-struct Seen {
-    workloads: BTreeMap<Key, BTreeSet<Option<(Protocol, u16)>>>,
-    addresses: BTreeMap<IpAddr, BTreeSet<Option<(Protocol, u16)>>>,
-}
-
-/// The workloads of a cluster.
-struct Workload<'a> {
-    pods: Vec<&'a Pod<'static>>,
-    labels: Labels,
+    pub(super) isolates_unseen: bool,
 }
 
 impl Generator<'_> {
-    /// The policies, and what is worth knowing about them.
-    pub(super) fn generate(&self, flows: &Flows) -> (Vec<Policy>, Vec<String>) {
-        let workloads = self.workloads();
+    pub(super) fn generate(&self, flows: &Flows, observed: &Observed<'_>) -> Generated {
+        let seen = self.sightings(flows, observed);
+        let mut notes = self.general_notes(flows, &seen);
+        let mut policies = Vec::new();
+        let mut unseen = Vec::new();
+        let mut covered = 0;
+        for (id, workload) in self.workloads.all.iter().enumerate() {
+            if !seen.is_seen[id] && !self.isolates_unseen {
+                unseen.push(workload.title());
+                continue;
+            }
+            if workload.labels.is_empty() {
+                notes.push(format!(
+                    "{} has no label of its own, so no policy can select it: it stays as open \
+                     as it is",
+                    workload.title()
+                ));
+                continue;
+            }
+            let [egress, ingress] = &seen.peers[id];
+            let ingress = self.ingress(id, ingress, &mut notes);
+            let egress = self.egress(id, egress, &mut notes);
+            if ingress.is_none() && egress.is_none() {
+                covered += 1;
+                continue;
+            }
+            notes.extend(self.shared_labels(id));
+            policies.push(Policy {
+                workload: id,
+                namespace: workload.namespace.clone(),
+                name: self.policy_name(workload),
+                selector: workload.labels.clone(),
+                ingress,
+                egress,
+            });
+        }
+        if covered != 0 {
+            notes.push(format!(
+                "{covered} workloads need no policy besides those they have"
+            ));
+        }
+        if !unseen.is_empty() {
+            notes.push(format!(
+                "{} workloads are in no flow and stay as they are (--isolate-unseen isolates \
+                 them): {}",
+                unseen.len(),
+                unseen.join(", ")
+            ));
+        }
+        let mut told = BTreeSet::new();
+        notes.retain(|note| told.insert(note.clone()));
+        Generated {
+            policies,
+            notes,
+            pairs: seen.pairs,
+        }
+    }
+
+    fn general_notes(&self, flows: &Flows, seen: &Sightings) -> Vec<String> {
         let mut notes = Vec::new();
-        let mut seen: BTreeMap<Key, [Seen; 2]> = BTreeMap::new();
-        let observed = Observed::new(self.image, flows);
-        let mut unknown = 0;
-        for flow in &flows.all {
-            let Some([source, destination]) = observed.ends(flow) else {
-                unknown += flow.count;
+        let denied = flows.count(Seen::Denied);
+        if denied != 0 {
+            notes.push(format!(
+                "{denied} flows were denied when observed, and were left out"
+            ));
+        }
+        if seen.unknown != 0 {
+            notes.push(format!(
+                "{} flows of pods that are not known were left out",
+                seen.unknown
+            ));
+        }
+        let dns = self
+            .workloads
+            .all
+            .iter()
+            .filter(|workload| workload.is_dns());
+        let dns: Vec<String> = dns.map(Workload::title).collect();
+        notes.push(if dns.is_empty() {
+            "no DNS is among the workloads given: questions may go to the pods of kube-system \
+             with k8s-app=kube-dns"
+                .to_owned()
+        } else {
+            format!(
+                "DNS is {}: open to the pods of all namespaces, and its egress is left as it is",
+                dns.join(", ")
+            )
+        });
+        notes
+    }
+
+    fn sightings(&self, flows: &Flows, observed: &Observed<'_>) -> Sightings {
+        let all = &self.workloads.all;
+        let mut seen = Sightings {
+            peers: all.iter().map(|_| Default::default()).collect(),
+            is_seen: vec![false; all.len()],
+            pairs: BTreeMap::new(),
+            unknown: 0,
+        };
+        let mut kept = Kept::default();
+        for flow in flows.all.iter().filter(|flow| flow.seen == Seen::Passed) {
+            let Some(ends) = observed.ends(flow) else {
+                seen.unknown = seen.unknown.saturating_add(flow.count);
                 continue;
             };
             let port = flow
                 .protocol
                 .has_ports()
                 .then_some((flow.protocol, flow.port));
-            let ends = [source, destination].map(|end| self.workload_of(end));
-            for (side, (own, other)) in [(&ends[0], destination), (&ends[1], source)]
-                .into_iter()
-                .enumerate()
-            {
-                let Some(own) = own else { continue };
-                let seen = &mut seen.entry(own.clone()).or_default()[side];
-                match (self.workload_of(other), other.address) {
-                    (Some(key), _) => {
-                        seen.workloads.entry(key).or_default().insert(port);
+            let ids = ends.map(|end| self.workloads.of(end));
+            for id in ids.into_iter().flatten() {
+                seen.is_seen[id] = true;
+            }
+            if ends[0].address.is_some() && ends[0].address == ends[1].address {
+                // A pod may always reach itself; a rule would let others of it in.
+                continue;
+            }
+            if let [Some(from), Some(to)] = ids {
+                seen.pairs.entry([from, to]).or_default().insert(port);
+                // Rules that all workloads have are about that.
+                if port.is_some_and(|port| all[to].dns_ports.contains(&port)) {
+                    continue;
+                }
+            }
+            let needs_rule = if self.keeps_present {
+                kept.allow(observed, flow).map(|is_allowed| !is_allowed)
+            } else {
+                [true; 2]
+            };
+            for (side, needs_rule) in needs_rule.into_iter().enumerate() {
+                let (Some(own), true) = (ids[side], needs_rule) else {
+                    continue;
+                };
+                let peers = &mut seen.peers[own][side];
+                match (ids[1 - side], ends[1 - side].address) {
+                    (Some(id), _) => {
+                        peers.workloads.entry(id).or_default().insert(port);
                     }
                     (None, Some(address)) => {
-                        seen.addresses.entry(address).or_default().insert(port);
+                        peers.addresses.entry(address).or_default().insert(port);
                     }
-                    (None, None) => {}
+                    (None, None) => seen.unknown = seen.unknown.saturating_add(flow.count),
                 }
             }
         }
-        if unknown != 0 {
-            notes.push(format!(
-                "{unknown} flows of pods that are not known were left out"
-            ));
+        seen
+    }
+
+    /// Whether the policies that are kept isolate all pods of a workload.
+    fn is_isolated(&self, id: Id, direction: Direction) -> bool {
+        if !self.keeps_present {
+            return false;
         }
-        let mut policies = Vec::new();
-        for (key, [egress, ingress]) in &seen {
-            let Some(workload) = workloads.get(key) else {
-                continue;
+        let workload = &self.workloads.all[id];
+        let policies: Vec<PolicyRef<'_>> = self
+            .image
+            .policies()
+            .filter(|policy| policy.tier() == Tier::NetworkPolicy)
+            .filter(|policy| policy.namespace() == Some(workload.namespace.as_str()))
+            .filter(|policy| policy.governs(direction))
+            .collect();
+        workload.pods.iter().all(|pod| {
+            let pod = self.image.pod(&pod.namespace, &pod.name);
+            pod.is_some_and(|pod| policies.iter().any(|policy| policy.selects(&pod)))
+        })
+    }
+
+    fn ingress(&self, id: Id, peers: &Peers, notes: &mut Vec<String>) -> Option<Vec<Rule>> {
+        let mut rules = self.rules(id, peers, Direction::Ingress, notes);
+        if rules.is_empty() && self.is_isolated(id, Direction::Ingress) {
+            return None;
+        }
+        let workload = &self.workloads.all[id];
+        if workload.is_dns() {
+            rules.push(Rule {
+                peers: vec![Peer::AllPods],
+                ports: named(&dns_ports(workload), workload),
+            });
+        }
+        Some(rules)
+    }
+
+    fn egress(&self, id: Id, peers: &Peers, notes: &mut Vec<String>) -> Option<Vec<Rule>> {
+        // What answers questions asks others, of which flows may tell nothing.
+        if self.workloads.all[id].is_dns() {
+            return None;
+        }
+        let mut rules = self.rules(id, peers, Direction::Egress, notes);
+        if self.is_isolated(id, Direction::Egress) {
+            // Whether it may ask DNS has been decided.
+            return (!rules.is_empty()).then_some(rules);
+        }
+        rules.extend(self.dns_rules(id, notes));
+        Some(rules)
+    }
+
+    fn rules(
+        &self,
+        own: Id,
+        seen: &Peers,
+        direction: Direction,
+        notes: &mut Vec<String>,
+    ) -> Vec<Rule> {
+        let all = &self.workloads.all;
+        let mut by_ports: BTreeMap<Vec<Port>, Vec<Peer>> = BTreeMap::new();
+        let mut by_numbers: BTreeMap<&PortsSeen, BTreeSet<IpAddr>> = BTreeMap::new();
+        for (id, ports) in &seen.workloads {
+            let destination = match direction {
+                Direction::Egress => &all[*id],
+                Direction::Ingress => &all[own],
             };
-            let (namespace, kind, name) = key;
-            if workload.labels.is_empty() {
+            let peers = self.peers(own, *id, notes);
+            if !peers.is_empty() {
+                let ports = named(ports, destination);
+                by_ports.entry(ports).or_default().extend(peers);
+            }
+        }
+        for (address, ports) in &seen.addresses {
+            by_numbers.entry(ports).or_default().insert(*address);
+        }
+        for (ports, addresses) in by_numbers {
+            let is_free = |block: &netpolicy::Cidr| self.workloads.is_free(block);
+            let blocks = self.bound.blocks(addresses, is_free);
+            // Names are no help towards an address; a pod's own may have one.
+            let ports = match direction {
+                Direction::Egress => numbered(ports),
+                Direction::Ingress => named(ports, &all[own]),
+            };
+            if blocks.len() > self.bound.blocks {
                 notes.push(format!(
-                    "{namespace}/{name}[{kind}] has no label of its own, so no policy can select \
-                     it: it stays as open as it is"
+                    "a rule for {direction} of {} has {} blocks instead of {}: more of them \
+                     would only make one across the shortest prefix, both families, or \
+                     addresses of pods",
+                    all[own].title(),
+                    blocks.len(),
+                    self.bound.blocks
                 ));
-                continue;
             }
-            notes.extend(self.shared_labels(key, workload, &workloads));
-            policies.push(Policy {
-                namespace: namespace.clone(),
-                name: self.policy_name(namespace, kind, name),
-                selector: workload.labels.clone(),
-                ingress: self.rules(key, ingress, false, &workloads),
-                egress: self.rules(key, egress, true, &workloads),
-            });
+            let peers = blocks.iter().map(|block| Peer::Block(block.to_string()));
+            by_ports.entry(ports).or_default().extend(peers);
         }
-        (policies, notes)
+        by_ports
+            .into_iter()
+            .map(|(ports, peers)| Rule { peers, ports })
+            .collect()
     }
 
-    fn workloads(&self) -> BTreeMap<Key, Workload<'_>> {
-        let mut workloads: BTreeMap<Key, Workload<'_>> = BTreeMap::new();
-        for pod in self.cluster.pods() {
-            if pod.host_network || pod.phase.has_ended() {
-                continue;
-            }
-            let workload = workloads.entry(key_of(pod)).or_insert_with(|| Workload {
-                pods: Vec::new(),
-                labels: labels_of(pod),
-            });
-            // What all its pods have in common.
-            let labels = labels_of(pod);
-            workload
-                .labels
-                .retain(|key, value| labels.get(key) == Some(value));
-            workload.pods.push(pod);
+    /// How a policy of one workload calls another. Without labels, a selector would
+    /// select everybody: then its addresses do, if blocks may be those of pods.
+    fn peers(&self, own: Id, id: Id, notes: &mut Vec<String>) -> Vec<Peer> {
+        let all = &self.workloads.all;
+        let peer = &all[id];
+        if !peer.labels.is_empty() {
+            return vec![Peer::Pods {
+                namespace: (peer.namespace != all[own].namespace).then(|| peer.namespace.clone()),
+                labels: peer.labels.clone(),
+            }];
         }
-        workloads
+        let addresses = peer.pods.iter().flat_map(|pod| pod.addresses.iter());
+        let addresses: BTreeSet<&IpAddr> = addresses.collect();
+        let how = if addresses.is_empty() || !self.image.options().ip_block_selects_pods {
+            "it was left out"
+        } else {
+            "its present addresses stand for it"
+        };
+        notes.push(format!(
+            "{} has no label by which policies of {} could select it: {how}",
+            peer.title(),
+            all[own].title()
+        ));
+        if !self.image.options().ip_block_selects_pods {
+            return Vec::new();
+        }
+        addresses
+            .into_iter()
+            .map(|address| Peer::Block(netpolicy::Cidr::host(*address).to_string()))
+            .collect()
     }
 
-    /// The workload of an end, if policies can be about it.
-    fn workload_of(&self, end: &Resolved<'_>) -> Option<Key> {
-        let pod = end.pod?;
-        let pod = self
-            .cluster
-            .pods()
-            .iter()
-            .find(|other| *other.namespace == *pod.namespace() && *other.name == *pod.name())?;
-        (!pod.host_network && !pod.phase.has_ended()).then(|| key_of(pod))
+    /// Leave to ask DNS, for whoever may not send what it likes.
+    fn dns_rules(&self, own: Id, notes: &mut Vec<String>) -> Vec<Rule> {
+        let all = &self.workloads.all;
+        let mut by_ports: BTreeMap<Vec<Port>, Vec<Peer>> = BTreeMap::new();
+        for (id, dns) in all.iter().enumerate().filter(|(_, dns)| dns.is_dns()) {
+            let peers = self.peers(own, id, notes);
+            if !peers.is_empty() {
+                let ports = named(&dns_ports(dns), dns);
+                by_ports.entry(ports).or_default().extend(peers);
+            }
+        }
+        if !all.iter().any(Workload::is_dns) {
+            let peer = Peer::Pods {
+                namespace: Some("kube-system".to_owned()),
+                labels: Labels::from([("k8s-app".to_owned(), "kube-dns".to_owned())]),
+            };
+            by_ports.insert(numbered(&DNS.map(Some).into()), vec![peer]);
+        }
+        by_ports
+            .into_iter()
+            .map(|(ports, peers)| Rule { peers, ports })
+            .collect()
     }
 
     /// A name that no present policy has, unless it is to be replaced.
-    fn policy_name(&self, namespace: &str, kind: &str, name: &str) -> String {
-        let is_taken = |name: &str| {
-            self.keeps_present
-                && self
-                    .cluster
-                    .network_policies()
-                    .iter()
-                    .any(|policy| *policy.namespace == *namespace && *policy.name == *name)
-        };
-        let mut chosen = format!("{name}-{}", kind.to_ascii_lowercase());
+    fn policy_name(&self, workload: &Workload<'_>) -> String {
+        let is_taken =
+            |name: &str| {
+                self.keeps_present
+                    && self.cluster.network_policies().iter().any(|policy| {
+                        *policy.namespace == *workload.namespace && *policy.name == *name
+                    })
+            };
+        let mut chosen = format!("{}-{}", workload.name, workload.kind.to_ascii_lowercase());
         while is_taken(&chosen) {
             chosen.push_str("-flows");
         }
@@ -194,138 +409,50 @@ impl Generator<'_> {
     }
 
     /// Others that the labels of a workload select as well.
-    fn shared_labels(
-        &self,
-        key: &Key,
-        workload: &Workload<'_>,
-        workloads: &BTreeMap<Key, Workload<'_>>,
-    ) -> Option<String> {
-        let others: Vec<String> = workloads
-            .iter()
-            .filter(|(other, _)| *other != key && other.0 == key.0)
-            .filter(|(_, other)| {
-                let mut pods = other.pods.iter();
-                pods.any(|pod| {
-                    let labels = labels_of(pod);
-                    let mut demanded = workload.labels.iter();
-                    demanded.all(|(key, value)| labels.get(key) == Some(value))
-                })
-            })
-            .map(|((namespace, kind, name), _)| format!("{namespace}/{name}[{kind}]"))
-            .collect();
-        let (namespace, kind, name) = key;
+    fn shared_labels(&self, id: Id) -> Option<String> {
+        let workload = &self.workloads.all[id];
+        let others = self.workloads.all.iter().enumerate();
+        let others = others.filter(|(other, _)| *other != id);
+        let others = others.filter(|(_, other)| other.is_selected_by(workload));
+        let others: Vec<String> = others.map(|(_, other)| other.title()).collect();
         (!others.is_empty()).then(|| {
             format!(
-                "the labels of {namespace}/{name}[{kind}] select {} as well, which its policy \
-                 opens and isolates with it",
+                "the labels of {} select {} as well, which its policy opens and isolates with it",
+                workload.title(),
                 others.join(", ")
             )
         })
     }
+}
 
-    fn rules(
-        &self,
-        own: &Key,
-        seen: &Seen,
-        is_egress: bool,
-        workloads: &BTreeMap<Key, Workload<'_>>,
-    ) -> Vec<Rule> {
-        let mut by_ports: BTreeMap<Vec<Port>, Vec<Peer>> = BTreeMap::new();
-        let mut by_numbers: BTreeMap<BTreeSet<Option<(Protocol, u16)>>, BTreeSet<IpAddr>> =
-            BTreeMap::new();
-        for (key, ports) in &seen.workloads {
-            let Some(peer) = workloads.get(key) else {
-                continue;
-            };
-            let destination = if is_egress { peer } else { &workloads[own] };
-            let namespace = (key.0 != own.0).then(|| key.0.clone());
-            let ports = named(ports, destination);
-            by_ports.entry(ports).or_default().push(Peer::Pods {
-                namespace,
-                labels: peer.labels.clone(),
-            });
-        }
-        for (address, ports) in &seen.addresses {
-            by_numbers
-                .entry(ports.clone())
-                .or_default()
-                .insert(*address);
-        }
-        for (ports, addresses) in by_numbers {
-            let is_free = |block: &netpolicy::Cidr| {
-                let mut pods = self.cluster.pods().iter();
-                !pods.any(|pod| pod.addresses.iter().any(|address| block.contains(*address)))
-            };
-            let blocks = self.bound.blocks(addresses, is_free);
-            // Names are no help towards an address; a pod's own may have one.
-            let ports = if is_egress {
-                numbered(&ports)
-            } else {
-                named(&ports, &workloads[own])
-            };
-            let peers = blocks.iter().map(|block| Peer::Block(block.to_string()));
-            by_ports.entry(ports).or_default().extend(peers);
-        }
-        let mut rules: Vec<Rule> = by_ports
-            .into_iter()
-            .map(|(ports, peers)| Rule { peers, ports })
-            .collect();
-        if is_egress && !rules.is_empty() {
-            rules.extend(self.dns_rule(&rules, workloads));
-        }
-        rules
-    }
+/// What the present policies have rules for, worked out once for flows of one kind.
+#[derive(Default)]
+struct Kept {
+    kinds: HashMap<ConnectionKind, [bool; 2], ahash::RandomState>,
+}
 
-    /// Leave to ask the cluster's DNS, for whoever sends anything, unless it was seen.
-    fn dns_rule(&self, rules: &[Rule], workloads: &BTreeMap<Key, Workload<'_>>) -> Option<Rule> {
-        let dns = workloads.iter().find(|((namespace, ..), workload)| {
-            let app = workload.labels.get("k8s-app");
-            namespace == "kube-system" && app.is_some_and(|app| app == "kube-dns")
-        });
-        let peer = Peer::Pods {
-            namespace: Some("kube-system".to_owned()),
-            labels: dns.map_or_else(
-                || Labels::from([("k8s-app".to_owned(), "kube-dns".to_owned())]),
-                |(_, workload)| workload.labels.clone(),
-            ),
+impl Kept {
+    /// Whether a rule allows a flow, in egress and in ingress.
+    fn allow(&mut self, observed: &Observed<'_>, flow: &Flow) -> [bool; 2] {
+        let kind = observed.kind(flow);
+        if let Some(known) = kind.and_then(|kind| self.kinds.get(&kind)) {
+            return *known;
+        }
+        let is_allowed = match observed.explain_alone(flow) {
+            Some(explanation) => explanation.directions().map(|direction| {
+                direction.is_allowed() && matches!(direction.reason(), Reason::Rule(_))
+            }),
+            None => [false; 2],
         };
-        let is_seen = rules.iter().any(|rule| {
-            let is_dns = |port: &Port| match port {
-                Port::Number("UDP", 53) => true,
-                Port::Named("UDP", name) => name.starts_with("dns"),
-                _ => false,
-            };
-            rule.ports.iter().any(is_dns)
-        });
-        (!is_seen).then(|| Rule {
-            peers: vec![peer],
-            ports: vec![Port::Number("UDP", 53), Port::Number("TCP", 53)],
-        })
+        if let Some(kind) = kind {
+            self.kinds.insert(kind, is_allowed);
+        }
+        is_allowed
     }
 }
 
-fn key_of(pod: &Pod<'_>) -> Key {
-    let namespace = pod.namespace.to_string();
-    match &pod.workload {
-        Some(workload) if !workload.kind.is_empty() && &*workload.kind != "Node" => (
-            namespace,
-            workload.kind.to_string(),
-            workload.name.to_string(),
-        ),
-        _ => (namespace, "Pod".to_owned(), pod.name.to_string()),
-    }
-}
-
-fn labels_of(pod: &Pod<'_>) -> Labels {
-    let lasting = pod.labels.iter().filter(|label| {
-        !PASSING.contains(&&*label.key)
-            && !PASSING_PREFIXES
-                .iter()
-                .any(|prefix| label.key.starts_with(prefix))
-    });
-    lasting
-        .map(|label| (label.key.to_string(), label.value.to_string()))
-        .collect()
+fn dns_ports(workload: &Workload<'_>) -> PortsSeen {
+    workload.dns_ports.iter().copied().map(Some).collect()
 }
 
 fn protocol_name(protocol: Protocol) -> &'static str {
@@ -338,7 +465,7 @@ fn protocol_name(protocol: Protocol) -> &'static str {
 
 /// Ports by the name that all pods of the destination give them, or by number. A
 /// protocol without ports needs a rule without ports.
-fn named(ports: &BTreeSet<Option<(Protocol, u16)>>, destination: &Workload<'_>) -> Vec<Port> {
+fn named(ports: &PortsSeen, destination: &Workload<'_>) -> Vec<Port> {
     if ports.contains(&None) {
         return Vec::new();
     }
@@ -366,7 +493,7 @@ fn named(ports: &BTreeSet<Option<(Protocol, u16)>>, destination: &Workload<'_>) 
     ports
 }
 
-fn numbered(ports: &BTreeSet<Option<(Protocol, u16)>>) -> Vec<Port> {
+fn numbered(ports: &PortsSeen) -> Vec<Port> {
     if ports.contains(&None) {
         return Vec::new();
     }

@@ -18,16 +18,33 @@ fn document(policy: &Policy) -> String {
         scalar(&policy.name),
         scalar(&policy.namespace)
     );
-    text.push_str("spec:\n  podSelector:\n");
-    labels(&mut text, "    ", &policy.selector);
-    text.push_str("  policyTypes: [Ingress, Egress]\n");
-    rules(&mut text, "ingress", "from", &policy.ingress);
-    rules(&mut text, "egress", "to", &policy.egress);
+    text.push_str("spec:\n");
+    selector(&mut text, "  podSelector", "    ", &policy.selector);
+    let directions = [
+        ("Ingress", "ingress", "from", &policy.ingress),
+        ("Egress", "egress", "to", &policy.egress),
+    ];
+    let types: Vec<&str> = directions
+        .iter()
+        .filter(|(.., list)| list.is_some())
+        .map(|(name, ..)| *name)
+        .collect();
+    let _ = writeln!(text, "  policyTypes: [{}]", types.join(", "));
+    for (_, field, list, of_direction) in directions {
+        if let Some(of_direction) = of_direction {
+            rules(&mut text, field, list, of_direction);
+        }
+    }
     text
 }
 
-fn labels(text: &mut String, indent: &str, labels: &Labels) {
-    let _ = writeln!(text, "{indent}matchLabels:");
+fn selector(text: &mut String, field: &str, indent: &str, labels: &Labels) {
+    if labels.is_empty() {
+        // Nothing under matchLabels would be null, which reads as if it were forgotten.
+        let _ = writeln!(text, "{field}: {{}}");
+        return;
+    }
+    let _ = writeln!(text, "{field}:\n{indent}matchLabels:");
     for (key, value) in labels {
         let _ = writeln!(text, "{indent}  {}: {}", scalar(key), scalar(value));
     }
@@ -48,20 +65,17 @@ fn rules(text: &mut String, field: &str, list: &str, rules: &[Rule]) {
                 }
                 Peer::Pods {
                     namespace: None,
-                    labels: of_pods,
-                } => {
-                    text.push_str("    - podSelector:\n");
-                    labels(text, "        ", of_pods);
-                }
+                    labels,
+                } => selector(text, "    - podSelector", "        ", labels),
+                Peer::AllPods => text.push_str("    - namespaceSelector: {}\n"),
                 Peer::Pods {
                     namespace: Some(namespace),
-                    labels: of_pods,
+                    labels,
                 } => {
-                    text.push_str("    - namespaceSelector:\n");
                     let name = (NAMESPACE_LABEL.to_owned(), namespace.clone());
-                    labels(text, "        ", &Labels::from([name]));
-                    text.push_str("      podSelector:\n");
-                    labels(text, "        ", of_pods);
+                    let name = Labels::from([name]);
+                    selector(text, "    - namespaceSelector", "        ", &name);
+                    selector(text, "      podSelector", "        ", labels);
                 }
             }
         }
@@ -98,6 +112,13 @@ fn scalar(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn selectors_without_labels() {
+        let mut text = String::new();
+        selector(&mut text, "podSelector", "  ", &Labels::new());
+        assert_eq!(text, "podSelector: {}\n");
+    }
 
     #[test]
     fn scalars_are_quoted_where_they_must_be() {
