@@ -34,12 +34,18 @@ int metrics_listen(uint16_t port) {
     return listener;
 }
 
-/* Who reads slowly gets what there is time for: others are waiting, and so does the end. */
+static time_t seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Who reads slowly gets what there is time for: others wait, and so does the end. */
 static void send_all(int connection, const char *bytes, size_t len) {
-    time_t end = time(NULL) + PATIENCE;
+    time_t end = seconds() + PATIENCE;
     while (len != 0) {
         ssize_t sent = send(connection, bytes, len, MSG_NOSIGNAL);
-        if (sent <= 0 || time(NULL) > end)
+        if (sent <= 0 || seconds() > end)
             return;
         bytes += sent;
         len -= (size_t)sent;
