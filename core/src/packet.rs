@@ -248,7 +248,12 @@ const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
+const NO_NEXT_HEADER: u8 = 59;
 const DESTINATION_OPTIONS: u8 = 60;
+
+// IANA counts these among them, but their messages end the chain (RFC 6275, 7401, 5533),
+// and kernels take them for protocols of their own. What is written behind one would be
+// judged in its place, and a packet of protocol 139 pass for TCP to an open port.
 const MOBILITY: u8 = 135;
 const HOST_IDENTITY: u8 = 139;
 const SHIM6: u8 = 140;
@@ -273,10 +278,11 @@ fn upper_layer(
                 return Err(PacketError::LaterFragment);
             }
             FRAGMENT if in_v6 => 8,
-            HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HOST_IDENTITY | SHIM6
-                if in_v6 =>
-            {
+            HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS if in_v6 => {
                 (usize::from(bytes.byte(1)?) + 1) * 8
+            }
+            MOBILITY | HOST_IDENTITY | SHIM6 if in_v6 && bytes.byte(0)? != NO_NEXT_HEADER => {
+                return Err(PacketError::Malformed);
             }
             _ => {
                 let protocol = Protocol(next);

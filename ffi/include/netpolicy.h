@@ -4,7 +4,8 @@
  * Conventions:
  *
  * - A type is netpolicy_x; what makes one is netpolicy_x_new or says so, what frees it is
- *   netpolicy_x_free, to which NULL is nothing. The structs without fields are opaque.
+ *   netpolicy_x_free, to which NULL is nothing. The structs without fields are opaque. What was
+ *   freed must not be used, nor freed again: nothing checks that.
  * - Functions that can fail return netpolicy_result, whose numbers are stable. The words for a
  *   person, with the object and the field at fault, are netpolicy_last_error_message's, of the
  *   thread that called.
@@ -12,7 +13,8 @@
  * - What is handed in as a pointer to const may be used by any number of threads at once. What
  *   is handed in without const is used by one thread, alone.
  * - NULL and text that is not UTF-8 are refused. A pointer that is not NULL must be good for as
- *   many items as its length says. What is handed in is copied, unless a function says otherwise.
+ *   many items as its length says, of which no more than SIZE_MAX / 2 bytes are read. What is
+ *   handed in is copied, unless a function says otherwise.
  * - A verdict always has an answer: what cannot be answered is denied.
  * - Memory that the system does not have ends the program, as is usual in Rust; nothing else does.
  */
@@ -1144,7 +1146,8 @@ typedef struct netpolicy_packet {
 
 /**
  * A function that takes back memory that was lent: called once, from whichever thread lets
- * go of the memory last.
+ * go of the memory last, which may be one that asks a handle while another replaces its
+ * image. It must return: no exception, no `longjmp`.
  */
 typedef void (*netpolicy_release)(void *context);
 
@@ -1183,7 +1186,8 @@ netpolicy_result netpolicy_address_parse(struct netpolicy_str text,
 
 /**
  * Writes an address as snprintf writes: cut to `len` bytes, the last a NUL, and the length
- * of the whole is returned. Never more than 46 bytes with the NUL. 0 if `address` is NULL.
+ * of the whole is returned. Never more than 46 bytes with the NUL. 0 if `address` is NULL; a
+ * NULL buffer is one of 0 bytes.
  */
 size_t netpolicy_address_text(const struct netpolicy_address *address, char *buffer, size_t len);
 
@@ -1294,11 +1298,14 @@ netpolicy_result netpolicy_cluster_compile(const struct netpolicy_cluster *clust
 /**
  * Compiles a cluster into `out`, memory of the caller, to be saved, sent, or opened with
  * `netpolicy_image_open`. `working` is memory that the compiler may use meanwhile; with NULL
- * and 0 it uses its own. Nothing is allocated for compiling if it is given.
+ * and 0 it uses its own. Nothing is allocated for compiling if it is given. The two must not
+ * overlap.
  *
  * `NETPOLICY_RESULT_WORKING_MEMORY_TOO_SMALL` and `NETPOLICY_RESULT_OUTPUT_TOO_SMALL` leave `out`
  * untouched, and `netpolicy_last_error_needed` says how much would do. About 400 bytes a pod
  * and some KiB a policy are needed to work with. `options` may be NULL for the default.
+ * `image_bytes` of `report` is how many bytes of `out` the image takes; `report` may be NULL
+ * where that is not wanted.
  */
 netpolicy_result netpolicy_cluster_compile_into(const struct netpolicy_cluster *cluster,
                                                 const struct netpolicy_options *options,
@@ -1317,7 +1324,8 @@ const char *netpolicy_result_name(uint32_t code);
 /**
  * The message of the last call of this thread that failed: which object and which field of
  * it, what is wrong, and how to mend it. Written as snprintf writes: cut to `len` bytes, the
- * last a NUL, and the length of the whole is returned. `buffer` may be NULL if `len` is 0.
+ * last a NUL, and the length of the whole is returned. NULL is a buffer of 0 bytes. Calls that
+ * succeed leave it as it is; without one that failed it is empty.
  */
 size_t netpolicy_last_error_message(char *buffer, size_t len);
 
@@ -1366,7 +1374,7 @@ netpolicy_result netpolicy_explanation_policy(const struct netpolicy_explanation
 /**
  * Writes an explanation as text: one sentence, or with `whole` the chain of tiers as well, a
  * line for each policy that was consulted. As snprintf writes: cut to `len` bytes, the last a
- * NUL, and the length of the whole is returned. 0 for NULL.
+ * NUL, and the length of the whole is returned. 0 for NULL; a NULL buffer is one of 0 bytes.
  */
 size_t netpolicy_explanation_text(const struct netpolicy_explanation *explanation,
                                   bool whole,
@@ -1388,7 +1396,7 @@ void netpolicy_handle_free(struct netpolicy_handle *handle);
 
 /**
  * Puts another image in force, of which the handle keeps a reference of its own. What is
- * asked from now on is asked of it.
+ * asked from now on is asked of it. Any number of threads may replace; the last one counts.
  */
 netpolicy_result netpolicy_handle_replace(const struct netpolicy_handle *handle,
                                           const struct netpolicy_image *image);
@@ -1499,7 +1507,8 @@ netpolicy_verdict netpolicy_image_verdict_of_packet(const struct netpolicy_image
                                                     size_t len);
 
 /**
- * Answers `count` connections in order into `verdicts`.
+ * Answers `count` connections in order into `verdicts`. If it fails, because of a NULL, no
+ * verdict is written: deny them all.
  */
 netpolicy_result netpolicy_image_verdicts(const struct netpolicy_image *image,
                                           const struct netpolicy_connection *connections,
@@ -1508,7 +1517,8 @@ netpolicy_result netpolicy_image_verdicts(const struct netpolicy_image *image,
 
 /**
  * Answers `count` packets in order into `verdicts`, each as
- * `netpolicy_image_verdict_of_packet` does.
+ * `netpolicy_image_verdict_of_packet` does. If it fails, because of a NULL with a length, no
+ * verdict is written: deny them all. NULL without a length is a packet without bytes: denied.
  */
 netpolicy_result netpolicy_image_verdicts_of_packets(const struct netpolicy_image *image,
                                                      const struct netpolicy_packet *packets,

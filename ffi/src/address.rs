@@ -100,7 +100,8 @@ pub unsafe extern "C" fn netpolicy_address_parse(
 }
 
 /// Writes an address as snprintf writes: cut to `len` bytes, the last a NUL, and the length
-/// of the whole is returned. Never more than 46 bytes with the NUL. 0 if `address` is NULL.
+/// of the whole is returned. Never more than 46 bytes with the NUL. 0 if `address` is NULL; a
+/// NULL buffer is one of 0 bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_address_text(
     address: *const netpolicy_address,

@@ -115,11 +115,15 @@ pub unsafe extern "C" fn netpolicy_cluster_compile(
         let options = unsafe { self::options(options) }?;
         // SAFETY: by the conventions room for a pointer, or NULL.
         let image = unsafe { output(image, "image") }?;
+        let report = match report.is_null() {
+            true => None,
+            // SAFETY: by the conventions room for a report.
+            false => Some(unsafe { output(report, "report") }?),
+        };
         let (compiled, found) = cluster.objects.compile(&options)?;
         let compiled = netpolicy_image::owning(compiled.into_bytes())?;
-        if !report.is_null() {
-            // SAFETY: by the conventions room for a report.
-            unsafe { output(report, "report") }?.write(netpolicy_compile_report::new(&found));
+        if let Some(report) = report {
+            report.write(netpolicy_compile_report::new(&found));
         }
         image.write(Arc::into_raw(compiled));
         Ok(())
@@ -128,11 +132,14 @@ pub unsafe extern "C" fn netpolicy_cluster_compile(
 
 /// Compiles a cluster into `out`, memory of the caller, to be saved, sent, or opened with
 /// `netpolicy_image_open`. `working` is memory that the compiler may use meanwhile; with NULL
-/// and 0 it uses its own. Nothing is allocated for compiling if it is given.
+/// and 0 it uses its own. Nothing is allocated for compiling if it is given. The two must not
+/// overlap.
 ///
 /// `NETPOLICY_RESULT_WORKING_MEMORY_TOO_SMALL` and `NETPOLICY_RESULT_OUTPUT_TOO_SMALL` leave `out`
 /// untouched, and `netpolicy_last_error_needed` says how much would do. About 400 bytes a pod
 /// and some KiB a policy are needed to work with. `options` may be NULL for the default.
+/// `image_bytes` of `report` is how many bytes of `out` the image takes; `report` may be NULL
+/// where that is not wanted.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_cluster_compile_into(
     cluster: *const netpolicy_cluster,
@@ -152,8 +159,11 @@ pub unsafe extern "C" fn netpolicy_cluster_compile_into(
         let working = unsafe { slice_mut(working, working_len, "working") }?;
         // SAFETY: by the conventions memory that is nobody else's, or NULL.
         let out = unsafe { slice_mut(out, out_len, "out") }?;
-        // SAFETY: by the conventions room for a report, or NULL.
-        let report = unsafe { output(report, "report") }?;
+        let report = match report.is_null() {
+            true => None,
+            // SAFETY: by the conventions room for a report.
+            false => Some(unsafe { output(report, "report") }?),
+        };
         let found = if working.is_empty() {
             let (compiled, found) = cluster.objects.compile(&options)?;
             let (needed, available) = (compiled.as_bytes().len(), out.len());
@@ -168,7 +178,9 @@ pub unsafe extern "C" fn netpolicy_cluster_compile_into(
             compiled.write(out)?;
             *compiled.report()
         };
-        report.write(netpolicy_compile_report::new(&found));
+        if let Some(report) = report {
+            report.write(netpolicy_compile_report::new(&found));
+        }
         Ok(())
     })
 }

@@ -194,6 +194,9 @@ pub(crate) unsafe fn node(object: &netpolicy_node) -> Converted<Node<'static>> {
 unsafe fn named_port(port: &netpolicy_named_port) -> Converted<NamedPort<'static>> {
     // SAFETY: this module's contract.
     let name = unsafe { text(port.name, "name") }?;
+    if name.is_empty() {
+        return Err(Failure::invalid("is required: leave ports without a name out").at("name"));
+    }
     let protocol = protocol(port.protocol)?.unwrap_or(Protocol::TCP);
     let number = PortRange::single(port.number.into())
         .map_err(|problem| Failure::from(problem).at("containerPort"))?

@@ -285,7 +285,8 @@ thread_local! {
 
 /// The message of the last call of this thread that failed: which object and which field of
 /// it, what is wrong, and how to mend it. Written as snprintf writes: cut to `len` bytes, the
-/// last a NUL, and the length of the whole is returned. `buffer` may be NULL if `len` is 0.
+/// last a NUL, and the length of the whole is returned. NULL is a buffer of 0 bytes. Calls that
+/// succeed leave it as it is; without one that failed it is empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_last_error_message(buffer: *mut c_char, len: usize) -> usize {
     LAST.try_with(|last| {

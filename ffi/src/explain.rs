@@ -380,7 +380,7 @@ impl fmt::Display for Chain<'_> {
 
 /// Writes an explanation as text: one sentence, or with `whole` the chain of tiers as well, a
 /// line for each policy that was consulted. As snprintf writes: cut to `len` bytes, the last a
-/// NUL, and the length of the whole is returned. 0 for NULL.
+/// NUL, and the length of the whole is returned. 0 for NULL; a NULL buffer is one of 0 bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_explanation_text(
     explanation: *const netpolicy_explanation,

@@ -44,7 +44,7 @@ pub unsafe extern "C" fn netpolicy_handle_free(handle: *mut netpolicy_handle) {
 }
 
 /// Puts another image in force, of which the handle keeps a reference of its own. What is
-/// asked from now on is asked of it.
+/// asked from now on is asked of it. Any number of threads may replace; the last one counts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_handle_replace(
     handle: *const netpolicy_handle,

@@ -9,7 +9,8 @@ use crate::boundary::{guard, output, reference, slice, total};
 use crate::error::{Failure, netpolicy_result};
 
 /// A function that takes back memory that was lent: called once, from whichever thread lets
-/// go of the memory last.
+/// go of the memory last, which may be one that asks a handle while another replaces its
+/// image. It must return: no exception, no `longjmp`.
 pub type netpolicy_release = Option<unsafe extern "C" fn(context: *mut c_void)>;
 
 /// A compiled cluster. It is counted by reference, never changes, and may be asked by any

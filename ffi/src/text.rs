@@ -60,7 +60,8 @@ pub unsafe extern "C" fn netpolicy_str_of(string: *const c_char) -> netpolicy_st
     }
 }
 
-/// A buffer that text is written to, cut where it ends.
+/// A buffer that text is written to, cut where it ends. Names may have a NUL in them, which
+/// would end the text too early: it becomes U+FFFD.
 struct Cut {
     buffer: *mut c_char,
     room: usize,
@@ -70,6 +71,18 @@ struct Cut {
 
 impl Write for Cut {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut parts = text.split('\0');
+        self.put(parts.next().unwrap_or_default());
+        for part in parts {
+            self.put("\u{fffd}");
+            self.put(part);
+        }
+        Ok(())
+    }
+}
+
+impl Cut {
+    fn put(&mut self, text: &str) {
         // Once something was cut off, nothing that is shorter may follow.
         let room = match self.written == self.needed {
             true => self.room - self.written,
@@ -82,7 +95,6 @@ impl Write for Cut {
         unsafe { ptr::copy_nonoverlapping(text.as_ptr().cast(), end, len) };
         self.written += len;
         self.needed += text.len();
-        Ok(())
     }
 }
 
@@ -102,7 +114,7 @@ impl FloorCharBoundary for str {
 }
 
 /// Writes text and a NUL to a buffer, as `snprintf` does: cut to what fits, and the
-/// length of the whole is returned, without the NUL. A buffer of 0 bytes may be NULL.
+/// length of the whole is returned, without the NUL. NULL is a buffer of 0 bytes.
 ///
 /// # Safety
 /// `buffer` is NULL or points to `len` bytes that may be written.

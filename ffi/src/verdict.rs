@@ -170,7 +170,8 @@ pub unsafe extern "C" fn netpolicy_image_verdict_of_packet(
     })
 }
 
-/// Answers `count` connections in order into `verdicts`.
+/// Answers `count` connections in order into `verdicts`. If it fails, because of a NULL, no
+/// verdict is written: deny them all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_image_verdicts(
     image: *const netpolicy_image,
@@ -187,7 +188,8 @@ pub unsafe extern "C" fn netpolicy_image_verdicts(
 }
 
 /// Answers `count` packets in order into `verdicts`, each as
-/// `netpolicy_image_verdict_of_packet` does.
+/// `netpolicy_image_verdict_of_packet` does. If it fails, because of a NULL with a length, no
+/// verdict is written: deny them all. NULL without a length is a packet without bytes: denied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn netpolicy_image_verdicts_of_packets(
     image: *const netpolicy_image,

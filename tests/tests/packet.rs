@@ -30,10 +30,7 @@ struct Made {
 
 fn extension() -> impl Strategy<Value = Extension> {
     prop_oneof![
-        (
-            prop_oneof![Just(43), Just(60), Just(135), Just(140)],
-            0..4_u8
-        )
+        (prop_oneof![Just(43), Just(60)], 0..4_u8)
             .prop_map(|(kind, len)| Extension::Options(kind, len)),
         (1..8_u8).prop_map(Extension::Authentication),
         any::<bool>().prop_map(|more| Extension::FirstFragment { more }),

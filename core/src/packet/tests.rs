@@ -153,6 +153,21 @@ fn extension_headers() {
     assert_eq!(asked(&v4(51, &[], &authenticated)), Ok((6, 443)));
 }
 
+/// Mobility, host identity and Shim6 messages are protocols without ports: what is
+/// written behind them is not what is delivered.
+#[test]
+fn messages_that_end_the_chain() {
+    for kind in [MOBILITY, HOST_IDENTITY, SHIM6] {
+        let mut payload = Vec::from([NO_NEXT_HEADER, 0, 1, 4, 0, 0, 0, 0]);
+        payload.extend(TCP_443);
+        assert_eq!(asked(&v6(kind, &payload)), Ok((kind, 0)));
+        payload[0] = 6;
+        assert_eq!(asked(&v6(kind, &payload)), Err(PacketError::Malformed));
+        assert_eq!(asked(&v6(kind, &[])), Err(PacketError::Truncated));
+        assert_eq!(asked(&v4(kind, &[], &payload)), Ok((kind, 0)));
+    }
+}
+
 #[test]
 fn source_routes() {
     let option = |options: [u8; 8]| asked(&v4(6, &options, &TCP_443));

@@ -1,11 +1,13 @@
 #include "log.h"
 
 #include <ctype.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct {
     pthread_mutex_t lock;
@@ -19,6 +21,13 @@ void log_set_rate(unsigned per_second) {
     pthread_mutex_lock(&limit.lock);
     limit.rate = per_second;
     pthread_mutex_unlock(&limit.lock);
+}
+
+/* Whether a line can be written without waiting for whoever reads the log: packets wait for
+ * the thread that would. */
+static bool has_room(void) {
+    struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&log, 1, 0) == 1 && (log.revents & POLLOUT) != 0;
 }
 
 void log_line(const char *format, ...) {
@@ -35,7 +44,8 @@ void log_line(const char *format, ...) {
         if (iscntrl((unsigned char)line[i]))
             line[i] = '?';
     line[end] = '\n';
-    fwrite(line, 1, end + 1, stderr);
+    if (has_room())
+        fwrite(line, 1, end + 1, stderr);
 }
 
 bool log_may_tell_denial(void) {

@@ -106,6 +106,15 @@ static void reload(void) {
     netpolicy_image_free(image);
 }
 
+static void write_drops(uint16_t queue, FILE *out) {
+    struct queue_drops drops;
+    if (queue_drops(queue, &drops))
+        fprintf(out,
+                "netpolicy_queue_dropped_total{queue=\"%u\",full=\"queue\"} %lu\n"
+                "netpolicy_queue_dropped_total{queue=\"%u\",full=\"socket\"} %lu\n",
+                queue, drops.queue_full, queue, drops.socket_full);
+}
+
 static void write_metrics(void *context, FILE *out) {
     (void)context;
     fputs("# HELP netpolicy_packets_total First packets of connections, by what decided.\n"
@@ -114,6 +123,11 @@ static void write_metrics(void *context, FILE *out) {
     for (size_t i = 0; i < daemon_state.workers_len; i++)
         counters_write(daemon_state.workers[i].policy.counters, daemon_state.workers[i].number,
                        out);
+    fputs("# HELP netpolicy_queue_dropped_total Packets that the kernel dropped unjudged.\n"
+          "# TYPE netpolicy_queue_dropped_total counter\n",
+          out);
+    for (size_t i = 0; i < daemon_state.workers_len; i++)
+        write_drops(daemon_state.workers[i].number, out);
     fprintf(out,
             "# HELP netpolicy_reloads_total Images that were put in force after the first.\n"
             "# TYPE netpolicy_reloads_total counter\n"
@@ -217,6 +231,8 @@ int main(int argc, char **argv) {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    /* Who reads the log may go away; connections are held to the policies all the same. */
+    signal(SIGPIPE, SIG_IGN);
 
     const netpolicy_image *image = load(daemon_state.options.image);
     if (image == NULL)

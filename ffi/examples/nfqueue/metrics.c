@@ -8,7 +8,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
+
+/* How long one that asks is waited for, in seconds. */
+enum { PATIENCE = 1 };
 
 int metrics_listen(uint16_t port) {
     struct sockaddr_in address = {
@@ -16,7 +20,7 @@ int metrics_listen(uint16_t port) {
         .sin_port = htons(port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-    int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener < 0)
         return -1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -30,10 +34,18 @@ int metrics_listen(uint16_t port) {
     return listener;
 }
 
+static time_t seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Who reads slowly gets what there is time for: others wait, and so does the end. */
 static void send_all(int connection, const char *bytes, size_t len) {
+    time_t end = seconds() + PATIENCE;
     while (len != 0) {
         ssize_t sent = send(connection, bytes, len, MSG_NOSIGNAL);
-        if (sent <= 0)
+        if (sent <= 0 || seconds() > end)
             return;
         bytes += sent;
         len -= (size_t)sent;
@@ -42,7 +54,7 @@ static void send_all(int connection, const char *bytes, size_t len) {
 
 /* Whatever is asked, the counters are the answer. */
 static void answer(int connection, void (*write)(void *, FILE *), void *context) {
-    struct timeval patience = {.tv_sec = 1};
+    struct timeval patience = {.tv_sec = PATIENCE};
     char request[4096], header[128], *body = NULL;
     size_t len = 0;
     setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);

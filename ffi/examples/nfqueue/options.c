@@ -13,7 +13,7 @@ static const char HELP[] =
     "\n"
     "  --image FILE         the image\n"
     "  --queues FIRST[:LAST]  the queues, each with a thread of its own [0]\n"
-    "  --mark NUMBER        what accepted packets are marked with; 0 for nothing [1]\n"
+    "  --mark NUMBER        the bits that accepted packets are marked with; 0 for none [1]\n"
     "  --metrics PORT       counters as Prometheus text, on this port of 127.0.0.1\n"
     "  --log-rate NUMBER    how many denials are told a second [10]\n"
     "  --fail-open          let packets pass when a queue is full; they are dropped if not\n";

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -71,7 +72,7 @@ static void tune(struct queue *queue) {
     int descriptor = mnl_socket_get_fd(queue->socket), size = SOCKET_BUFFER, on = 1;
     if (setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-    /* When the socket is full the kernel tells by dropping, which is all there is to know. */
+    /* When the socket is full the kernel drops, and counts: `queue_drops`. */
     mnl_socket_setsockopt(queue->socket, NETLINK_NO_ENOBUFS, &on, sizeof on);
 }
 
@@ -114,12 +115,13 @@ static int take(const struct nlmsghdr *message, void *context) {
         nfq_nlmsg_parse(message, attributes) < 0 || attributes[NFQA_PACKET_HDR] == NULL)
         return MNL_CB_OK;
     const struct nfqnl_msg_packet_hdr *header = mnl_attr_get_payload(attributes[NFQA_PACKET_HDR]);
-    const struct nlattr *payload = attributes[NFQA_PAYLOAD];
+    const struct nlattr *payload = attributes[NFQA_PAYLOAD], *mark = attributes[NFQA_MARK];
     queue->packets[queue->count++] = (struct queued_packet){
         .id = ntohl(header->packet_id),
         /* Without a payload there is nothing to accept it for. */
         .data = payload == NULL ? NULL : mnl_attr_get_payload(payload),
         .len = payload == NULL ? 0 : mnl_attr_get_payload_len(payload),
+        .mark = mark == NULL ? 0 : ntohl(mnl_attr_get_u32(mark)),
     };
     return MNL_CB_OK;
 }
@@ -137,15 +139,23 @@ static int receive(struct queue *queue) {
     return 0;
 }
 
-/* Writes one verdict on a run of packets, the last of which has this id. */
-static size_t put_verdict(struct queue *queue, char *out, uint32_t id, size_t run, bool accept) {
+/* Whether one verdict says what is to be said of both packets. */
+static bool same_verdict(const struct queue *queue, const struct queued_packet *a,
+                         const struct queued_packet *b) {
+    return a->accept == b->accept && (!a->accept || queue->mark == 0 || a->mark == b->mark);
+}
+
+/* Writes one verdict on a run of packets, of which this is the last. */
+static size_t put_verdict(struct queue *queue, char *out, const struct queued_packet *last,
+                          size_t run) {
     /* A batch verdict is on every packet that still waits up to its id. All before the run have
      * had theirs. */
     int type = run == 1 ? NFQNL_MSG_VERDICT : NFQNL_MSG_VERDICT_BATCH;
     struct nlmsghdr *message = nfq_nlmsg_put(out, type, queue->number);
-    nfq_nlmsg_verdict_put(message, (int)id, accept ? NF_ACCEPT : NF_DROP);
-    if (accept && queue->mark != 0)
-        nfq_nlmsg_verdict_put_mark(message, queue->mark);
+    nfq_nlmsg_verdict_put(message, (int)last->id, last->accept ? NF_ACCEPT : NF_DROP);
+    /* Others on the machine have marks as well, such as kube-proxy for what it masquerades. */
+    if (last->accept && queue->mark != 0)
+        nfq_nlmsg_verdict_put_mark(message, last->mark | queue->mark);
     return message->nlmsg_len;
 }
 
@@ -155,12 +165,26 @@ static int answer(struct queue *queue) {
     for (size_t i = 0; i < queue->count; i++) {
         const struct queued_packet *packet = &queue->packets[i];
         run++;
-        if (i + 1 < queue->count && queue->packets[i + 1].accept == packet->accept)
+        if (i + 1 < queue->count && same_verdict(queue, packet, packet + 1))
             continue;
-        len += put_verdict(queue, queue->verdicts + len, packet->id, run, packet->accept);
+        len += put_verdict(queue, queue->verdicts + len, packet, run);
         run = 0;
     }
     return len == 0 || mnl_socket_sendto(queue->socket, queue->verdicts, len) >= 0 ? 0 : -1;
+}
+
+bool queue_drops(uint16_t number, struct queue_drops *drops) {
+    FILE *file = fopen("/proc/net/netfilter/nfnetlink_queue", "re");
+    bool found = false;
+    unsigned known;
+    if (file == NULL)
+        return false;
+    /* Number, port, length, copy mode, copy range, and then the two. */
+    while (!found && fscanf(file, "%u %*u %*u %*u %*u %lu %lu%*[^\n]", &known, &drops->queue_full,
+                            &drops->socket_full) == 3)
+        found = known == number;
+    fclose(file);
+    return found;
 }
 
 int queue_run(struct queue *queue, const struct queue_handler *handler, int stop) {

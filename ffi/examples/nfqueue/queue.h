@@ -17,7 +17,8 @@ struct queued_packet {
     uint32_t id;
     const uint8_t *data; /* from the IP header on */
     size_t len;
-    bool accept; /* what the judge decides */
+    uint32_t mark; /* that it comes with */
+    bool accept;   /* what the judge decides */
 };
 
 /* What is done with packets. `judge` sets `accept` of each; `account` is called when the
@@ -29,11 +30,16 @@ struct queue_handler {
 };
 
 struct queue_options {
-    uint32_t mark;  /* what accepted packets are marked with; 0 for none */
+    uint32_t mark;  /* the bits that accepted packets get besides their own; 0 for none */
     bool fail_open; /* whether packets pass when the queue is full */
 };
 
 struct queue;
+
+/* What the kernel dropped before anyone here could see it. With `fail_open` it passed. */
+struct queue_drops {
+    unsigned long queue_full, socket_full;
+};
 
 /* Binds a queue. NULL, with `errno` set, if that cannot be done. */
 struct queue *queue_open(uint16_t number, const struct queue_options *options);
@@ -41,6 +47,9 @@ struct queue *queue_open(uint16_t number, const struct queue_options *options);
 /* Handles packets until `stop`, a file descriptor, can be read. -1, with `errno` set, if the
  * queue fails. */
 int queue_run(struct queue *queue, const struct queue_handler *handler, int stop);
+
+/* Finds what was dropped in front of a queue. */
+bool queue_drops(uint16_t number, struct queue_drops *drops);
 
 /* Gives the queue up. What is still in it is dropped. */
 void queue_close(struct queue *queue);

@@ -15,6 +15,7 @@ for family in iptables ip6tables; do
     "$tables" --table mangle --list --numeric >/dev/null 2>&1 || tables=$family-legacy
     "$tables" --table mangle --append FORWARD --match connmark --mark 1/1 --jump ACCEPT
     "$tables" --table mangle --append FORWARD --jump NFQUEUE --queue-balance "$queues" "$@"
-    "$tables" --append FORWARD --match mark --mark 1/1 \
+    # Behind FORWARD, where no rule of others that accepts can come before it.
+    "$tables" --table mangle --append POSTROUTING --match mark --mark 1/1 \
         --jump CONNMARK --save-mark --nfmask 1 --ctmask 1
 done

@@ -160,6 +160,35 @@ static void objects(void) {
     netpolicy_cluster_free(cluster);
 }
 
+/* What an API refuses is refused alone, and does not keep the rest from being compiled. */
+static void pods(void) {
+    netpolicy_cluster *cluster = shop();
+    netpolicy_named_port ports[] = {{STR("http"), 80, 6}, {STR(""), 81, 6}};
+    netpolicy_pod pod = {.name = STR("p"), .ports = ports, .ports_len = 2};
+    const netpolicy_image *image;
+    FAILS(netpolicy_cluster_insert_pod(cluster, &pod), NETPOLICY_RESULT_INVALID_OBJECT);
+    MESSAGE("Pod default/p: ports[1].name: is required: leave ports without a name out");
+    ports[1] = (netpolicy_named_port){STR("dns"), 0, 17};
+    FAILS(netpolicy_cluster_insert_pod(cluster, &pod), NETPOLICY_RESULT_INVALID_OBJECT);
+    MESSAGE("Pod default/p: ports[1].containerPort: port 0 is out of range: ports are 1 to 65535");
+    pod.ports_len = (size_t)-1;
+    FAILS(netpolicy_cluster_insert_pod(cluster, &pod), NETPOLICY_RESULT_INVALID_ARGUMENT);
+    pod.ports = (const netpolicy_named_port *)(const void *)1;
+    pod.ports_len = 1;
+    FAILS(netpolicy_cluster_insert_pod(cluster, &pod), NETPOLICY_RESULT_INVALID_ARGUMENT);
+    MESSAGE("Pod default/p: ports: is not aligned to 8 bytes");
+    OK(netpolicy_cluster_compile(cluster, NULL, &image, NULL));
+    CHECK(netpolicy_image_pod_count(image) == 1);
+    netpolicy_image_free(image);
+
+    /* A NUL in a name does not end the message. */
+    pod = (netpolicy_pod){.name = STR("a\0b"), .phase = 77};
+    FAILS(netpolicy_cluster_insert_pod(cluster, &pod), NETPOLICY_RESULT_INVALID_OBJECT);
+    MESSAGE("Pod default/a\xef\xbf\xbd"
+            "b: status.phase: unknown phase: use Pending, Running, Succeeded, Failed or Unknown");
+    netpolicy_cluster_free(cluster);
+}
+
 static void cluster_policies(void) {
     netpolicy_cluster *cluster = netpolicy_cluster_new();
     netpolicy_label labels[] = {{STR("team"), STR("shop")}};
@@ -323,6 +352,8 @@ static void memory(const char *folder) {
     OK(netpolicy_cluster_compile_into(cluster, NULL, working, working_len, out + 1, out_len,
                                       &report));
     CHECK(report.image_bytes == out_len && report.pods == 1 && report.policies == 1);
+    OK(netpolicy_cluster_compile_into(cluster, NULL, NULL, 0, out, out_len, NULL));
+    OK(netpolicy_cluster_compile_into(cluster, NULL, NULL, 0, out + 1, out_len, NULL));
     OK(netpolicy_image_open(out + 1, out_len, count_release, &releases, &image));
     check_shop(image);
     OK(netpolicy_image_verify_checksum(image));
@@ -445,6 +476,17 @@ static void explanations(void) {
     CHECK(netpolicy_explanation_text(explanation, false, cut, sizeof cut) == len);
     CHECK(strlen(cut) == sizeof cut - 1 && strncmp(cut, text, sizeof cut - 1) == 0);
     CHECK(netpolicy_explanation_text(explanation, false, NULL, 0) == len);
+    CHECK(netpolicy_explanation_text(explanation, false, NULL, 9) == len);
+    for (size_t room = 0; room <= len + 1; room++) {
+        char *exact = malloc(room + !room);
+        exact[0] = '!';
+        CHECK(netpolicy_explanation_text(explanation, false, exact, room) == len);
+        if (room == 0)
+            CHECK(exact[0] == '!');
+        else
+            CHECK(strlen(exact) == room - 1 && strncmp(exact, text, room - 1) == 0);
+        free(exact);
+    }
     CHECK(netpolicy_explanation_text(explanation, true, text, sizeof text) > len);
     CHECK(strstr(text, "shop.yaml:1") != NULL);
     netpolicy_explanation_free(explanation);
@@ -501,6 +543,7 @@ int main(int argc, char **argv) {
     versions();
     addresses();
     objects();
+    pods();
     cluster_policies();
     manifests();
     memory(argv[1]);

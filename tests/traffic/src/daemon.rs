@@ -92,6 +92,27 @@ impl Daemon {
         self.signal(Signal::SIGHUP)
     }
 
+    /// Stops it in its tracks, until [`Daemon::resume`].
+    ///
+    /// # Errors
+    /// If it is gone.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// If it is gone.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    /// Closes its log with the next line: who read it has gone away.
+    pub fn leave_log(&mut self) {
+        self.lines = channel().1;
+    }
+
     /// The CPU time that it has used, in user and kernel.
     ///
     /// # Errors

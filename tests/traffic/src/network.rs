@@ -129,11 +129,24 @@ impl Network {
     /// # Errors
     /// What iptables says.
     pub fn queue_packets(&self, queues: &str) -> Result<()> {
-        let router = self.router.name();
         let rule =
             format!("--table mangle --append FORWARD --jump NFQUEUE --queue-balance {queues}");
-        let tables = |program| run("ip", &format!("netns exec {router} {program} {rule}"));
-        tables("iptables").or_else(|_| tables("iptables-legacy"))
+        self.tables("iptables", &rule)
+    }
+
+    /// Adds a rule to the router, for both families.
+    ///
+    /// # Errors
+    /// What iptables says.
+    pub fn rule(&self, rule: &str) -> Result<()> {
+        self.tables("iptables", rule)?;
+        self.tables("ip6tables", rule)
+    }
+
+    fn tables(&self, family: &str, rule: &str) -> Result<()> {
+        let router = self.router.name();
+        let tables = |program: &str| run("ip", &format!("netns exec {router} {program} {rule}"));
+        tables(family).or_else(|_| tables(&format!("{family}-legacy")))
     }
 
     /// The host of that name.

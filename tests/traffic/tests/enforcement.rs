@@ -2,7 +2,7 @@
 //!
 //! What is expected stands here in words of the manifests, not of the library.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,13 +27,19 @@ struct Scene {
 
 impl Scene {
     fn new(id: &str, first: &[u8]) -> Scene {
+        Scene::with(id, first, &[])
+    }
+
+    fn with(id: &str, first: &[u8], options: &[&str]) -> Scene {
         let network = Network::wordpress(id).unwrap();
         let image = std::env::temp_dir().join(format!("netpolicy-traffic-{id}.npi"));
         put(&image, first).unwrap();
         let mut command = Command::new(program("NETPOLICY_NFQUEUE").unwrap());
         command.arg("--image").arg(&image);
         command.args(["--queues", "0:1", "--log-rate", "1000"]);
-        command.args(["--metrics", &METRICS.to_string()]);
+        command
+            .args(["--metrics", &METRICS.to_string()])
+            .args(options);
         network.queue_connections("0:1").unwrap();
         let daemon = Daemon::start(&network, command).unwrap();
         Scene {
@@ -420,14 +426,23 @@ fn malformed_packets_do_not_pass() {
 
 #[test]
 fn without_a_daemon_nothing_passes_and_a_bad_image_changes_nothing() {
-    let scene = Scene::new("closed", &wordpress().unwrap());
+    let good = wordpress().unwrap();
+    let scene = Scene::new("closed", &good);
     let (outside, wordpress) = (scene.host("outside"), scene.host("wordpress"));
     serve_tcp(wordpress, 80);
-    scene.replace(b"no image");
-    scene
-        .daemon
-        .wait_for("the policies in force stay", LONG_PATIENCE)
-        .unwrap();
+    let stays = || {
+        let text = "the policies in force stay";
+        scene.daemon.wait_for(text, LONG_PATIENCE).unwrap();
+    };
+    let mut spoiled = good.clone();
+    spoiled[good.len() / 2] ^= 1;
+    for bad in [b"no image", &good[..0], &good[..good.len() / 2], &spoiled] {
+        scene.replace(bad);
+        stays();
+    }
+    std::fs::remove_file(&scene.image).unwrap();
+    scene.daemon.reload().unwrap();
+    stays();
     assert!(tcp(outside, wordpress.v4.into(), 80, LONG_PATIENCE));
     let Scene {
         network, daemon, ..
@@ -435,4 +450,88 @@ fn without_a_daemon_nothing_passes_and_a_bad_image_changes_nothing() {
     daemon.stop().unwrap();
     let (outside, wordpress) = (network.host("outside"), network.host("wordpress"));
     assert!(!tcp(outside, wordpress.v4.into(), 80, PATIENCE));
+}
+
+/// As kube-proxy has it: what is to be masqueraded is marked on its way in, the mark is needed on
+/// its way out, and a rule that accepts stands in front of all others.
+#[test]
+fn marks_and_rules_of_others_hold_beside_ours() {
+    let scene = Scene::new("marks", &wordpress().unwrap());
+    for rule in [
+        "--table mangle --append PREROUTING --jump MARK --set-xmark 0x4000/0x4000",
+        "--table mangle --append POSTROUTING --protocol tcp --match mark ! --mark 0x4000/0x4000 --jump DROP",
+        "--insert FORWARD --jump ACCEPT",
+    ] {
+        scene.network.rule(rule).unwrap();
+    }
+    let (outside, wordpress) = (scene.host("outside"), scene.host("wordpress"));
+    serve_tcp(wordpress, 80);
+    for address in wordpress.addresses() {
+        // There and back: the answers have no rule of their own.
+        assert!(tcp(outside, address, 80, LONG_PATIENCE), "{address}");
+    }
+    scene.end();
+}
+
+#[test]
+fn nobody_reads_the_log_or_takes_the_counters() {
+    let mut scene = Scene::new("log", &wordpress().unwrap());
+    let asks_nothing = scene
+        .network
+        .router
+        .enter(|| TcpStream::connect((Ipv4Addr::LOCALHOST, METRICS)));
+    scene.daemon.leave_log();
+    let (outside, mysql) = (scene.host("outside"), scene.host("mysql"));
+    // Lines about these are what is written to nobody.
+    for _ in 0..3 {
+        assert!(!tcp(outside, mysql.v4.into(), 3306, PATIENCE));
+    }
+    let wordpress = scene.host("wordpress");
+    serve_tcp(wordpress, 80);
+    assert!(tcp(outside, wordpress.v4.into(), 80, LONG_PATIENCE));
+    assert!(metrics(&scene.network, METRICS).is_ok());
+    scene.end();
+    drop(asks_nothing);
+}
+
+/// What the kernel says that it dropped in front of the queues.
+fn dropped(scene: &Scene) -> u64 {
+    let text = metrics(&scene.network, METRICS).unwrap();
+    let lines = text.lines();
+    let counters = lines.filter(|line| line.starts_with("netpolicy_queue_dropped_total{"));
+    let counts = counters.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    counts.sum()
+}
+
+/// Fills the queues of a daemon that stands still with datagrams that policies deny. Whether
+/// any of them passed.
+fn overrun(scene: &Scene) -> bool {
+    let (outside, mysql) = (scene.host("outside"), scene.host("mysql"));
+    let tap = Tap::new(mysql);
+    scene.daemon.pause().unwrap();
+    let datagram = v4_packet(outside, mysql, 17, &sound_datagram());
+    send_raw(outside, mysql.v4.into(), &vec![datagram; 40_000]);
+    let passed = tap.until(PATIENCE, |packet| packet.ends_with(&sound_datagram()));
+    scene.daemon.resume().unwrap();
+    passed.is_some()
+}
+
+#[test]
+fn a_full_queue_drops_unless_it_shall_fail_open() {
+    let image = wordpress().unwrap();
+    let scene = Scene::new("full", &image);
+    assert_eq!(dropped(&scene), 0);
+    assert!(!overrun(&scene), "what the queue has no room for passed");
+    assert!(dropped(&scene) > 0, "the queue had room for everything");
+    let (outside, wordpress) = (scene.host("outside"), scene.host("wordpress"));
+    serve_tcp(wordpress, 80);
+    assert!(tcp(outside, wordpress.v4.into(), 80, LONG_PATIENCE));
+    scene.end();
+
+    let scene = Scene::with("open", &image, &["--fail-open"]);
+    assert!(
+        overrun(&scene),
+        "what the queue has no room for did not pass"
+    );
+    scene.end();
 }

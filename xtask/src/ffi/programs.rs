@@ -116,6 +116,7 @@ pub(super) fn test() -> Result<()> {
             run(&mut program(&[], &built("threads.c")?, &prefix))?;
         }
     }
+    check_static_program(&prefix, &programs)?;
     for compiler in ["g++", "clang++"] {
         let out = programs.join(format!("include-{compiler}"));
         compile(compiler, "include.cc", &[], &prefix, Linkage::Shared, &out)?;
@@ -132,6 +133,25 @@ pub(super) fn test() -> Result<()> {
     run(program(&VALGRIND, &built("api.c"), &prefix).arg(&programs))?;
     run(program(&VALGRIND, &built("vectors.c"), &prefix).args(&vectors))?;
     run(program(&VALGRIND, &built("threads.c"), &prefix).arg("100"))
+}
+
+/// A program without any shared library, linked by what `pkg-config` says and nothing else.
+fn check_static_program(prefix: &Path, programs: &Path) -> Result<()> {
+    for compiler in ["gcc", "clang"] {
+        let out = programs.join(format!("api.c-{compiler}-alone"));
+        let mut command = Command::new(compiler);
+        command
+            .args(["-std=c11", "-D_GNU_SOURCE", "-static", "-o"])
+            .arg(&out)
+            .arg(root().join("ffi/tests/c/api.c"))
+            .args(pkg_config(
+                prefix,
+                &["--cflags", "--libs", "--static", "netpolicy"],
+            )?);
+        run(&mut command)?;
+        run(program(&[], &out, prefix).arg(programs))?;
+    }
+    Ok(())
 }
 
 /// What is staged for a package lies below `DESTDIR` and does not speak of it.
