@@ -84,9 +84,9 @@ impl Cluster {
     /// Reads manifests.
     ///
     /// Each source is a file, a folder or a glob (text, or ``os.PathLike``), a manifest
-    /// as text (which has a line break or begins with ``{``), an object as a dict, a
-    /// model or list response of the official ``kubernetes`` client, or an iterable of
-    /// such. YAML and JSON; streams, lists, what ``kubectl get -o yaml`` prints.
+    /// as text (which has a line break or begins with ``{``), an open file, an object as
+    /// a dict, a model or list response of the official ``kubernetes`` client, or an
+    /// iterable of such. YAML and JSON; streams, lists, what ``kubectl get -o yaml`` prints.
     ///
     /// ``domains`` tells what domain names resolve to. An error in the manifests raises
     /// :class:`ManifestError`; with ``errors="skip"`` it is told in ``diagnostics``, and
@@ -125,7 +125,7 @@ impl Cluster {
     ///
     /// >>> netpolicy.Cluster.from_text("kind: Pod", file="pod.yaml")
     /// Traceback (most recent call last):
-    /// netpolicy._errors.ManifestError: pod.yaml:1:1: error: apiVersion: is required
+    /// netpolicy.ManifestError: pod.yaml:1:1: error: apiVersion: is required
     #[staticmethod]
     #[pyo3(signature = (text, *, file="<text>", domains=None, errors="raise"))]
     fn from_text(

@@ -1,12 +1,15 @@
 //! What is wrong with manifests, as objects.
 
 use pyo3::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::errors::invalid;
 
 /// An error or warning about what was read.
 ///
 /// ``str()`` writes it on one line, as the command ``netpolicy check`` does.
-#[pyclass(module = "netpolicy", frozen, get_all)]
-#[derive(Clone)]
+#[pyclass(module = "netpolicy", frozen, get_all, eq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Diagnostic {
     /// ``"error"``: the object is left out; ``"warning"``: it counts.
     severity: String,
@@ -35,6 +38,13 @@ impl Diagnostic {
     fn __repr__(&self) -> String {
         format!("<Diagnostic {}>", self.text)
     }
+
+    /// As JSON, for pickles.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        let json = serde_json::to_string(slf.get()).map_err(|error| invalid(error.to_string()))?;
+        let native = slf.py().import("netpolicy._native")?;
+        Ok((native.getattr("unpickled_diagnostic")?, (json,)))
+    }
 }
 
 impl From<&netpolicy::Diagnostic> for Diagnostic {
@@ -58,4 +68,10 @@ impl From<&netpolicy::Diagnostic> for Diagnostic {
 /// All of them, as objects.
 pub(crate) fn diagnostics(all: &[netpolicy::Diagnostic]) -> Vec<Diagnostic> {
     all.iter().map(Diagnostic::from).collect()
+}
+
+/// What a pickle of a diagnostic calls.
+#[pyfunction]
+pub(crate) fn unpickled_diagnostic(json: &str) -> PyResult<Diagnostic> {
+    serde_json::from_str(json).map_err(|error| invalid(error.to_string()))
 }

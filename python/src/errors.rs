@@ -1,6 +1,9 @@
 //! The exceptions, which are defined in `netpolicy._errors`.
 
-use pyo3::exceptions::PyValueError;
+use std::io;
+use std::path::Path;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 pyo3::import_exception!(netpolicy._errors, CompileError);
@@ -26,4 +29,16 @@ pub(crate) fn choice<T: Copy>(argument: &str, given: &str, choices: &[(&str, T)]
         "{argument}={given:?}: use {}",
         words.join(" or ")
     )))
+}
+
+/// An `OSError` of the kind that fits, with the name of the file.
+pub(crate) fn of_file(path: &Path, error: io::Error) -> PyErr {
+    let Some(code) = error.raw_os_error() else {
+        return error.into();
+    };
+    let message = error.to_string();
+    let message = message
+        .split_once(" (os error")
+        .map_or(message.as_str(), |(message, _)| message);
+    PyOSError::new_err((code, message.to_owned(), path.as_os_str().to_owned()))
 }

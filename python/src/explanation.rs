@@ -149,6 +149,17 @@ impl Explanation {
     }
 }
 
+/// What a pickle of an explanation calls.
+#[pyfunction]
+pub(crate) fn unpickled_explanation(json: &str, chain: String) -> PyResult<Explanation> {
+    let explanation: Explanation =
+        serde_json::from_str(json).map_err(|error| crate::errors::invalid(error.to_string()))?;
+    Ok(Explanation {
+        chain,
+        ..explanation
+    })
+}
+
 /// What the core serializes, as one of the structures here.
 pub(crate) fn as_data<T: for<'d> Deserialize<'d>>(value: &impl Serialize) -> PyResult<T> {
     serde_json::to_value(value)
@@ -180,6 +191,16 @@ impl Explanation {
     /// The whole chain, so that a prompt or notebook shows it.
     fn __repr__(&self) -> &str {
         &self.chain
+    }
+
+    /// As JSON, for pickles.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String, String))> {
+        let explanation = slf.get();
+        let json = serde_json::to_string(explanation)
+            .map_err(|error| crate::errors::invalid(error.to_string()))?;
+        let native = slf.py().import("netpolicy._native")?;
+        let arguments = (json, explanation.chain.clone());
+        Ok((native.getattr("unpickled_explanation")?, arguments))
     }
 }
 

@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyType};
 
 use crate::cluster::count;
 use crate::columns;
+use crate::errors::of_file;
 use crate::explanation::{Explanation, Policy, as_data};
 use crate::open_image::{Bytes, OpenImage};
 use crate::question::Question;
@@ -67,7 +68,7 @@ impl Image {
 
     /// Writes the image to a file.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        py.detach(|| Ok(fs::write(path, self.open.as_bytes())?))
+        py.detach(|| fs::write(&path, self.open.as_bytes()).map_err(|error| of_file(&path, error)))
     }
 
     /// The size in bytes.

@@ -29,10 +29,11 @@ mod _native {
     #[pymodule_export]
     use super::command::run_command;
     #[pymodule_export]
-    use super::diagnostic::Diagnostic;
+    use super::diagnostic::{Diagnostic, unpickled_diagnostic};
     #[pymodule_export]
     use super::explanation::{
         ConsultedPolicy, DirectionExplanation, End, Explanation, NearestMiss, Policy, Rule,
+        unpickled_explanation,
     };
     #[pymodule_export]
     use super::image::Image;

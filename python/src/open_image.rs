@@ -8,7 +8,7 @@ use netpolicy::Image;
 use pyo3::prelude::*;
 use self_cell::self_cell;
 
-use crate::errors::ImageError;
+use crate::errors::{ImageError, of_file};
 
 /// Where the bytes of an image are.
 pub(crate) enum Bytes {
@@ -47,17 +47,18 @@ impl OpenImage {
     }
 
     pub(crate) fn read(path: &Path) -> PyResult<OpenImage> {
-        OpenImage::open(Bytes::Owned(fs::read(path)?)).map_err(|error| at(path, error))
+        let bytes = fs::read(path).map_err(|error| of_file(path, error))?;
+        OpenImage::open(Bytes::Owned(bytes)).map_err(|error| at(path, error))
     }
 
     /// Opens an image where it lies, without reading what is not asked for.
     pub(crate) fn map(path: &Path) -> PyResult<OpenImage> {
-        let file = File::open(path)?;
+        let file = File::open(path).map_err(|error| of_file(path, error))?;
         // SAFETY: the map is only read, as plain bytes, and every read of `Image` is
         // checked against the length of the map. The file has to stay as it is while it
         // is mapped, as for every memory map: the documentation of `Image.load` says so.
         #[allow(unsafe_code)]
-        let map = unsafe { Mmap::map(&file) }?;
+        let map = unsafe { Mmap::map(&file) }.map_err(|error| of_file(path, error))?;
         OpenImage::open(Bytes::Mapped(map)).map_err(|error| at(path, error))
     }
 

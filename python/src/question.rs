@@ -98,7 +98,8 @@ fn endpoint(value: &Bound<'_, PyAny>) -> PyResult<EndpointArgument> {
 /// True
 ///
 /// ``ports`` maps names to numbers, or to text such as ``"53/UDP"``.
-#[pyclass(module = "netpolicy", name = "Pod", frozen)]
+#[pyclass(module = "netpolicy", name = "Pod", frozen, eq)]
+#[derive(PartialEq)]
 pub(crate) struct WhatIfPod {
     pod: Pod<'static>,
 }
@@ -115,6 +116,9 @@ impl WhatIfPod {
         node: Option<String>,
         host_addresses: Option<Vec<IpAddr>>,
     ) -> PyResult<WhatIfPod> {
+        if namespace.is_empty() || namespace.contains('/') {
+            return Err(invalid(format!("{namespace:?} is no namespace")));
+        }
         let mut label_list = Vec::new();
         for (key, value) in labels.into_iter().flatten() {
             label_list.push(Label::new(
@@ -154,13 +158,51 @@ impl WhatIfPod {
         Ok(labels)
     }
 
+    /// Equal pods have equal ones.
+    fn __hash__(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        self.pod.namespace.hash(&mut hasher);
+        for label in &self.pod.labels {
+            (&*label.key, &*label.value).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// The arguments that make such a pod, for pickles.
+    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<((&str,), Bound<'py, PyDict>)> {
+        let pod = &self.pod;
+        let arguments = PyDict::new(py);
+        arguments.set_item("labels", self.labels(py)?)?;
+        if !pod.ports.is_empty() {
+            let ports = PyDict::new(py);
+            for port in &pod.ports {
+                ports.set_item(&*port.name, format!("{}/{}", port.number, port.protocol))?;
+            }
+            arguments.set_item("ports", ports)?;
+        }
+        for (name, addresses) in [
+            ("addresses", &pod.addresses),
+            ("host_addresses", &pod.host_addresses),
+        ] {
+            if !addresses.is_empty() {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                arguments.set_item(name, addresses)?;
+            }
+        }
+        if !pod.node_name.is_empty() {
+            arguments.set_item("node", &*pod.node_name)?;
+        }
+        Ok(((&pod.namespace,), arguments))
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let namespace = PyString::new(py, &self.pod.namespace);
-        Ok(format!(
-            "Pod({}, labels={})",
-            namespace.repr()?,
-            self.labels(py)?.repr()?
-        ))
+        let ((namespace,), arguments) = self.__getnewargs_ex__(py)?;
+        let mut text = format!("Pod({}", PyString::new(py, namespace).repr()?);
+        for (name, value) in arguments {
+            text += &format!(", {}={}", name.str()?, value.repr()?);
+        }
+        Ok(text + ")")
     }
 }
 
@@ -170,7 +212,7 @@ fn named_port(name: String, value: &Bound<'_, PyAny>) -> PyResult<NamedPort<'sta
     let text = text.to_cow()?;
     let (number, protocol) = text.split_once('/').unwrap_or((&text, "TCP"));
     match (number.parse(), protocol.parse()) {
-        (Ok(number), Ok(protocol)) => Ok(NamedPort {
+        (Ok(number @ 1..), Ok(protocol)) if Protocol::has_ports(protocol) => Ok(NamedPort {
             name: name.into(),
             protocol,
             number,

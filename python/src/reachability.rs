@@ -9,6 +9,7 @@ use netpolicy::Image;
 use netpolicy::reach::{self, Difference, Peer, PortSet};
 use pyo3::prelude::*;
 
+use crate::cluster::count;
 use crate::columns::arrow_error;
 use crate::table::Table;
 
@@ -251,7 +252,7 @@ impl Reachability {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Reachability {} rows>", self.rows.len())
+        format!("<Reachability {}>", count(self.rows.len(), "row", "rows"))
     }
 }
 

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch, StructArray};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{ArrowError, Field, Fields, SchemaRef};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use pyo3_arrow::ffi::{ArrayIterator, ArrayReader, to_schema_pycapsule, to_stream_pycapsule};
+
+use crate::cluster::count;
+use crate::columns::arrow_error;
 
 /// A table that speaks the Arrow `PyCapsule` interface: ``pyarrow.table(t)``,
 /// ``polars.DataFrame(t)``, `DuckDB` queries and pandas take it without a copy.
@@ -27,6 +31,47 @@ impl Table {
     pub(crate) fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
+
+    fn html(&self) -> Result<String, ArrowError> {
+        let mut html = String::from("<table><thead><tr>");
+        for field in self.schema.fields() {
+            html += &format!("<th>{}</th>", escaped(field.name()));
+        }
+        html += "</tr></thead><tbody>";
+        let mut left = SHOWN;
+        for batch in &self.batches {
+            let columns = batch.columns().iter();
+            let cells: Vec<_> = columns
+                .map(|column| ArrayFormatter::try_new(column, &FormatOptions::default()))
+                .collect::<Result<_, _>>()?;
+            for row in 0..batch.num_rows().min(left) {
+                html += "<tr>";
+                for cell in &cells {
+                    html += &format!("<td>{}</td>", escaped(&cell.value(row).try_to_string()?));
+                }
+                html += "</tr>";
+            }
+            left = left.saturating_sub(batch.num_rows());
+        }
+        html += "</tbody></table>";
+        let rows = self.rows();
+        let of = if rows > SHOWN {
+            format!("the first {SHOWN} of {rows} rows")
+        } else {
+            count(rows, "row", "rows")
+        };
+        Ok(format!("{html}<p>{of}</p>"))
+    }
+}
+
+/// So many rows are shown.
+const SHOWN: usize = 20;
+
+/// Text in HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// A stream of batches, as Arrow exports it.
@@ -85,10 +130,15 @@ impl Table {
         export(py, &self.schema, batches, requested_schema)
     }
 
+    /// The first rows, for a notebook.
+    fn _repr_html_(&self) -> PyResult<String> {
+        self.html().map_err(arrow_error)
+    }
+
     fn __repr__(&self) -> String {
         format!(
-            "<Table {} rows: {}>",
-            self.rows(),
+            "<Table {}: {}>",
+            count(self.rows(), "row", "rows"),
             self.column_names().join(", ")
         )
     }

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
+import io
 import json
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +157,7 @@ def test_errors_carry_object_path_file_and_line(tmp_path: Path) -> None:
     assert str(error).startswith(f"{bad}:8:44: error: NetworkPolicy shop/bad: ")
     assert isinstance(error, ValueError)
     assert isinstance(error, netpolicy.NetpolicyError)
+    assert (type(error).__module__, type(error).__qualname__) == ("netpolicy", "ManifestError")
     assert len(error.diagnostics) == 1
 
 
@@ -227,3 +233,30 @@ def test_options() -> None:
     small = wordpress.compile(table_budget=0)
     assert small.nbytes < wordpress.compile().nbytes
     assert not small.verdict("203.0.113.7", "default/mysql", port=3306)
+
+
+def test_open_files(tmp_path: Path) -> None:
+    path = tmp_path / "all.yaml"
+    path.write_text(f"---\n{json.dumps(POD, indent=1)}\n---\n{json.dumps(DENY_ALL, indent=1)}")
+    for mode in ("r", "rb"):
+        with path.open(mode) as file:
+            assert is_denied(Cluster.load(file))
+    assert is_denied(Cluster.load(io.StringIO(path.read_text())))
+    path.write_text("kind: Pod\n")
+    with path.open() as file, pytest.raises(ManifestError) as caught:
+        Cluster.load(file)
+    assert (caught.value.file, caught.value.line) == (str(path), 1)
+
+
+def test_errors_pickle() -> None:
+    """A process of a pool sends its exceptions so."""
+    with pytest.raises(ManifestError) as caught:
+        Cluster.from_text("kind: Pod\n", file="pod.yaml")
+    error = caught.value
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(again) is ManifestError
+        assert vars(again) == vars(error)
+        assert str(again) == str(error)
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool, pytest.raises(ManifestError) as caught:
+        pool.submit(Cluster.from_text, "kind: Pod\n").result()
+    assert caught.value.message == "is required"

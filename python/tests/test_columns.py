@@ -394,3 +394,101 @@ def test_results_go_to_every_library(image: Image) -> None:
     counted = duckdb.sql("select policy, count(*) as rows from verdicts where not allowed group by all").fetchall()
     assert sum(rows for _, rows in counted) == verdicts.denied_rows
     assert pa.table(verdicts).schema.field("tier").type == pa.dictionary(pa.int32(), pa.string())
+
+
+SOURCES = ["10.244.1.10", "10.244.1.12", None]
+
+
+def judged(image: Image, source: Any, **columns: Any) -> list[bool | None]:
+    flows = {"source": source, "destination": ["10.244.1.11"] * 3, "port": [3306] * 3, **columns}
+    return allowed(image.verdicts(flows, protocol="TCP"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        [packed(text) for text in SOURCES],
+        np.array([packed(text) for text in SOURCES], object),
+        [None if text is None else ipaddress.ip_address(text) for text in SOURCES],
+        pd.Series([None if text is None else ipaddress.ip_address(text) for text in SOURCES]),
+        np.array([text or "" for text in SOURCES], dtype=np.dtypes.StringDType()),
+        np.ma.array([number(text) or 0 for text in SOURCES], mask=[False, False, True]),
+        np.ma.array([text or "10.244.1.10" for text in SOURCES], mask=[False, False, True]),
+        pa.array([number(text) for text in SOURCES], pa.decimal128(38, 0)),
+    ],
+    ids=["bytes", "object", "ipaddress", "series", "text", "masked", "masked_text", "decimal"],
+)
+def test_other_columns_of_addresses(image: Image, source: Any) -> None:
+    assert judged(image, source) == [True, False, None]
+
+
+def test_other_columns_of_ports(image: Image) -> None:
+    everything = [True, False, None]
+    assert judged(image, SOURCES, port=np.array([3306] * 3, np.longdouble)) == everything
+    assert judged(image, SOURCES, port=np.ma.array([3306] * 3, mask=[True, False, False])) == [
+        None,
+        False,
+        None,
+    ]
+    # To Python, True is the number 1.
+    assert judged(image, SOURCES, port=[True] * 3) == [None] * 3
+    sums = duckdb.sql(
+        "select '10.244.1.10' as source, '10.244.1.11' as destination, sum(i) as port "
+        "from (values (3000), (306)) rows (i)"
+    )
+    assert allowed(image.verdicts(sums, protocol="TCP")) == [True]
+
+
+def test_half_floats_are_read(image: Image) -> None:
+    assert judged(image, ["10.244.1.10"] * 3, port=np.array([80, 0.5, np.nan], np.float16)) == [
+        False,
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize("none", [[], (), np.array([], object), np.array([], np.uint32)])
+def test_columns_without_rows(image: Image, none: Any) -> None:
+    verdicts = image.verdicts({"source": none, "destination": none, "port": none}, protocol="TCP")
+    assert (len(verdicts), verdicts.to_numpy().tolist()) == (0, [])
+
+
+def test_frames_whose_columns_have_numbers(image: Image) -> None:
+    frame = table().to_pandas()
+    frame[0] = range(len(frame))
+    assert allowed(image.verdicts(frame)) == EXPECTED
+    frame.columns = [str(name) if name == "port" else place for place, name in enumerate(frame)]
+    assert allowed(image.verdicts(frame, source="0", destination="1", protocol="2")) == EXPECTED
+
+
+def test_a_name_that_two_columns_have(image: Image) -> None:
+    frame = table().to_pandas()
+    frame["more"] = 1
+    twice = frame.rename(columns={"more": "port"})
+    with pytest.raises(ValueError, match='there are 2 columns "port"'):
+        image.verdicts(twice)
+    assert allowed(image.verdicts(twice, port=443))[3] is True
+    arrow = pa.Table.from_arrays(table().columns + [table()["port"]], [*table().column_names, "port"])
+    with pytest.raises(ValueError, match='there are 2 columns "port"'):
+        image.verdicts(arrow)
+
+
+def test_what_cannot_be_kept(image: Image) -> None:
+    with pytest.raises(TypeError, match="keep is True, False or a list of names"):
+        image.verdicts(table(), keep="source")
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_batches_that_threads_share(image: Image, threads: int) -> None:
+    """Of every size about those at which a batch is divided."""
+    rows = table()
+    reader = pa.RecordBatchReader.from_batches(
+        rows.schema,
+        (
+            pa.concat_tables([rows] * (size // len(ROWS) + 1)).slice(0, size).combine_chunks().to_batches()[0]
+            for size in (8191, 8192, 8193, 16385, 40001, 65537, 140001)
+        ),
+    )
+    for batch in image.verdicts(reader, threads=threads):
+        expected = (EXPECTED * (len(batch) // len(ROWS) + 1))[: len(batch)]
+        assert allowed(batch) == expected

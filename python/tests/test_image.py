@@ -83,7 +83,11 @@ def test_what_is_no_image(image: Image, tmp_path: Path) -> None:
     for mmap in (False, True):
         with pytest.raises(ImageError, match=r"no\.npi: not a netpolicy image"):
             Image.load(path, mmap=mmap)
-    with pytest.raises(FileNotFoundError):
-        Image.load(tmp_path / "none.npi")
+    for mmap in (False, True):
+        with pytest.raises(FileNotFoundError, match=r"No such file .*none\.npi") as caught:
+            Image.load(tmp_path / "none.npi", mmap=mmap)
+        assert str(caught.value.filename) == str(tmp_path / "none.npi")
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        Image(data).save(tmp_path)
     with pytest.raises(TypeError):
         Image("text")

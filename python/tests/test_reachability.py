@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib
 import netpolicy
 import pytest
-from netpolicy import Cluster, Image, Reachability
+from netpolicy import Cluster, Image, Reachability, _reachability
 
 matplotlib.use("agg")
 
@@ -118,3 +118,63 @@ def test_difference(wordpress: Cluster, image: Image) -> None:
         "added",
         "removed",
     }
+
+
+def test_what_passes_for_several_reasons_is_put_together(reachability: Reachability) -> None:
+    # mysql -> wordpress: port 53 for one reason, all others for another.
+    shown = reachability._repr_html_()
+    cell = shown.partition("default/mysql → default/wordpress\n")[2].partition('"')[0]
+    assert cell.splitlines() == ["SCTP all", "TCP all", "UDP all", "other all"]
+    edge = reachability.to_networkx().edges["default/mysql", "default/wordpress"]
+    assert edge["ports"] == cell.splitlines()
+    assert len(edge["why"]) == 2
+    axes = reachability.draw_matrix()
+    sources = [label.get_text() for label in axes.get_yticklabels()]
+    destinations = [label.get_text() for label in axes.get_xticklabels()]
+    drawn = axes.images[0].get_array()
+    assert drawn is not None
+
+    def level(source: str, destination: str) -> int:
+        return int(drawn[sources.index(source)][destinations.index(destination)])
+
+    assert level("default/mysql", "default/wordpress") == 2
+    assert level("default/wordpress", "default/mysql") == 1
+    assert level("default/batch", "default/mysql") == 0
+
+
+def test_what_passes_of_one_of_two_sources_is_not_put_together() -> None:
+    """TCP from one range of addresses and all else from another is not everything."""
+    ports = [{"protocol": protocol} for protocol in ("TCP", "UDP", "SCTP")]
+    ingress = [
+        {"from": [{"ipBlock": {"cidr": cidr}}], "ports": some}
+        for cidr, some in [("192.0.2.0/24", ports[:1]), ("198.51.100.0/24", ports[1:])]
+    ]
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "two", "namespace": "shop"},
+        "spec": {"podSelector": {}, "ingress": ingress},
+    }
+    reachability = Cluster.load(pod("shop/web"), policy).compile().reachability()
+    matrix = _reachability.Matrix(reachability.rows, "workload")
+    assert matrix.ports("external", "shop/web") == ["SCTP all", "TCP all", "UDP all"]
+    assert matrix.level("external", "shop/web") == 1
+
+
+def test_a_drawing_of_nothing() -> None:
+    nothing = Cluster.load([]).compile().reachability()
+    assert "nothing can reach" in nothing.draw_matrix().texts[0].get_text()
+    nothing.draw_graph().figure.canvas.draw()
+
+
+def test_tables_in_a_notebook(image: Image) -> None:
+    assert repr(image.pods()).startswith("<Table 8 rows: namespace")
+    shown = image.pods()._repr_html_()
+    assert "<th>workload_kind</th>" in shown
+    assert "<td>10.244.1.11</td>" in shown
+    assert "<p>8 rows</p>" in shown
+    flows = {"source": ["<b>"] * 30, "destination": ["10.244.1.11"] * 30}
+    shown = image.verdicts(flows, protocol="TCP", port=80, keep=["source"])._repr_html_()
+    assert "<b>" not in shown
+    assert shown.count("<td>&lt;b&gt;</td>") == 20
+    assert "the first 20 of 30 rows" in shown

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import json
+import pickle
 import subprocess
 import sys
 
@@ -135,13 +137,41 @@ def test_explanations_compare(image: Image) -> None:
 
 def test_what_if_pods(image: Image) -> None:
     frontend = Pod("default", labels={"app": "wordpress", "tier": "frontend"}, ports={"dns": "53/UDP"})
-    assert repr(frontend) == "Pod('default', labels={'app': 'wordpress', 'tier': 'frontend'})"
+    assert repr(frontend) == (
+        "Pod('default', labels={'app': 'wordpress', 'tier': 'frontend'}, ports={'dns': '53/UDP'})"
+    )
     assert frontend.namespace == "default"
     assert image.verdict(frontend, "default/mysql", port=3306)
     assert not image.verdict(Pod("default"), "default/mysql", port=3306)
     assert not image.verdict(Pod("other", labels=frontend.labels), "default/mysql", port=3306)
-    with pytest.raises(ValueError, match="is no port"):
-        Pod("default", ports={"http": "many"})
+    for port in ("many", 0, 65536, "80/ICMP"):
+        with pytest.raises(ValueError, match="is no port"):
+            Pod("default", ports={"http": port})
+    for namespace in ("", "a/b"):
+        with pytest.raises(ValueError, match="is no namespace"):
+            Pod(namespace)
+
+
+def test_what_if_pods_compare_and_pickle() -> None:
+    pods = [
+        Pod("default"),
+        Pod("other"),
+        Pod("default", labels={"app": "web"}),
+        Pod("default", ports={"http": 80}),
+        Pod("default", addresses=["10.0.0.1"]),
+        Pod("default", node="worker", host_addresses=["192.0.2.1"]),
+    ]
+    assert len(set(pods)) == len(pods)
+    for pod in pods:
+        assert pickle.loads(pickle.dumps(pod)) == pod == copy.deepcopy(pod)
+        assert eval(repr(pod)) == pod
+
+
+def test_explanations_pickle(image: Image) -> None:
+    explanation = image.explain("default/batch", "default/mysql", port=3306)
+    again = pickle.loads(pickle.dumps(explanation))
+    assert again == explanation
+    assert again.chain == explanation.chain
 
 
 def test_workloads_ask_about_every_kind_of_their_pods(sample: netpolicy.Cluster) -> None:

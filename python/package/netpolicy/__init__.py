@@ -41,6 +41,11 @@ from netpolicy._native import (
     __version__,
 )
 
+# Tracebacks call them what they are imported as.
+for _error in (CompileError, ImageError, ManifestError, NetpolicyError, UnknownEndpointError):
+    _error.__module__ = __name__
+del _error
+
 __all__ = [
     "Cluster",
     "CompileError",

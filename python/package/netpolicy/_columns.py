@@ -11,6 +11,7 @@ import math
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,10 @@ def arrow(table: Any, names: Sequence[object], keep: bool | Iterable[str] | None
     what Arrow has no type for.
     """
     pandas = sys.modules.get("pandas")
-    convert: Callable[[Any], Any] = _column
+    column: Callable[[int, Any], Any] = lambda _, name: table[name]  # noqa: E731
     if pandas is not None and isinstance(table, pandas.DataFrame):
-        columns, convert = list(table.columns), _series
+        # By place: a frame may have a name twice.
+        columns, column = list(table.columns), lambda place, _: table.iloc[:, place]
     elif hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
         return table
     elif isinstance(table, Mapping):
@@ -45,8 +47,9 @@ def arrow(table: Any, names: Sequence[object], keep: bool | Iterable[str] | None
         )
     wanted = {*names, "protocol", "port", *(keep if isinstance(keep, Iterable) else ())}
     return [
-        (name, convert(table[name]) if keep is True or name in wanted else None)
-        for name in columns
+        # Names that are no text, as pandas has them, are known by their text.
+        (str(name), _column(column(place, name)) if keep is True or str(name) in wanted else None)
+        for place, name in enumerate(columns)
     ]
 
 
@@ -66,6 +69,9 @@ def _series(series: Any) -> Any:
 
 def _column(values: Any) -> Any:
     """An array, as something that is an Arrow array."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(values, pandas.Series):
+        return _series(values)
     if hasattr(values, "__arrow_c_array__"):
         return values
     if hasattr(values, "__arrow_c_stream__"):
@@ -76,7 +82,12 @@ def _column(values: Any) -> Any:
         return _objects(values)
     import numpy as np
 
+    if isinstance(values, np.ma.MaskedArray):
+        # What is masked is null, whatever lies there.
+        return _objects(values.tolist())
     given = np.asarray(values)
+    if given.dtype.kind == "T":
+        return _objects(given.tolist())
     if given.ndim == 2 and given.dtype == np.uint8:
         return fixed_size_binary_array(np.ascontiguousarray(given).reshape(-1), given.shape[1])
     if given.ndim != 1:
@@ -92,6 +103,8 @@ def _column(values: Any) -> Any:
             return fixed_size_binary_array(given.view(np.uint8), width)
         case "O":
             return _objects(given.tolist())
+        case "f" if width not in (4, 8):
+            return given.astype(np.float64)
         case "i" | "u" | "f":
             return given
     raise TypeError(f"a column of {given.dtype} holds no addresses, protocols or ports")
@@ -99,15 +112,27 @@ def _column(values: Any) -> Any:
 
 def _objects(values: Sequence[Any]) -> Any:
     """Python objects: numbers, or whatever has an address, protocol or port as its text."""
-    if all(type(value) is int for value in values):
+    if values and all(type(value) is int for value in values):
         try:
             return array("q", values)
         except OverflowError:
             pass
-    elif all(value is None or isinstance(value, Real) for value in values):
+    elif values and all(value is None or _is_number(value) for value in values):
         # As pandas writes numbers beside nulls.
         return array("d", [math.nan if value is None else float(value) for value in values])
-    return text_array([None if value is None else str(value) for value in values])
+    return text_array([_text(value) for value in values])
+
+
+def _is_number(value: Any) -> bool:
+    # True and False are numbers to Python.
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _text(value: Any) -> str | None:
+    """A value's text; 4 or 16 bytes are an address."""
+    if isinstance(value, bytes | bytearray):
+        return str(ip_address(bytes(value))) if len(value) in (4, 16) else None
+    return None if value is None else str(value)
 
 
 def _narrow(given: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -48,6 +48,10 @@ class ManifestError(NetpolicyError, ValueError):
         self.column = first.column
         self.diagnostics = tuple(diagnostics)
 
+    def __reduce__(self) -> tuple[type[ManifestError], tuple[Sequence[Diagnostic]]]:
+        # An exception's own pickle would call this class with the message.
+        return type(self), (self.diagnostics,)
+
 
 class CompileError(NetpolicyError, ValueError):
     """Objects that cannot be compiled: beyond a limit of the image."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netpolicy._native import ReachabilityRow
@@ -15,36 +15,94 @@ if TYPE_CHECKING:
 #: Beyond so many rows or columns a notebook shows namespaces.
 _LEGIBLE = 40
 
-_EVERYTHING = {"TCP all", "UDP all", "SCTP all", "other all"}
+#: All ports of a protocol that has ports.
+_ALL = [(1, 0xFFFF)]
 
 #: Nothing, some ports, everything.
 _COLOURS = ("#f4f4f4", "#f2b134", "#c8553d")
+_WORDS = ("nothing", "some ports", "everything")
+
+_NOTHING = "nothing can reach anything that a policy governs"
+
+
+class Passing:
+    """What passes between two ends, put together from rows that have a reason each."""
+
+    def __init__(self) -> None:
+        self._ranges: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
+
+    def add(self, row: ReachabilityRow) -> None:
+        """Add what a row lets through."""
+        self._ranges[row.protocol].update(row.port_ranges)
+
+    def update(self, other: Passing) -> None:
+        """Add all that passes between two other ends."""
+        for protocol, ranges in other._ranges.items():
+            self._ranges[protocol].update(ranges)
+
+    def is_everything(self) -> bool:
+        """Whether every protocol passes, to every port."""
+        return self._ranges.keys() >= {"TCP", "UDP", "SCTP", "other"} and all(
+            protocol == "other" or _merged(ranges) == _ALL
+            for protocol, ranges in self._ranges.items()
+        )
+
+    def text(self) -> list[str]:
+        """A text for each protocol, such as ``TCP 80,8000-8999``."""
+        return [f"{protocol} {_ports(ranges)}" for protocol, ranges in sorted(self._ranges.items())]
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges of ports that neither overlap nor touch."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _ports(ranges: Iterable[tuple[int, int]]) -> str:
+    merged = _merged(ranges)
+    if merged in ([], _ALL):
+        return "all"
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in merged)
 
 
 class Matrix:
-    """Who reaches whom: names, and for each pair of names what passes."""
+    """Who reaches whom: names, and for each pair of names what passes.
+
+    A name can stand for several ends: the workloads of a namespace, pods of a workload
+    that policies tell apart, ranges of addresses outside.
+    """
 
     def __init__(self, rows: Sequence[ReachabilityRow], by: str) -> None:
         name = _NAMES.get(by)
         if name is None:
             raise ValueError(f'by={by!r}: use "workload" or "namespace"')
-        self.cells: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        cells: defaultdict[tuple[str, str], defaultdict[tuple[str | None, ...], Passing]]
+        cells = defaultdict(lambda: defaultdict(Passing))
         for row in rows:
             source = name(row.source, row.source_kind)
             destination = name(row.destination, row.destination_kind)
-            # Of a namespace, what some pair of its workloads has.
-            self.cells[source, destination].add(f"{row.protocol} {row.ports}")
+            ends = (row.source, row.source_part, row.destination, row.destination_part)
+            cells[source, destination][ends].add(row)
+        self.cells = {names: list(pairs.values()) for names, pairs in cells.items()}
         self.sources = sorted({source for source, _ in self.cells}, key=_order)
         self.destinations = sorted({destination for _, destination in self.cells}, key=_order)
 
     def ports(self, source: str, destination: str) -> list[str]:
-        """What passes between two names, as text."""
-        return sorted(self.cells.get((source, destination), ()))
+        """What passes between any ends of two names, as text."""
+        union = Passing()
+        for passing in self.cells.get((source, destination), ()):
+            union.update(passing)
+        return union.text()
 
     def level(self, source: str, destination: str) -> int:
-        """0 nothing, 1 some ports, 2 everything."""
-        ports = self.ports(source, destination)
-        return 0 if not ports else 2 if _EVERYTHING.issubset(ports) else 1
+        """0 nothing, 1 some ports, 2 everything, at least between some pair of ends."""
+        pairs = self.cells.get((source, destination), ())
+        return 0 if not pairs else 1 + any(passing.is_everything() for passing in pairs)
 
 
 def _workload(name: str, kind: str) -> str:
@@ -69,17 +127,18 @@ def to_networkx(rows: Sequence[ReachabilityRow]) -> Any:
     import networkx as nx
 
     graph: nx.DiGraph[str] = nx.DiGraph()
+    passing: defaultdict[tuple[str, str], Passing] = defaultdict(Passing)
     for row in rows:
         graph.add_node(row.source, kind=row.source_kind)
         graph.add_node(row.destination, kind=row.destination_kind)
+        passing[row.source, row.destination].add(row)
         if not graph.has_edge(row.source, row.destination):
-            graph.add_edge(row.source, row.destination, ports=[], why=[])
+            graph.add_edge(row.source, row.destination, why=[])
         edge = graph.edges[row.source, row.destination]
-        ports = f"{row.protocol} {row.ports}"
-        if ports not in edge["ports"]:
-            edge["ports"].append(ports)
         if row.why not in edge["why"]:
             edge["why"].append(row.why)
+    for (source, destination), found in passing.items():
+        graph.edges[source, destination]["ports"] = found.text()
     return graph
 
 
@@ -92,7 +151,7 @@ def draw_matrix(rows: Sequence[ReachabilityRow], ax: Axes | None, by: str) -> Ax
     matrix = Matrix(rows, by)
     if ax is None:
         # Room for the names, and for each row and column.
-        size = (4 + 0.35 * len(matrix.destinations), 4 + 0.3 * len(matrix.sources))
+        size = (5 + 0.35 * len(matrix.destinations), 4 + 0.3 * len(matrix.sources))
         _, ax = plt.subplots(figsize=size, layout="constrained")
     levels = [
         [matrix.level(source, destination) for destination in matrix.destinations]
@@ -103,9 +162,10 @@ def draw_matrix(rows: Sequence[ReachabilityRow], ax: Axes | None, by: str) -> Ax
     ax.set_yticks(range(len(matrix.sources)), matrix.sources)
     ax.set_xlabel("destination")
     ax.set_ylabel("source")
-    words = ("nothing", "some ports", "everything")
+    if not matrix.cells:
+        ax.text(0, 0, _NOTHING.replace("that", "\nthat"), ha="center", va="center")
     ax.legend(
-        handles=[Patch(color=colour, label=word) for colour, word in zip(_COLOURS, words)],
+        handles=[Patch(color=colour, label=word) for colour, word in zip(_COLOURS, _WORDS)],
         loc="lower left",
         bbox_to_anchor=(0, 1),
         ncols=3,
@@ -118,6 +178,7 @@ def draw_graph(rows: Sequence[ReachabilityRow], ax: Axes | None, by: str) -> Axe
     """A graph: an arrow where something passes, wider where everything does."""
     import networkx as nx
     from matplotlib import pyplot as plt
+    from matplotlib.lines import Line2D
 
     matrix = Matrix(rows, by)
     graph: nx.DiGraph[str] = nx.DiGraph()
@@ -126,7 +187,9 @@ def draw_graph(rows: Sequence[ReachabilityRow], ax: Axes | None, by: str) -> Axe
         if source != destination:
             graph.add_edge(source, destination, level=matrix.level(source, destination))
     if ax is None:
-        _, ax = plt.subplots(figsize=(8, 8), layout="constrained")
+        # The names stand around a circle, a line each.
+        side = max(8, 0.25 * len(graph))
+        _, ax = plt.subplots(figsize=(side, side), layout="constrained")
     levels = [int(edge["level"]) for _, _, edge in graph.edges(data=True)]
     nx.draw_networkx(
         graph,
@@ -138,6 +201,15 @@ def draw_graph(rows: Sequence[ReachabilityRow], ax: Axes | None, by: str) -> Axe
         width=[float(level) for level in levels],
         connectionstyle="arc3,rad=0.1",
     )
+    ax.legend(
+        handles=[
+            Line2D([], [], color=_COLOURS[level], linewidth=level, label=_WORDS[level])
+            for level in (1, 2)
+        ],
+        loc="lower left",
+        frameon=False,
+    )
+    ax.margins(0.12)
     ax.set_axis_off()
     return ax
 
@@ -148,7 +220,7 @@ def to_html(rows: Sequence[ReachabilityRow]) -> str:
     if max(len(matrix.sources), len(matrix.destinations)) > _LEGIBLE:
         matrix = Matrix(rows, "namespace")
     if not matrix.cells:
-        return "<p>nothing can reach anything that a policy governs</p>"
+        return f"<p>{_NOTHING}</p>"
 
     def cell(source: str, destination: str) -> str:
         colour = _COLOURS[matrix.level(source, destination)]

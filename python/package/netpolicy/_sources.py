@@ -43,14 +43,20 @@ def _source(source: object) -> Iterator[tuple[str, str | None]]:
         yield "<text>", source
     elif isinstance(source, str | os.PathLike):
         yield from ((path, None) for path in _paths(os.fspath(source)))
+    elif callable(read := getattr(source, "read", None)):
+        text, name = read(), getattr(source, "name", None)
+        yield (
+            name if isinstance(name, str) else "<text>",
+            text.decode() if isinstance(text, bytes) else text,
+        )
     elif isinstance(source, Mapping) or _is_model(source) or _is_dynamic(source):
         yield "", json.dumps(plain(source))
     elif isinstance(source, Iterable) and not isinstance(source, bytes | bytearray):
         yield from sources(source)
     else:
         raise TypeError(
-            "a source of manifests is a path, a glob, a text, a dict or a Kubernetes object, "
-            f"not {type(source).__name__}"
+            "a source of manifests is a path, a glob, a text, an open file, a dict or a Kubernetes "
+            f"object, not {type(source).__name__}"
         )
 
 

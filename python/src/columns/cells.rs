@@ -171,6 +171,12 @@ where
         DataType::Float64 => mapped(array.as_primitive::<Float64Type>(), move |number| {
             whole(number).map(make)
         }),
+        // What DuckDB makes of sums.
+        DataType::Decimal128(_, 0) => {
+            mapped(array.as_primitive::<Decimal128Type>(), move |number| {
+                N::try_from(number).ok().map(make)
+            })
+        }
         DataType::Null => Some(Box::new(Nothing)),
         _ => None,
     }

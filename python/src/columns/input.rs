@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, FixedSizeBinaryArray, NullArray, RecordBatch, RecordBatchReader, StringArray,
+    Array, ArrayRef, FixedSizeBinaryArray, LargeStringArray, NullArray, RecordBatch,
+    RecordBatchReader,
 };
 use arrow_buffer::Buffer;
 use arrow_schema::{Field, Schema, SchemaRef};
@@ -103,7 +104,7 @@ impl Input {
 #[pyfunction]
 pub(crate) fn text_array(values: Vec<Option<PyBackedStr>>) -> PyArray {
     let values = values.iter().map(|value| value.as_deref());
-    PyArray::from_array_ref(Arc::new(values.collect::<StringArray>()))
+    PyArray::from_array_ref(Arc::new(values.collect::<LargeStringArray>()))
 }
 
 /// A column of text that stands in cells of `width` bytes, filled up with zeros.
@@ -114,7 +115,7 @@ pub(crate) fn fixed_width_text_array(
     width: usize,
 ) -> PyResult<PyArray> {
     let data = data.to_vec(py)?;
-    let array: StringArray = py.detach(|| {
+    let array: LargeStringArray = py.detach(|| {
         // Without a width, every text is empty.
         let cells = data.chunks_exact(width.max(1));
         cells

@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyCapsule};
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
 use super::plan::{Counts, Plan};
+use crate::cluster::count;
 use crate::table::{Table, export};
 
 /// The name of the column of verdicts.
@@ -99,7 +100,8 @@ impl Verdicts {
     fn __repr__(slf: PyRef<'_, Self>) -> String {
         let (rows, allowed, bad) = (slf.as_super().rows(), slf.allowed, slf.bad);
         let denied = rows - allowed - bad;
-        format!("<Verdicts {rows} rows: {allowed} allowed, {denied} denied, {bad} bad>")
+        let rows = count(rows, "row", "rows");
+        format!("<Verdicts {rows}: {allowed} allowed, {denied} denied, {bad} bad>")
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use netpolicy::Image;
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -20,9 +20,19 @@ use super::workloads::{self, Workloads};
 use crate::errors::{choice, invalid};
 use crate::open_image::OpenImage;
 
-/// Rows that one thread takes at a time. A multiple of 8, so that bits of several
-/// morsels are joined byte by byte.
-const MORSEL: usize = 1 << 16;
+/// Rows that one thread takes at a time, at most.
+const MOST: usize = 1 << 16;
+
+/// Rows that are worth a thread.
+const LEAST: usize = 1 << 13;
+
+/// How many rows a thread takes at a time, so that small batches, as streams have them,
+/// keep all threads busy. A multiple of 8: bits of several morsels are joined byte by
+/// byte.
+fn morsel(rows: usize, threads: usize) -> usize {
+    let share = rows.div_ceil(threads).next_multiple_of(8);
+    share.clamp(LEAST, MOST)
+}
 
 /// How verdicts are made of batches of one schema.
 pub(super) struct Plan {
@@ -98,13 +108,15 @@ impl Plan {
 
     /// Judges batches, and writes one for each.
     pub(super) fn judge(&self, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, ArrowError> {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let morsel = morsel(rows, self.threads);
         let morsels: Vec<(usize, Range<usize>)> = batches
             .iter()
             .enumerate()
             .flat_map(|(index, batch)| {
                 let rows = batch.num_rows();
-                let firsts = (0..rows).step_by(MORSEL);
-                firsts.map(move |first| (index, first..rows.min(first + MORSEL)))
+                let firsts = (0..rows).step_by(morsel);
+                firsts.map(move |first| (index, first..rows.min(first + morsel)))
             })
             .collect();
         let judged: Vec<OnceLock<PyResult<Judged>>> =
@@ -190,7 +202,9 @@ fn kept(schema: &Schema, keep: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<usize>
         let columns = 0..schema.fields().len();
         return Ok(if all { columns.collect() } else { Vec::new() });
     }
-    let names: Vec<String> = keep.extract()?;
+    let names: Vec<String> = keep
+        .extract()
+        .map_err(|_| PyTypeError::new_err("keep is True, False or a list of names of columns"))?;
     let index = |name: &String| {
         schema
             .index_of(name)

@@ -98,6 +98,13 @@ fn open<'a, T: Copy + 'a>(
 
 /// The index of a column that has to be there.
 fn column(argument: &str, schema: &Schema, name: &str) -> PyResult<usize> {
+    let named = schema.fields().iter().filter(|field| field.name() == name);
+    let columns = named.count();
+    if columns > 1 {
+        return Err(invalid(format!(
+            "there are {columns} columns {name:?}: rename all but one"
+        )));
+    }
     schema.index_of(name).map_err(|_| {
         let names: Vec<_> = schema
             .fields()

@@ -14,8 +14,9 @@ use crate::run::{cargo, root, run};
 use environment::{Environment, python};
 
 /// What is strictly typed: the package, and scripts as users write them.
-const TYPED: [&str; 4] = [
+const TYPED: [&str; 5] = [
     "python/package/netpolicy",
+    "python/tests/typed.py",
     "python/examples/sample_data.py",
     "python/examples/denied_flows_spark.py",
     "python/examples/policy_questions.py",
