@@ -185,6 +185,74 @@ fn diff_of_folders_images_and_files() {
     answer(&["diff", WORDPRESS, "nowhere"], 2);
 }
 
+/// What a command says on standard error, if it ends with 2 and writes nothing.
+fn refusal(arguments: &[&str]) -> String {
+    let output = netpolicy(arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    assert_eq!(stdout(&output), "", "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn manifests_with_errors_are_answered_only_if_that_is_accepted() {
+    let folder = TempFolder::new("errors");
+    let broken = folder.file("broken.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelektor: {}}\n");
+    let tests = folder.file(
+        "tests.yaml",
+        "[{from: default/batch, to: default/wordpress, port: 80, expect: deny}]",
+    );
+    let flows = folder.file("flows.csv", "source,destination,port\n");
+    for command in [
+        &["list"][..],
+        &["list", "--exposure"],
+        &["who"],
+        &["test", &tests],
+        &["diff", "--without", "examples/wordpress/policies.yaml"],
+        &["simulate", "--flows", &flows],
+        &["generate", "--flows", &flows],
+    ] {
+        let with_errors = [command, &["-f", WORDPRESS, "-f", &broken]].concat();
+        let complaint = refusal(&with_errors);
+        assert!(
+            complaint.contains("did you mean podSelector?"),
+            "{complaint}"
+        );
+        assert!(complaint.contains("--accept-errors"), "{complaint}");
+        let accepted = netpolicy(&[&with_errors[..], &["--accept-errors"]].concat());
+        let without_errors = netpolicy(&[command, &["-f", WORDPRESS]].concat());
+        assert_eq!(stdout(&accepted), stdout(&without_errors), "{command:?}");
+        assert_eq!(accepted.status, without_errors.status, "{command:?}");
+    }
+}
+
+#[test]
+fn diff_proves_nothing_of_what_was_not_compared() {
+    let folder = TempFolder::new("unproved");
+    let policy = folder.file("p.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelector: {}}\n");
+    let other = folder.file("q.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelector: {}, ingress: [{}]}\n");
+    let typo = refusal(&[
+        "diff",
+        "-f",
+        WORDPRESS,
+        "--without",
+        "examples/wordpress/polices.yaml",
+    ]);
+    assert!(typo.contains("polices.yaml: no such file"), "{typo}");
+    let elsewhere = refusal(&["diff", "-f", WORDPRESS, "--without", &policy]);
+    assert!(elsewhere.contains("no such file among"), "{elsewhere}");
+    let nobody = refusal(&["diff", &policy, &other]);
+    assert!(nobody.contains("no pods or workloads"), "{nobody}");
+    let path = |name: &str| {
+        let path = folder.0.join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let nothing = refusal(&["diff", &path("empty"), &path("other")]);
+    assert!(nothing.contains("no pods or workloads"), "{nothing}");
+    let twice = refusal(&["diff", "-", "-"]);
+    assert!(twice.contains("read but once"), "{twice}");
+}
+
 #[test]
 fn assertions() {
     let folder = TempFolder::new("test");

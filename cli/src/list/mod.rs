@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     manifests: Manifests,
 
     /// An image made by `netpolicy compile`, instead of manifests
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
     image: Option<PathBuf>,
 
     #[command(flatten)]
@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
                 tell(&loaded.diagnostics);
                 with_potential_pods(&loaded.cluster).compile(&options)?.0
             } else {
-                arguments.manifests.compile_with(&options)?.image
+                arguments.manifests.compile_with(&options)?
             }
         }
     };
