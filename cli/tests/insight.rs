@@ -428,3 +428,134 @@ fn generate_round_trips() {
     // And no finding of lint is about what was generated, but notes.
     answer(&["lint", "-f", cluster, "-f", &file], 0);
 }
+
+const HOST_NETWORKED: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: exporter-x, namespace: mon, ownerReferences: [{apiVersion: apps/v1, kind: DaemonSet, name: exporter, uid: x, controller: true}]}
+spec: {hostNetwork: true, nodeName: n1, containers: [{name: c}]}
+status: {podIP: 192.168.0.1, hostIP: 192.168.0.1, phase: Running}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: a, labels: {app: db}}
+spec: {nodeName: n1, containers: [{name: c}]}
+status: {podIP: 10.0.0.1, hostIP: 192.168.0.1, phase: Running}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: d, namespace: a}
+spec: {podSelector: {}}
+";
+
+#[test]
+fn pods_on_the_network_of_their_node_are_listed_as_it() {
+    let folder = TempFolder::new("host-network");
+    let path = folder.file("a.yaml", HOST_NETWORKED);
+    let text = answer(&["list", "-f", &path, "-w", "exporter-x"], 0);
+    let is_row = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words.join(" ") == "mon/exporter[DaemonSet] -> a/db[Pod] everything"
+    };
+    assert!(text.lines().any(is_row), "{text}");
+    for [option, name] in [["-n", "nowhere"], ["-w", "nobody"], ["-w", "mon/db"]] {
+        let complaint = refusal(&["list", "-f", &path, option, name]);
+        assert!(complaint.contains(name), "{complaint}");
+    }
+}
+
+#[test]
+fn pods_that_keep_their_names_may_get_other_addresses() {
+    let folder = TempFolder::new("renumbered");
+    let set = |addresses: [&str; 2]| {
+        let pod = |(index, address): (usize, &str)| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: db-{index}, namespace: a, labels: {{n: '{index}'}}, ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: x, controller: true}}]}}\nspec: {{containers: [{{name: c}}]}}\nstatus: {{podIP: {address}, phase: Running}}\n---\n"
+            )
+        };
+        let pods: String = addresses.into_iter().enumerate().map(pod).collect();
+        pods + "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: first, namespace: a}\nspec: {podSelector: {matchLabels: {n: '0'}}}\n"
+    };
+    let before = folder.file("before.yaml", &set(["10.0.0.1", "10.0.0.2"]));
+    let after = folder.file("after.yaml", &set(["10.0.0.2", "10.0.0.9"]));
+    assert_eq!(
+        answer(&["diff", &before, &after], 0),
+        "no connection differs\n"
+    );
+}
+
+#[test]
+fn a_witness_is_one_connection_that_people_can_read() {
+    let text = answer(
+        &[
+            "diff",
+            "-f",
+            WORDPRESS,
+            "--without",
+            "examples/wordpress/policies.yaml",
+        ],
+        1,
+    );
+    let witnesses: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.trim().split_once(": "))
+        .filter(|(when, _)| ["before", "after"].contains(when))
+        .map(|(_, verdict)| verdict.split(": ").next().unwrap().split_once(' ').unwrap())
+        .collect();
+    assert!(witnesses.len() > 4, "{text}");
+    for pair in witnesses.chunks(2) {
+        assert_eq!(pair[0].1, pair[1].1, "{text}");
+        assert_ne!(pair[0].0, pair[1].0, "{text}");
+    }
+    assert!(
+        witnesses
+            .iter()
+            .all(|(_, ends)| !ends.contains(" 0.0.0.0 ") && !ends.starts_with("0.0.0.0 ")),
+        "{witnesses:?}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_assertions_is_told_with_its_place() {
+    let folder = TempFolder::new("bad-assertions");
+    let complaint = |text: &str| {
+        let file = folder.file("tests.yaml", text);
+        refusal(&["test", "-f", WORDPRESS, &file])
+    };
+    let one = "- {from: default/batch, to: default/wordpress, port: 80, expect: deny}\n";
+    assert!(complaint("[]").contains("no assertions"));
+    for port in ["0", "'0'", "0-80", "70000", "[80, 0]"] {
+        let text = complaint(&one.replace("port: 80", &format!("port: {port}")));
+        assert!(text.contains("from 1 to 65535"), "{port}: {text}");
+    }
+    let typo = complaint(&[one, &one.replace("expect", "expects")].concat());
+    assert!(
+        typo.contains("expects") && typo.contains("line 2"),
+        "{typo}"
+    );
+    let key = complaint("tests: []\ntest: []\n");
+    assert!(key.contains("unknown field `test`"), "{key}");
+}
+
+#[test]
+fn sarif_names_files_by_uris() {
+    let folder = TempFolder::new("sarif");
+    std::fs::create_dir_all(folder.0.join("a b")).unwrap();
+    let text = HOST_NETWORKED.replace(
+        "podSelector: {}",
+        "podSelector: {matchLabels: {app: nobody}}",
+    );
+    let path = folder.file("a b/p#1.yaml", &text);
+    let log = answer(&["lint", "-f", &path, "-o", "sarif"], 1);
+    let log: Value = serde_json::from_str(&log).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let uris: Vec<_> = results
+        .iter()
+        .filter_map(|of| of["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str())
+        .collect();
+    assert!(!uris.is_empty(), "{log}");
+    assert!(
+        uris.iter().all(|uri| uri.ends_with("/a%20b/p%231.yaml")),
+        "{uris:?}"
+    );
+}

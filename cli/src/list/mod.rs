@@ -99,12 +99,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         }
     };
     let image = image.image();
+    let mut filter = arguments.filter.clone();
+    filter.resolve(&image)?;
     progress::say("listing connections");
     let reach = Reachability::new(&image);
     progress::clear();
     let rows: Vec<Listed<'_>> = reach
         .rows()
-        .filter_map(|row| arguments.filter.apply(row))
+        .filter_map(|row| filter.apply(row))
         .filter(|row| !arguments.exposure || is_exposure(row))
         .collect();
     match arguments.output {

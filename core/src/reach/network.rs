@@ -146,15 +146,10 @@ impl<'i> Network<'i> {
         units.cloned().unwrap_or_default()
     }
 
-    /// Whether some unit of a group is nodes, and whether some is not.
-    pub(super) fn has_nodes_and_others(&self, group: u32) -> [bool; 2] {
+    /// Whether some unit of a group is nodes.
+    pub(super) fn has_nodes(&self, group: u32) -> bool {
         let units = self.of_group.get(group as usize).into_iter().flatten();
-        let are_nodes = units.filter_map(|unit| self.unit(*unit).map(Unit::is_node));
-        let mut has = [false; 2];
-        for is_node in are_nodes {
-            has[usize::from(!is_node)] = true;
-        }
-        has
+        units.filter_map(|unit| self.unit(*unit)).any(Unit::is_node)
     }
 
     /// On which ports units may open connections to others; `None` where there is no

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use super::network::{Network, Relation};
+use super::network::{Network, Relation, Unit};
 use super::places::{GroupKey, Member, own_addresses};
 use crate::Family;
 
@@ -59,16 +59,13 @@ impl Between<'_, '_> {
     fn are_nodes(&self) -> [bool; 2] {
         self.ends.map(|ends| {
             let unit = self.network.unit(ends.unit);
-            unit.is_some_and(super::network::Unit::is_node)
+            unit.is_some_and(Unit::is_node)
         })
     }
 
     fn have_one_family(&self) -> bool {
         let [from, to] = self.ends.map(|ends| self.network.unit(ends.unit));
-        match (
-            from.and_then(|of| of.family()),
-            to.and_then(|of| of.family()),
-        ) {
+        match (from.and_then(Unit::family), to.and_then(Unit::family)) {
             (Some(a), Some(b)) => a == b,
             _ => true,
         }
@@ -194,7 +191,7 @@ pub(super) fn choose(sides: &[Between<'_, '_>], relation: Relation) -> Option<Ve
     sides.iter().map(|side| side.choose(relation)).collect()
 }
 
-impl super::network::Unit<'_> {
+impl Unit<'_> {
     fn family(&self) -> Option<Family> {
         self.key.family
     }

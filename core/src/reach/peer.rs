@@ -186,7 +186,7 @@ impl Peer {
                     pods_at(network, group, members)
                 },
                 on_node: match relation {
-                    _ if !network.has_nodes_and_others(group)[0] => None,
+                    _ if !network.has_nodes(group) => None,
                     Relation::Apart => Some(OnNode::Other),
                     Relation::OwnNode => Some(OnNode::Own),
                     Relation::Either => None,

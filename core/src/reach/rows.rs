@@ -245,16 +245,14 @@ pub(super) fn relations(network: &Network<'_>, source: u32, destination: u32) ->
     let is_workload = |key: &GroupKey| matches!(key, GroupKey::Workload { .. });
     let has_nodes = from.key == GroupKey::Nodes || to.key == GroupKey::Nodes;
     let is_governed = |group: &super::places::Group| is_workload(&group.key) && !group.host_network;
-    let [of_source, of_destination] =
-        [source, destination].map(|group| network.has_nodes_and_others(group));
+    let [of_source, of_destination] = [source, destination].map(|group| network.has_nodes(group));
     match has_nodes {
         true if is_governed(from) || is_governed(to) => Relations::OfNodes,
-        true => Relations::None,
-        false if is_governed(to) && of_source[0] || is_governed(from) && of_destination[0] => {
+        false if is_governed(to) && of_source || is_governed(from) && of_destination => {
             Relations::OfWorkloads
         }
         false if is_workload(&from.key) || is_workload(&to.key) => Relations::Apart,
-        false => Relations::None,
+        _ => Relations::None,
     }
 }
 
