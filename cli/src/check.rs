@@ -4,7 +4,7 @@ use anyhow::Result;
 use netpolicy::Diagnostic;
 use serde::Serialize;
 
-use crate::input::{Manifests, count};
+use crate::input::{Sources, count, counted};
 use crate::output::{self, Format};
 use crate::{Outcome, progress};
 
@@ -15,7 +15,7 @@ use crate::{Outcome, progress};
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    manifests: Manifests,
+    manifests: Sources,
 
     /// Count warnings as errors
     #[arg(long)]
@@ -77,10 +77,4 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let is_good = errors == 0 && !(arguments.strict && warnings != 0);
     Ok(if is_good { Outcome::Good } else { Outcome::Bad })
-}
-
-/// A number and the word for what is counted.
-fn counted(count: usize, word: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {word}{plural}")
 }

@@ -9,7 +9,7 @@ use netpolicy::CompileReport;
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::input::{Compiled, Manifests};
+use crate::input::{Compiled, Sources};
 use crate::output::{self, Format};
 
 /// Compile manifests into an image
@@ -19,7 +19,7 @@ use crate::output::{self, Format};
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    manifests: Manifests,
+    manifests: Sources,
 
     /// Judge only the pods of this node, as an enforcer on it needs; may be repeated
     #[arg(long = "node", value_name = "NAME")]

@@ -10,7 +10,7 @@ use netpolicy::reach::{AddressRange, Change, Difference, PortSet};
 use netpolicy::{Image, ImageBuf, Protocol};
 use serde::Serialize;
 
-use crate::input::{Manifests, is_image, open_image};
+use crate::input::{Manifests, is_image, open_image, tell};
 use crate::list::{np_guard, ports_of};
 use crate::{Outcome, output, progress};
 
@@ -19,7 +19,8 @@ use crate::{Outcome, output, progress};
 /// A side is a folder or file of manifests, or an image. With -f, what stands there
 /// counts on both sides, as the pods and namespaces of a cluster may. With --with or
 /// --without, -f alone is one side, and -f with those files, or without, the other.
-/// Each change comes with a connection that differs, and why on both sides.
+/// Each change comes with a connection that differs, and why on both sides. What
+/// differs is told between pods that are given: there must be some.
 ///
 /// Exit status: 0 no connection differs, which is then proved; 1 some do; 2 it could
 /// not be told.
@@ -64,18 +65,17 @@ enum DiffFormat {
     NpGuard,
 }
 
-/// A side of the comparison.
-struct Side {
-    image: ImageBuf,
-    errors: usize,
-}
-
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut options = arguments.manifests.options();
     options.ip_block_selects_pods &= arguments.output != DiffFormat::NpGuard;
     let [before, after] = sides(arguments, &options)?;
-    let errors = before.errors + after.errors;
-    let (before, after) = (before.image.image(), after.image.image());
+    let (before, after) = (before.image(), after.image());
+    if before.pods().len() == 0 && after.pods().len() == 0 {
+        bail!(
+            "no pods or workloads were given on either side, so nothing can be told of what \
+             differs between them: give those of the cluster with -f"
+        );
+    }
     progress::say("comparing");
     let difference = Difference::between(&before, &after);
     progress::clear();
@@ -86,16 +86,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         DiffFormat::Markdown => write_markdown(&difference)?,
         DiffFormat::NpGuard => write_np_guard(&difference, &before, &after)?,
     }
-    if !difference.is_empty() {
-        return Ok(Outcome::Bad);
-    }
-    if errors != 0 {
-        bail!("{errors} errors in the manifests: what was left out may differ");
-    }
-    Ok(Outcome::Good)
+    Ok(if difference.is_empty() {
+        Outcome::Good
+    } else {
+        Outcome::Bad
+    })
 }
 
-fn sides(arguments: &Arguments, options: &Options) -> Result<[Side; 2]> {
+fn sides(arguments: &Arguments, options: &Options) -> Result<[ImageBuf; 2]> {
     let Arguments {
         manifests,
         before,
@@ -104,23 +102,34 @@ fn sides(arguments: &Arguments, options: &Options) -> Result<[Side; 2]> {
         without,
         ..
     } = arguments;
-    let compiled = |paths: &[PathBuf]| -> Result<Side> {
-        let compiled = manifests.compile_paths(paths, options)?;
-        Ok(Side {
-            image: compiled.image,
-            errors: compiled.errors,
-        })
+    let given = &manifests.sources.paths;
+    let compiled = |paths: &[PathBuf]| -> Result<ImageBuf> {
+        let loaded = manifests.load_paths(paths)?;
+        tell(&loaded.diagnostics);
+        progress::say(&format!("compiling {} objects", loaded.objects));
+        let (image, _) = loaded.cluster.compile(options)?;
+        progress::clear();
+        Ok(image)
     };
     if let (Some(before), Some(after)) = (before, after) {
-        let side = |path: &Path| -> Result<Side> {
+        let on_stdin = |path: &&PathBuf| path.as_path() == Path::new("-");
+        if [before, after]
+            .into_iter()
+            .chain(given)
+            .filter(on_stdin)
+            .count()
+            > 1
+        {
+            bail!("- is standard input, which can be read but once: name a file");
+        }
+        let side = |path: &Path| -> Result<ImageBuf> {
             if is_image(path) {
-                let image = open_image(&path.to_path_buf())?;
-                return Ok(Side { image, errors: 0 });
+                return open_image(&path.to_path_buf());
             }
             if !path.exists() && path != Path::new("-") {
                 bail!("{}: no such file or folder", path.display());
             }
-            let mut paths = manifests.paths.clone();
+            let mut paths = given.clone();
             paths.push(path.to_path_buf());
             compiled(&paths)
         };
@@ -129,44 +138,79 @@ fn sides(arguments: &Arguments, options: &Options) -> Result<[Side; 2]> {
     if with.is_empty() && without.is_empty() {
         bail!("nothing to compare with: name two sides, or -f PATH and --with or --without");
     }
-    let first = compiled(&manifests.paths)?;
-    let mut paths = Vec::new();
-    for path in &manifests.paths {
-        paths.extend(left_of(path, without)?);
+    if given.iter().any(|path| path == Path::new("-")) {
+        bail!("-f - would have to be read for each side: write it to a file");
     }
+    let mut left = LeftOut {
+        without,
+        was_there: vec![false; without.len()],
+        paths: Vec::new(),
+    };
+    for path in given {
+        left.add(path)?;
+    }
+    let is_missing = |(path, was_there): (&PathBuf, bool)| (!was_there).then(|| path.clone());
+    let mut missing = without.iter().zip(left.was_there).filter_map(is_missing);
+    if let Some(path) = missing.next() {
+        bail!(
+            "--without {}: no such file among what -f gives",
+            path.display()
+        );
+    }
+    let mut paths = left.paths;
     paths.extend(with.iter().cloned());
-    Ok([first, compiled(&paths)?])
+    Ok([compiled(given)?, compiled(&paths)?])
 }
 
-/// The files of a path, without some of them.
-fn left_of(path: &Path, without: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let same = |other: &PathBuf| match (path.canonicalize(), other.canonicalize()) {
-        (Ok(path), Ok(other)) => path == other,
-        _ => path == other,
-    };
-    if without.iter().any(same) {
-        return Ok(Vec::new());
-    }
-    let is_above = without.iter().any(|other| {
-        let inside = other.canonicalize().ok().zip(path.canonicalize().ok());
-        inside.is_some_and(|(other, path)| other.starts_with(path))
-    });
-    if !is_above || !path.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    entries.sort();
-    let mut left = Vec::new();
-    for entry in entries {
-        let extension = entry.extension().and_then(|text| text.to_str());
-        let is_manifest = matches!(extension, Some("yaml" | "yml" | "json"));
-        if entry.is_dir() || is_manifest {
-            left.extend(left_of(&entry, without)?);
+/// The files of some paths, without some of them.
+struct LeftOut<'w> {
+    without: &'w [PathBuf],
+    /// Which of them were come across.
+    was_there: Vec<bool>,
+    paths: Vec<PathBuf>,
+}
+
+impl LeftOut<'_> {
+    fn add(&mut self, path: &Path) -> Result<()> {
+        let found = path.canonicalize();
+        let mut is_left_out = false;
+        let mut is_above = false;
+        for (other, was_there) in self.without.iter().zip(&mut self.was_there) {
+            let (Ok(path), Ok(other)) = (&found, other.canonicalize()) else {
+                continue;
+            };
+            if *path == other {
+                is_left_out = true;
+                *was_there = true;
+            } else if other.starts_with(path) {
+                is_above = true;
+            }
         }
+        if is_left_out {
+            return Ok(());
+        }
+        if !is_above || !path.is_dir() {
+            self.paths.push(path.to_path_buf());
+            return Ok(());
+        }
+        let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<_>>()?;
+        entries.sort();
+        for entry in entries {
+            // As in a folder that is read whole.
+            let name = entry.file_name().unwrap_or_default().to_string_lossy();
+            let extension = entry.extension().unwrap_or_default().to_ascii_lowercase();
+            let is_manifest = ["yaml", "yml", "json"]
+                .iter()
+                .any(|known| extension == *known);
+            let is_folder = entry.is_dir() && !entry.is_symlink();
+            if !name.starts_with('.') && (is_folder || is_manifest && entry.is_file()) {
+                self.add(&entry)?;
+            }
+        }
+        Ok(())
     }
-    Ok(left)
 }
 
 fn write_text(difference: &Difference, before: &Image<'_>, after: &Image<'_>) -> Result<()> {

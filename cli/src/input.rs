@@ -14,9 +14,77 @@ use netpolicy::{CompileReport, Diagnostic, Image, ImageBuf, Severity};
 
 use crate::progress;
 
-/// Manifests, and what else there is to know.
+/// Manifests that must be whole for an answer, as one that leaves out what could not be
+/// read may be another.
 #[derive(Args)]
 pub(crate) struct Manifests {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+
+    /// Answer as if what could not be read had not been given: without this, there is
+    /// no answer where manifests had errors
+    #[arg(long)]
+    accept_errors: bool,
+}
+
+impl Manifests {
+    /// The names of the arguments, which an image that is given excludes.
+    pub(crate) const ARGUMENTS: [&str; 8] = {
+        let [a, b, c, d, e, f, g] = Sources::ARGUMENTS;
+        [a, b, c, d, e, f, g, "accept_errors"]
+    };
+
+    /// The options of an image.
+    pub(crate) fn options(&self) -> Options {
+        self.sources.options()
+    }
+
+    /// Reads all manifests.
+    ///
+    /// # Errors
+    /// If they had errors, which are told on standard error, unless these are accepted.
+    pub(crate) fn load(&self) -> Result<Loaded> {
+        self.load_paths(&self.sources.paths)
+    }
+
+    /// Reads other manifests in the same way.
+    pub(crate) fn load_paths(&self, paths: &[PathBuf]) -> Result<Loaded> {
+        let loaded = self.sources.load_paths(paths)?;
+        let errors = loaded.errors().count();
+        if errors != 0 && !self.accept_errors {
+            tell(&loaded.diagnostics);
+            bail!(
+                "the manifests have {}: what they were to say would not be in the answer; mend \
+                 them, or answer without it by --accept-errors",
+                counted(errors, "error")
+            );
+        }
+        Ok(loaded)
+    }
+
+    /// Reads all manifests, tells what is wrong with them on standard error, and
+    /// compiles them.
+    ///
+    /// # Errors
+    /// As [`Manifests::load`], or if they cannot be compiled.
+    pub(crate) fn compile(&self) -> Result<ImageBuf> {
+        self.compile_with(&self.options())
+    }
+
+    /// The same, with other options.
+    pub(crate) fn compile_with(&self, options: &Options) -> Result<ImageBuf> {
+        let loaded = self.load()?;
+        tell(&loaded.diagnostics);
+        progress::say(&format!("compiling {} objects", loaded.objects));
+        let (image, _) = loaded.cluster.compile(options)?;
+        progress::clear();
+        Ok(image)
+    }
+}
+
+/// Manifests, whole or not, and what else there is to know.
+#[derive(Args)]
+pub(crate) struct Sources {
     /// A manifest, a folder of manifests, or - for standard input; may be repeated
     #[arg(short = 'f', long = "filename", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
@@ -119,7 +187,7 @@ fn united(domains: &[DomainName<'static>]) -> Vec<DomainName<'static>> {
     addresses.into_iter().map(domain).collect()
 }
 
-impl Manifests {
+impl Sources {
     /// The names of the arguments, which an image that is given excludes.
     pub(crate) const ARGUMENTS: [&str; 7] = [
         "paths",
@@ -161,8 +229,7 @@ impl Manifests {
         self.load_paths(&self.paths)
     }
 
-    /// Reads other manifests in the same way.
-    pub(crate) fn load_paths(&self, paths: &[PathBuf]) -> Result<Loaded> {
+    fn load_paths(&self, paths: &[PathBuf]) -> Result<Loaded> {
         if paths.is_empty() {
             bail!("no manifests: name some with -f PATH, or give them on standard input with -f -");
         }
@@ -181,36 +248,18 @@ impl Manifests {
     /// Reads all manifests, tells what is wrong with them on standard error, and
     /// compiles them.
     pub(crate) fn compile(&self) -> Result<Compiled> {
-        self.compile_with(&self.options())
-    }
-
-    /// The same, with other options.
-    pub(crate) fn compile_with(&self, options: &Options) -> Result<Compiled> {
-        self.compile_paths(&self.paths, options)
-    }
-
-    /// The same, of other manifests.
-    pub(crate) fn compile_paths(&self, paths: &[PathBuf], options: &Options) -> Result<Compiled> {
-        self.compile_scoped(paths, options, &[])
+        self.compile_for_nodes(&[])
     }
 
     /// The same for the pods of some nodes, or without names for all.
     pub(crate) fn compile_for_nodes(&self, nodes: &[String]) -> Result<Compiled> {
-        self.compile_scoped(&self.paths, &self.options(), nodes)
-    }
-
-    fn compile_scoped(
-        &self,
-        paths: &[PathBuf],
-        options: &Options,
-        nodes: &[String],
-    ) -> Result<Compiled> {
-        let loaded = self.load_paths(paths)?;
+        let loaded = self.load()?;
         tell(&loaded.diagnostics);
         let errors = loaded.errors().count();
         progress::say(&format!("compiling {} objects", loaded.objects));
         let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
-        let (image, report) = loaded.cluster.compile_for_nodes(options, &nodes)?;
+        let compiled = loaded.cluster.compile_for_nodes(&self.options(), &nodes);
+        let (image, report) = compiled?;
         progress::clear();
         Ok(Compiled {
             image,
@@ -252,6 +301,12 @@ pub(crate) fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
         .filter(|diagnostic| diagnostic.severity == Severity::Error)
         .count();
     (errors, diagnostics.len() - errors)
+}
+
+/// A number and the word for what is counted.
+pub(crate) fn counted(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
 }
 
 /// Opens an image from a file, and makes sure that it is what was compiled.

@@ -8,7 +8,7 @@ use netpolicy::lint::{Code, Finding, lint};
 use netpolicy::{Diagnostic, Severity};
 use serde::Serialize;
 
-use crate::input::Manifests;
+use crate::input::Sources;
 use crate::{Outcome, output, progress};
 
 /// Find what is valid, and yet probably not meant
@@ -22,7 +22,7 @@ use crate::{Outcome, output, progress};
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    manifests: Manifests,
+    manifests: Sources,
 
     /// Leave out findings of this kind, by code or name; may be repeated
     #[arg(long, value_name = "CODE")]

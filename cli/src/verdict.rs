@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::endpoint::{EndpointArgument, explanations, outcomes};
-use crate::input::{Manifests, open_image};
+use crate::input::{Sources, open_image};
 use crate::output::{self, Format};
 
 /// Ask whether a connection may pass, and why
@@ -22,11 +22,11 @@ use crate::output::{self, Format};
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    manifests: Manifests,
+    manifests: Sources,
 
     /// An image made by `netpolicy compile`, instead of manifests. Domain names and
     /// choices are those it was compiled with
-    #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = Sources::ARGUMENTS)]
     image: Option<PathBuf>,
 
     /// Answer as if what could not be read had not been given: without this, the

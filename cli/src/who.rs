@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     manifests: Manifests,
 
     /// An image made by `netpolicy compile`, instead of manifests
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
     image: Option<PathBuf>,
 
     /// Pods or workloads (namespace/name) whose policies to show; all, if neither pods
@@ -82,7 +82,7 @@ struct Answers<'i> {
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let image = match &arguments.image {
         Some(path) => open_image(path)?,
-        None => arguments.manifests.compile()?.image,
+        None => arguments.manifests.compile()?,
     };
     let image = image.image();
     let is_about_all = arguments.pods.is_empty() && arguments.policy.is_empty();

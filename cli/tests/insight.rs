@@ -185,6 +185,74 @@ fn diff_of_folders_images_and_files() {
     answer(&["diff", WORDPRESS, "nowhere"], 2);
 }
 
+/// What a command says on standard error, if it ends with 2 and writes nothing.
+fn refusal(arguments: &[&str]) -> String {
+    let output = netpolicy(arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    assert_eq!(stdout(&output), "", "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn manifests_with_errors_are_answered_only_if_that_is_accepted() {
+    let folder = TempFolder::new("errors");
+    let broken = folder.file("broken.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelektor: {}}\n");
+    let tests = folder.file(
+        "tests.yaml",
+        "[{from: default/batch, to: default/wordpress, port: 80, expect: deny}]",
+    );
+    let flows = folder.file("flows.csv", "source,destination,port\n");
+    for command in [
+        &["list"][..],
+        &["list", "--exposure"],
+        &["who"],
+        &["test", &tests],
+        &["diff", "--without", "examples/wordpress/policies.yaml"],
+        &["simulate", "--flows", &flows],
+        &["generate", "--flows", &flows],
+    ] {
+        let with_errors = [command, &["-f", WORDPRESS, "-f", &broken]].concat();
+        let complaint = refusal(&with_errors);
+        assert!(
+            complaint.contains("did you mean podSelector?"),
+            "{complaint}"
+        );
+        assert!(complaint.contains("--accept-errors"), "{complaint}");
+        let accepted = netpolicy(&[&with_errors[..], &["--accept-errors"]].concat());
+        let without_errors = netpolicy(&[command, &["-f", WORDPRESS]].concat());
+        assert_eq!(stdout(&accepted), stdout(&without_errors), "{command:?}");
+        assert_eq!(accepted.status, without_errors.status, "{command:?}");
+    }
+}
+
+#[test]
+fn diff_proves_nothing_of_what_was_not_compared() {
+    let folder = TempFolder::new("unproved");
+    let policy = folder.file("p.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelector: {}}\n");
+    let other = folder.file("q.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelector: {}, ingress: [{}]}\n");
+    let typo = refusal(&[
+        "diff",
+        "-f",
+        WORDPRESS,
+        "--without",
+        "examples/wordpress/polices.yaml",
+    ]);
+    assert!(typo.contains("polices.yaml: no such file"), "{typo}");
+    let elsewhere = refusal(&["diff", "-f", WORDPRESS, "--without", &policy]);
+    assert!(elsewhere.contains("no such file among"), "{elsewhere}");
+    let nobody = refusal(&["diff", &policy, &other]);
+    assert!(nobody.contains("no pods or workloads"), "{nobody}");
+    let path = |name: &str| {
+        let path = folder.0.join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let nothing = refusal(&["diff", &path("empty"), &path("other")]);
+    assert!(nothing.contains("no pods or workloads"), "{nothing}");
+    let twice = refusal(&["diff", "-", "-"]);
+    assert!(twice.contains("read but once"), "{twice}");
+}
+
 #[test]
 fn assertions() {
     let folder = TempFolder::new("test");
@@ -721,4 +789,135 @@ fn generate_round_trips() {
     assert!(policies.contains("port: https"), "{policies}");
     // And no finding of lint is about what was generated, but notes.
     answer(&["lint", "-f", cluster, "-f", &file], 0);
+}
+
+const HOST_NETWORKED: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: exporter-x, namespace: mon, ownerReferences: [{apiVersion: apps/v1, kind: DaemonSet, name: exporter, uid: x, controller: true}]}
+spec: {hostNetwork: true, nodeName: n1, containers: [{name: c}]}
+status: {podIP: 192.168.0.1, hostIP: 192.168.0.1, phase: Running}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: a, labels: {app: db}}
+spec: {nodeName: n1, containers: [{name: c}]}
+status: {podIP: 10.0.0.1, hostIP: 192.168.0.1, phase: Running}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: d, namespace: a}
+spec: {podSelector: {}}
+";
+
+#[test]
+fn pods_on_the_network_of_their_node_are_listed_as_it() {
+    let folder = TempFolder::new("host-network");
+    let path = folder.file("a.yaml", HOST_NETWORKED);
+    let text = answer(&["list", "-f", &path, "-w", "exporter-x"], 0);
+    let is_row = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words.join(" ") == "mon/exporter[DaemonSet] -> a/db[Pod] everything"
+    };
+    assert!(text.lines().any(is_row), "{text}");
+    for [option, name] in [["-n", "nowhere"], ["-w", "nobody"], ["-w", "mon/db"]] {
+        let complaint = refusal(&["list", "-f", &path, option, name]);
+        assert!(complaint.contains(name), "{complaint}");
+    }
+}
+
+#[test]
+fn pods_that_keep_their_names_may_get_other_addresses() {
+    let folder = TempFolder::new("renumbered");
+    let set = |addresses: [&str; 2]| {
+        let pod = |(index, address): (usize, &str)| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: db-{index}, namespace: a, labels: {{n: '{index}'}}, ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: x, controller: true}}]}}\nspec: {{containers: [{{name: c}}]}}\nstatus: {{podIP: {address}, phase: Running}}\n---\n"
+            )
+        };
+        let pods: String = addresses.into_iter().enumerate().map(pod).collect();
+        pods + "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: first, namespace: a}\nspec: {podSelector: {matchLabels: {n: '0'}}}\n"
+    };
+    let before = folder.file("before.yaml", &set(["10.0.0.1", "10.0.0.2"]));
+    let after = folder.file("after.yaml", &set(["10.0.0.2", "10.0.0.9"]));
+    assert_eq!(
+        answer(&["diff", &before, &after], 0),
+        "no connection differs\n"
+    );
+}
+
+#[test]
+fn a_witness_is_one_connection_that_people_can_read() {
+    let text = answer(
+        &[
+            "diff",
+            "-f",
+            WORDPRESS,
+            "--without",
+            "examples/wordpress/policies.yaml",
+        ],
+        1,
+    );
+    let witnesses: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.trim().split_once(": "))
+        .filter(|(when, _)| ["before", "after"].contains(when))
+        .map(|(_, verdict)| verdict.split(": ").next().unwrap().split_once(' ').unwrap())
+        .collect();
+    assert!(witnesses.len() > 4, "{text}");
+    for pair in witnesses.chunks(2) {
+        assert_eq!(pair[0].1, pair[1].1, "{text}");
+        assert_ne!(pair[0].0, pair[1].0, "{text}");
+    }
+    assert!(
+        witnesses
+            .iter()
+            .all(|(_, ends)| !ends.contains(" 0.0.0.0 ") && !ends.starts_with("0.0.0.0 ")),
+        "{witnesses:?}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_assertions_is_told_with_its_place() {
+    let folder = TempFolder::new("bad-assertions");
+    let complaint = |text: &str| {
+        let file = folder.file("tests.yaml", text);
+        refusal(&["test", "-f", WORDPRESS, &file])
+    };
+    let one = "- {from: default/batch, to: default/wordpress, port: 80, expect: deny}\n";
+    assert!(complaint("[]").contains("no assertions"));
+    for port in ["0", "'0'", "0-80", "70000", "[80, 0]"] {
+        let text = complaint(&one.replace("port: 80", &format!("port: {port}")));
+        assert!(text.contains("from 1 to 65535"), "{port}: {text}");
+    }
+    let typo = complaint(&[one, &one.replace("expect", "expects")].concat());
+    assert!(
+        typo.contains("expects") && typo.contains("line 2"),
+        "{typo}"
+    );
+    let key = complaint("tests: []\ntest: []\n");
+    assert!(key.contains("unknown field `test`"), "{key}");
+}
+
+#[test]
+fn sarif_names_files_by_uris() {
+    let folder = TempFolder::new("sarif");
+    std::fs::create_dir_all(folder.0.join("a b")).unwrap();
+    let text = HOST_NETWORKED.replace(
+        "podSelector: {}",
+        "podSelector: {matchLabels: {app: nobody}}",
+    );
+    let path = folder.file("a b/p#1.yaml", &text);
+    let log = answer(&["lint", "-f", &path, "-o", "sarif"], 1);
+    let log: Value = serde_json::from_str(&log).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let uris: Vec<_> = results
+        .iter()
+        .filter_map(|of| of["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str())
+        .collect();
+    assert!(!uris.is_empty(), "{log}");
+    assert!(
+        uris.iter().all(|uri| uri.ends_with("/a%20b/p%231.yaml")),
+        "{uris:?}"
+    );
 }

@@ -59,7 +59,7 @@ fn a_namespace_that_is_not_there() {
 #[test]
 fn selectors_that_select_nothing() {
     let manifests = policy(
-        "podSelector: {matchLabels: {app: wep}}\n  ingress:\n  - from: [{podSelector: {}}]\n  - from: [{podSelector: {}}, {namespaceSelector: {matchLabels: {a: b}}}]",
+        "podSelector: {matchLabels: {app: wep}}\n  ingress:\n  - from: [{podSelector: {}}]\n  - from: [{podSelector: {}}, {namespaceSelector: {}, podSelector: {matchLabels: {a: b}}}]",
     );
     assert_eq!(
         warnings(&manifests),

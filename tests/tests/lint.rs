@@ -236,6 +236,17 @@ fn each_kind_of_finding() {
         ),
         none
     );
+    // Of kube-system nothing was given: whether its pods are DNS servers, and what their
+    // ports are called, is not known.
+    let system = "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: {matchLabels: {dns: node-cache}}}";
+    let with_front = |ports: &str| {
+        codes(&format!(
+            "{{podSelector: {{}}, policyTypes: [Egress], egress: [{{to: [{front}], ports: [{{port: 8080}}]}}, {{to: [{system}], ports: [{ports}]}}]}}"
+        ))
+    };
+    assert_eq!(with_front("{port: 53, protocol: UDP}"), none);
+    assert_eq!(with_front("{port: dns, protocol: UDP}"), none);
+    assert_eq!(with_front("{port: 9153}"), ["no-dns"]);
     // Who sends nothing needs no names.
     assert_eq!(codes("{podSelector: {}, policyTypes: [Egress]}"), none);
     assert_eq!(

@@ -6,8 +6,8 @@ use std::cell::Cell;
 use std::net::IpAddr;
 
 use netpolicy::manifest::Loader;
-use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode};
-use netpolicy::reach::{Change, Difference, Peer, PortSet, Reachability, Row};
+use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode, Pod};
+use netpolicy::reach::{Change, Difference, OnNode, Peer, PodAt, PortSet, Reachability, Row};
 use netpolicy::{Cluster, Connection, Image, Protocol, canonical};
 use netpolicy_tests::oracle::OracleOptions;
 use netpolicy_tests::worlds::{World, world};
@@ -106,6 +106,12 @@ fn own_node(cluster: &Cluster, namespace: &str, name: &str) -> Vec<IpAddr> {
         .collect()
 }
 
+/// Whether a pod uses the network of a node that has the address.
+fn has_host_address(pod: &Pod<'_>, address: IpAddr) -> bool {
+    let mut addresses = pod.addresses.iter();
+    pod.host_network && !pod.phase.has_ended() && addresses.any(|of| canonical(*of) == address)
+}
+
 struct Asked<'a> {
     cluster: &'a Cluster,
     image: &'a Image<'a>,
@@ -135,6 +141,22 @@ impl Asked<'_> {
                             .iter()
                             .any(|at| at.name == name && at.address.is_none_or(|of| of == address)))
             }
+            (Peer::Workload(workload), Who::Node) => {
+                let is_among = |pod: &Pod<'_>| {
+                    *pod.namespace == *workload.namespace
+                        && *pod.name == *workload.name
+                        && has_host_address(pod, address)
+                };
+                let is_meant = match workload.on_node {
+                    Some(OnNode::Own) => is_own,
+                    Some(OnNode::Other) => !is_own,
+                    None => true,
+                };
+                let is_part = |at: &PodAt| at.address.is_none_or(|of| of == address);
+                is_meant
+                    && self.cluster.pods().iter().any(is_among)
+                    && (workload.part.is_empty() || workload.part.iter().any(is_part))
+            }
             (Peer::Nodes(nodes), Who::Node) => {
                 !is_own
                     && (nodes.ranges.is_empty()
@@ -152,9 +174,26 @@ impl Asked<'_> {
         }
     }
 
+    /// How many ends an address is: one, or a node and the pods on its network.
+    fn standing_for(&self, address: IpAddr) -> usize {
+        if who(self.image, address) != Who::Node {
+            return 1;
+        }
+        let pods = self.cluster.pods().iter();
+        1 + pods.filter(|pod| has_host_address(pod, address)).count()
+    }
+
     fn is_between(&self, ends: [&Peer; 2], from: IpAddr, to: IpAddr) -> bool {
         self.holds(ends[0], from, &who(self.image, to))
             && self.holds(ends[1], to, &who(self.image, from))
+    }
+}
+
+/// What an end of a row is called, whichever part of it is meant.
+fn end_of(peer: &Peer) -> String {
+    match peer.workload() {
+        Some(of) => format!("{}/{}[{}]", of.namespace, of.name, of.kind),
+        None => "nodes or external".to_owned(),
     }
 }
 
@@ -210,6 +249,7 @@ fn pairs(image: &Image<'_>, addresses: &[IpAddr]) -> Vec<(IpAddr, IpAddr)> {
 #[test]
 fn rows_say_what_verdicts_say() {
     let (asked, allowed, parts) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    let hosted = Cell::new(0);
     let mut runner = TestRunner::new(config(150));
     runner
         .run(&world(), |world| {
@@ -242,12 +282,27 @@ fn rows_say_what_verdicts_say() {
                             tested.is_between([row.source(), row.destination()], from, to)
                         })
                         .collect();
-                    if rows.len() > 1 {
+                    // A node's address stands for the node, and for each pod that uses
+                    // its network.
+                    let ends = |row: &Row<'_>| [row.source(), row.destination()].map(end_of);
+                    let mut named: Vec<_> = rows.iter().map(ends).collect();
+                    named.sort();
+                    named.dedup();
+                    if rows.len() > named.len() {
                         return Err(TestCaseError::fail(format!(
                             "{from} -> {to} is in more than one row: {rows:?}"
                         )));
                     }
+                    let stand = tested.standing_for(from) * tested.standing_for(to);
+                    let of_pods = stand - 1;
+                    hosted.set(hosted.get() + of_pods);
                     let ports = rows.first().map_or(PortSet::EMPTY, |row| row.ports().clone());
+                    let is_listed = rows.is_empty() || rows.len() == stand;
+                    if !is_listed || rows.iter().any(|row| *row.ports() != ports) {
+                        return Err(TestCaseError::fail(format!(
+                            "{from} -> {to}: {stand} rows are not alike: {rows:?}"
+                        )));
+                    }
                     let mut questions = edges([ports.clone()]);
                     questions.extend(&probed);
                     for (protocol, port) in questions {
@@ -280,6 +335,11 @@ fn rows_say_what_verdicts_say() {
         "{allowed} of {asked}"
     );
     assert!(parts > 100, "{parts} rows were about parts of workloads");
+    let hosted = hosted.get();
+    assert!(
+        hosted > 500,
+        "{hosted} ends were pods on the network of a node"
+    );
 }
 
 #[test]
@@ -360,7 +420,11 @@ fn differences_are_those_of_verdicts() {
                         tested.is_between([&change.source, &change.destination], from, to)
                     })
                     .collect();
-                if changes.len() > 1 {
+                let ends = |change: &&Change| [&change.source, &change.destination].map(end_of);
+                let mut named: Vec<_> = changes.iter().map(ends).collect();
+                named.sort();
+                named.dedup();
+                if changes.len() > named.len() {
                     return Err(TestCaseError::fail(format!("{from} -> {to}: {changes:#?}")));
                 }
                 let sets = changes
@@ -400,7 +464,16 @@ fn check_witness(change: &Change, a: &Image<'_>, b: &Image<'_>) -> Result<(), Te
     let (Some(before), Some(after)) = (before, after) else {
         return Err(TestCaseError::fail(format!("{change}: no witness")));
     };
-    let verdicts = [before, after].map(|explanation| explanation.verdict().is_allowed());
+    let ends = [&before, &after].map(|explanation| {
+        let text = explanation.to_string();
+        let (_, ends) = text.split_once(' ').unwrap();
+        ends.split_once(": ").unwrap().0.to_owned()
+    });
+    let [same, other] = &ends;
+    if same != other {
+        return Err(TestCaseError::fail(format!("{change}: {ends:?}")));
+    }
+    let verdicts = [&before, &after].map(|explanation| explanation.verdict().is_allowed());
     let expected = if change.added.is_empty() {
         [true, false]
     } else {

@@ -1,10 +1,13 @@
 //! Files of assertions.
 
+use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use netpolicy::Protocol;
-use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::endpoint::EndpointArgument;
 
@@ -30,11 +33,37 @@ impl Assertion {
     }
 }
 
+/// A list, or a map with `tests:`.
+struct File(Vec<Written>);
+
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum File {
-    Tests { tests: Vec<Written> },
-    List(Vec<Written>),
+#[serde(deny_unknown_fields)]
+struct Tests {
+    tests: Vec<Written>,
+}
+
+// By hand, as an untagged enum forgets which field is wrong, and where.
+impl<'de> Deserialize<'de> for File {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<File, D::Error> {
+        struct FileVisitor;
+        impl<'de> Visitor<'de> for FileVisitor {
+            type Value = File;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of assertions, or a map with tests")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<File, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(list)).map(File)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<File, A::Error> {
+                let Tests { tests } = Tests::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(File(tests))
+            }
+        }
+        deserializer.deserialize_any(FileVisitor)
+    }
 }
 
 #[derive(Deserialize)]
@@ -55,12 +84,36 @@ enum Expect {
     Deny,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Ports {
-    Number(u16),
+    Number(u64),
     Text(String),
     List(Vec<Ports>),
+}
+
+impl<'de> Deserialize<'de> for Ports {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ports, D::Error> {
+        struct PortsVisitor;
+        impl<'de> Visitor<'de> for PortsVisitor {
+            type Value = Ports;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a port, a range such as 8000-8999, or a list of them")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Ports, E> {
+                Ok(Ports::Number(number))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Ports, E> {
+                Ok(Ports::Text(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Ports, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(list)).map(Ports::List)
+            }
+        }
+        deserializer.deserialize_any(PortsVisitor)
+    }
 }
 
 /// Reads a file of assertions.
@@ -73,7 +126,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<Assertion>> {
              or deny), and, where they matter, port, protocol and name"
         )
     })?;
-    let (File::Tests { tests } | File::List(tests)) = file;
+    let File(tests) = file;
+    if tests.is_empty() {
+        bail!("{name}: no assertions, so nothing would be tested");
+    }
     tests
         .into_iter()
         .enumerate()
@@ -136,8 +192,15 @@ fn range_text((first, last): &(u16, u16)) -> String {
 }
 
 fn collect_ports(ports: &Ports, into: &mut Vec<(u16, u16)>) -> Result<(), String> {
+    let port = |number: u64, written: &str| match u16::try_from(number) {
+        Ok(number) if number != 0 => Ok(number),
+        _ => Err(format!("port {written}: ports are from 1 to 65535")),
+    };
     match ports {
-        Ports::Number(port) => into.push((*port, *port)),
+        Ports::Number(number) => {
+            let number = port(*number, &number.to_string())?;
+            into.push((number, number));
+        }
         Ports::List(list) => {
             for ports in list {
                 collect_ports(ports, into)?;
@@ -146,9 +209,10 @@ fn collect_ports(ports: &Ports, into: &mut Vec<(u16, u16)>) -> Result<(), String
         Ports::Text(text) => {
             let (first, last) = text.split_once('-').unwrap_or((text, text));
             let number = |part: &str| {
-                part.trim().parse::<u16>().map_err(|_| {
+                let number: u64 = part.trim().parse().map_err(|_| {
                     format!("port {text:?}: write a number, or a range such as 8000-8999")
-                })
+                })?;
+                port(number, &format!("{text:?}"))
             };
             let (first, last) = (number(first)?, number(last)?);
             if first > last {

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     manifests: Manifests,
 
     /// An image made by `netpolicy compile`, instead of manifests
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
     image: Option<PathBuf>,
 
     /// The assertions
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let image = match &arguments.image {
         Some(path) => open_image(path)?,
-        None => arguments.manifests.compile()?.image,
+        None => arguments.manifests.compile()?,
     };
     let image = image.image();
     let mut results = Vec::new();

@@ -72,14 +72,15 @@ fn result(rule: &str, level: &str, diagnostic: &Diagnostic) -> Value {
     let mut location = json!({
         "logicalLocations": [{"fullyQualifiedName": object, "kind": "object"}],
     });
-    if !file.is_empty() {
+    // Standard input has no place that a reviewer could open.
+    if !file.is_empty() && file != "<stdin>" {
         // A region needs a line, and lines begin at 1.
         let mut region = json!({"startLine": (*line).max(1)});
         if *column != 0 {
             region["startColumn"] = json!(column);
         }
         location["physicalLocation"] = json!({
-            "artifactLocation": {"uri": file},
+            "artifactLocation": {"uri": uri(file)},
             "region": region,
         });
     }
@@ -89,4 +90,18 @@ fn result(rule: &str, level: &str, diagnostic: &Diagnostic) -> Value {
         "message": {"text": parts.join(": ")},
         "locations": [location],
     })
+}
+
+/// A path as a URI reference: what has a meaning in URIs is percent-encoded.
+fn uri(path: &str) -> String {
+    let mut uri = String::new();
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
 }

@@ -2,14 +2,15 @@
 
 use std::str::FromStr;
 
+use anyhow::{Result, bail};
 use clap::ValueEnum;
-use netpolicy::Protocol;
 use netpolicy::reach::{Peer, PortSet, Row};
+use netpolicy::{Image, Protocol};
 
 use super::Listed;
 
 /// What narrows a list.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(next_help_heading = "What to list")]
 pub(super) struct Filter {
     /// Only connections with an end in this namespace; may be repeated
@@ -70,6 +71,42 @@ impl FromStr for PortArgument {
 }
 
 impl Filter {
+    /// Makes sure that what is asked for is there, and finds the workloads of pods.
+    ///
+    /// # Errors
+    /// If there is no such namespace or workload: an empty list would say that it is
+    /// cut off.
+    pub(super) fn resolve(&mut self, image: &Image<'_>) -> Result<()> {
+        for namespace in &self.namespace {
+            let has_pods = || image.pods().any(|pod| pod.namespace() == namespace);
+            if !image.has_namespace(namespace) && !has_pods() {
+                bail!("nothing that was given is in namespace {namespace}");
+            }
+        }
+        let mut of_pods = Vec::new();
+        for name in &self.workload {
+            let is_called = |namespace: &str, called: &str| match name.split_once('/') {
+                Some(parts) => parts == (namespace, called),
+                None => name == called,
+            };
+            let mut is_there = false;
+            for pod in image.pods() {
+                let workload = pod.workload().map_or(pod.name(), |(_, workload)| workload);
+                if is_called(pod.namespace(), workload) {
+                    is_there = true;
+                } else if is_called(pod.namespace(), pod.name()) {
+                    is_there = true;
+                    of_pods.push(format!("{}/{workload}", pod.namespace()));
+                }
+            }
+            if !is_there {
+                bail!("no workload or pod {name}: write namespace/name, or a name");
+            }
+        }
+        self.workload.extend(of_pods);
+        Ok(())
+    }
+
     /// What is asked for of a row.
     pub(super) fn apply<'r>(&self, row: Row<'r>) -> Option<Listed<'r>> {
         let (source, destination) = (row.source(), row.destination());

@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     manifests: Manifests,
 
     /// An image made by `netpolicy compile`, instead of manifests
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = Manifests::ARGUMENTS)]
     image: Option<PathBuf>,
 
     #[command(flatten)]
@@ -94,17 +94,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
                 tell(&loaded.diagnostics);
                 with_potential_pods(&loaded.cluster).compile(&options)?.0
             } else {
-                arguments.manifests.compile_with(&options)?.image
+                arguments.manifests.compile_with(&options)?
             }
         }
     };
     let image = image.image();
+    let mut filter = arguments.filter.clone();
+    filter.resolve(&image)?;
     progress::say("listing connections");
     let reach = Reachability::new(&image);
     progress::clear();
     let rows: Vec<Listed<'_>> = reach
         .rows()
-        .filter_map(|row| arguments.filter.apply(row))
+        .filter_map(|row| filter.apply(row))
         .filter(|row| !arguments.exposure || is_exposure(row))
         .collect();
     match arguments.output {

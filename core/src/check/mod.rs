@@ -137,7 +137,14 @@ impl Checked<'_> {
                 Some(PeerKind::Nodes) if self.image.cold.nodes.len() != 0 => "nodes",
                 _ => continue,
             };
-            if peer.selected == 0 {
+            // Nothing is known of the pods of namespaces of which none were given.
+            let is_in_known_namespace = peer.a == NONE
+                || what != "pods"
+                || kinds.all.iter().any(|kind| {
+                    let labels = kind.namespace_labels(self.image);
+                    labels.match_selector(self.image, peer.a)
+                });
+            if peer.selected == 0 && is_in_known_namespace {
                 let message = format!("selects none of the {what} that were given");
                 let path = format!("{path}.{list}[{}]", peer.index);
                 warn(Code::PeerSelectsNothing, rule.line, path, message);
@@ -171,8 +178,13 @@ impl Checked<'_> {
                 Direction::Ingress => kinds.is_selected(self.image, kind, self.policy),
                 Direction::Egress => self.is_peer(rule, kind),
             };
-            let mut with_name = kinds.all.iter().filter(|kind| has_name(kind));
-            if with_name.any(is_destination) {
+            // Where there is no destination, that is what there is to say.
+            let mut destinations = kinds
+                .all
+                .iter()
+                .filter(|kind| is_destination(kind))
+                .peekable();
+            if destinations.peek().is_none() || destinations.any(has_name) {
                 continue;
             }
             let whose = match direction {

@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 use super::{Code, Finding, some_of};
 use crate::check::warning;
 use crate::image::Image;
-use crate::image::tables::{PolicyKind, PolicyRecord};
+use crate::image::tables::{NONE, PeerKind, PolicyKind, PolicyRecord};
 use crate::model::Direction;
 use crate::protocol::PortKey;
 use crate::reach::{GroupKey, Places, rule_starts};
-use crate::verdict::{Assumed, Case, Party, PodParty, Without};
+use crate::verdict::{Assumed, Case, Party, PodParty, Without, rule_ports};
 use crate::{Diagnostic, Protocol};
 
 /// The ports that DNS servers of clusters listen on.
@@ -132,7 +132,12 @@ impl<'i> Subject<'i> {
             .map(|(protocol, port)| PortKey::new(protocol, port))
             .collect();
         let has_dns = |peer: &Party<'i>| dns.iter().any(|key| self.may_send(*peer, *key));
-        if peers.iter().any(has_dns) || self.may_send_to_the_unknown(&dns) {
+        let opens_dns =
+            |(_, record): &(u32, PolicyRecord)| self.opens_dns_to_the_unknown(record, &dns);
+        if peers.iter().any(has_dns)
+            || self.may_send_to_the_unknown(&dns)
+            || policies.iter().any(opens_dns)
+        {
             return None;
         }
         let starts = rule_starts(self.image, Direction::Egress, self.party);
@@ -141,6 +146,35 @@ impl<'i> Subject<'i> {
             peer.pod().is_some() && starts.any(|start| self.may_send(*peer, PortKey(*start)))
         };
         peers.iter().any(reaches).then_some(*policy)
+    }
+
+    /// Whether a rule of a NetworkPolicy opens a port of DNS, or one with such a name,
+    /// to peers of which none were given: they may be DNS servers.
+    fn opens_dns_to_the_unknown(&self, record: &PolicyRecord, dns: &[PortKey]) -> bool {
+        if record.kind() != PolicyKind::Network {
+            return false;
+        }
+        let image = self.image;
+        let (first, len) = record.rules(Direction::Egress);
+        image.cold.rules.range(first, len).any(|rule| {
+            let is_unknown = rule.peers_len != NONE
+                && image
+                    .cold
+                    .peers
+                    .range(rule.peers, rule.peers_len)
+                    .any(|peer| {
+                        PeerKind::from_code(peer.kind) == Some(PeerKind::Pods) && peer.selected == 0
+                    });
+            let mut ports = rule_ports(image, &rule).peekable();
+            is_unknown
+                && (ports.peek().is_none()
+                    || ports.any(|port| match port.name {
+                        NONE => dns
+                            .iter()
+                            .any(|key| (port.first..=port.last).contains(&key.0)),
+                        name => image.string(name).contains("dns"),
+                    }))
+        })
     }
 
     /// Whether a DNS server that is not among the pods given could be reached: one

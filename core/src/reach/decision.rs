@@ -5,7 +5,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use super::deciders::rule_starts;
-use super::peer::{End, Peer};
+use super::peer::{End, OnNode, Peer, WorkloadPeer};
 use super::places::own_addresses;
 use super::port_set::PortSet;
 use super::rows::Row;
@@ -13,7 +13,7 @@ use crate::explain::{DirectionExplanation, Explanation, Reason};
 use crate::image::Image;
 use crate::model::Direction;
 use crate::protocol::PortKey;
-use crate::verdict::{Pair, Party};
+use crate::verdict::{Identity, Pair, Party};
 use crate::{Family, Protocol};
 
 /// Ports of a row, and what lets them through.
@@ -96,6 +96,18 @@ fn fits(image: &Image<'_>, peer: &Peer, end: &End, other: &End) -> bool {
     match peer {
         Peer::Nodes(_) => !end.address.is_some_and(is_own),
         Peer::OwnNode(_) => end.address.is_some_and(is_own),
+        Peer::Workload(WorkloadPeer {
+            on_node: Some(on_node),
+            ..
+        }) => {
+            let is_node = end.address.is_some_and(|address| {
+                matches!(Party::at(image, address).identity, Identity::Node(_))
+            });
+            match on_node {
+                OnNode::Own => end.address.is_some_and(is_own),
+                OnNode::Other => !is_node || !end.address.is_some_and(is_own),
+            }
+        }
         Peer::Workload(_) | Peer::External { .. } => true,
     }
 }

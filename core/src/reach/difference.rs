@@ -1,5 +1,6 @@
 //! What two images answer differently.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -8,11 +9,12 @@ use hashbrown::HashMap;
 
 use super::cover::{Side, cover};
 use super::joint::{JointUnit, joint_units};
-use super::network::{Network, Relation};
+use super::network::{Network, Relation, party};
+use super::pairing::{Between, choose};
 use super::peer::Peer;
 use super::places::{GroupKey, Member};
 use super::port_set::{PortSet, PortSets};
-use super::rows::{listed_order, matrix, positions, relations};
+use super::rows::{Relations, listed_order, matrices, positions, relations};
 use crate::Protocol;
 use crate::explain::Explanation;
 use crate::image::Image;
@@ -79,7 +81,7 @@ pub struct Change {
     /// Whether the destination is in each of the images.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub has_destination: [bool; 2],
-    /// An end of each side in each image, that differ.
+    /// The ends of a connection that differs, as they are in each image.
     #[cfg_attr(feature = "serde", serde(skip))]
     witness: [Option<[WitnessEnd; 2]>; 2],
 }
@@ -106,14 +108,11 @@ impl Difference {
         let mut changes = Vec::new();
         for (from, sources) in groups.iter().zip(&joint) {
             for (to, destinations) in groups.iter().zip(&joint) {
-                for relation in joint_relations([&first, &second], *from, *to) {
-                    let ends = Ends {
-                        groups: [*from, *to],
-                        units: [sources, destinations],
-                        relation,
-                    };
-                    ends.compare([&mut first, &mut second], &mut sets, &mut changes);
-                }
+                let ends = Groups {
+                    groups: [*from, *to],
+                    units: [sources, destinations],
+                };
+                ends.compare([&mut first, &mut second], &mut sets, &mut changes);
             }
         }
         let only = |side: usize| {
@@ -178,34 +177,25 @@ fn workload_name(network: &Network<'_>, group: u32) -> Option<WorkloadName> {
     }
 }
 
-/// The relations in which either image has rows between two groups.
+/// The relations in which rows are to be had of two groups in either image.
 fn joint_relations(
     networks: [&Network<'_>; 2],
     from: [Option<u32>; 2],
     to: [Option<u32>; 2],
-) -> Vec<Relation> {
-    let mut all = Vec::new();
-    for ((network, from), to) in networks.into_iter().zip(from).zip(to) {
-        if let (Some(from), Some(to)) = (from, to) {
-            for relation in relations(network, from, to) {
-                if !all.contains(&relation) {
-                    all.push(relation);
-                }
-            }
-        }
-    }
-    all
+) -> Relations {
+    let of = networks.into_iter().zip(from).zip(to);
+    let of = of.filter_map(|((network, from), to)| Some(relations(network, from?, to?)));
+    of.max().unwrap_or(Relations::None)
 }
 
 /// Two groups to compare.
-struct Ends<'j> {
+struct Groups<'j> {
     /// Source and destination, in each image.
     groups: [[Option<u32>; 2]; 2],
     units: [&'j [JointUnit]; 2],
-    relation: Relation,
 }
 
-impl Ends<'_> {
+impl Groups<'_> {
     fn compare(
         &self,
         networks: [&mut Network<'_>; 2],
@@ -213,34 +203,74 @@ impl Ends<'_> {
         changes: &mut Vec<Change>,
     ) {
         let [first, second] = networks;
-        let [sources, destinations] = self.units;
-        let indices = |units: &[JointUnit]| (0..units.len() as u32).collect();
-        let at = |units: &[JointUnit], at: u32| {
-            units.get(at as usize).map_or([None; 2], |unit| unit.units)
-        };
-        let cells = matrix(&[indices(sources), indices(destinations)], |from, to| {
-            let ([from_a, from_b], [to_a, to_b]) = (at(sources, from), at(destinations, to));
-            // What is missing in one image can reach nothing there. What both have is a
-            // pair in both or in none: the units of one may be wider than the other's.
-            let mut ports =
-                |network: &mut Network<'_>, from: Option<u32>, to: Option<u32>| match (from, to) {
-                    (Some(from), Some(to)) => network.ports(sets, from, to, self.relation),
-                    _ => Some(PortSets::EMPTY),
-                };
-            let before = ports(first, from_a, to_a)?;
-            let after = ports(second, from_b, to_b)?;
+        let [from, to] = self.groups;
+        let relations = joint_relations([first, second], from, to);
+        let indices = self.units.map(|units| (0..units.len() as u32).collect());
+        let matrices = matrices(relations, &indices, |from, to, relation| {
+            let chosen = self.choose([first, second], from, to, relation)?;
+            // What is missing in one image can reach nothing there.
+            let mut ports = [PortSets::EMPTY; 2];
+            let both = [&mut *first, &mut *second].into_iter().zip(chosen);
+            for ((network, chosen), ports) in both.zip(&mut ports) {
+                if let Some((units, ends)) = chosen {
+                    *ports = network.ports_of(sets, units, ends, relation)?;
+                }
+            }
+            let [before, after] = ports;
             Some(if before == after {
                 UNCHANGED
             } else {
                 (before, after)
             })
         });
-        let networks = [&*first, &*second];
-        for rectangle in cover(&cells) {
+        for (relation, cells) in matrices {
+            self.report([first, second], sets, relation, &cells, changes);
+        }
+    }
+
+    /// Ends of two joint units that are a pair, in each image that has both units.
+    fn choose(
+        &self,
+        networks: [&Network<'_>; 2],
+        from: u32,
+        to: u32,
+        relation: Relation,
+    ) -> Option<[Option<([u32; 2], [Member; 2])>; 2]> {
+        let [sources, destinations] = self.units;
+        let (from, to) = (sources.get(from as usize)?, destinations.get(to as usize)?);
+        let mut images = 0..;
+        let sides = networks.map(|network| {
+            let image = images.next()?;
+            let ends = [from.ends(image)?, to.ends(image)?];
+            Some(Between { network, ends })
+        });
+        let has_both = [sides[0].is_some(), sides[1].is_some()];
+        let units = [0, 1].map(|image: usize| {
+            let unit = |of: &JointUnit| of.units.get(image).copied().flatten();
+            Some([unit(from)?, unit(to)?])
+        });
+        let sides: Vec<_> = sides.into_iter().flatten().collect();
+        let mut chosen = choose(&sides, relation)?.into_iter();
+        let mut images = units.into_iter().zip(has_both);
+        Some([(); 2].map(|()| {
+            let (units, has_both) = images.next()?;
+            Some((units?, chosen.next().filter(|_| has_both)?))
+        }))
+    }
+
+    fn report(
+        &self,
+        networks: [&Network<'_>; 2],
+        sets: &PortSets,
+        relation: Relation,
+        cells: &[Vec<Option<(u32, u32)>>],
+        changes: &mut Vec<Change>,
+    ) {
+        for rectangle in cover(cells) {
             if rectangle.value == UNCHANGED {
                 continue;
             }
-            let [from, to] = positions(&rectangle, &cells);
+            let [from, to] = positions(&rectangle, cells);
             let sides = [&rectangle.source, &rectangle.destination];
             let witness = from.iter().find_map(|from| {
                 let row = cells.get(*from as usize)?;
@@ -252,6 +282,7 @@ impl Ends<'_> {
             let peer = |index: usize, positions: &[u32]| {
                 self.peer(
                     networks,
+                    relation,
                     index,
                     positions,
                     sides.get(index) == Some(&&Side::Whole),
@@ -271,7 +302,7 @@ impl Ends<'_> {
                 after,
                 has_source,
                 has_destination,
-                witness: self.witness(networks, witness),
+                witness: self.witness(networks, witness, relation),
             });
         }
     }
@@ -280,6 +311,7 @@ impl Ends<'_> {
     fn peer(
         &self,
         networks: [&Network<'_>; 2],
+        relation: Relation,
         side: usize,
         positions: &[u32],
         is_whole: bool,
@@ -291,18 +323,17 @@ impl Ends<'_> {
         let mut has = [false; 2];
         // The second image is the one to come: it names what both have.
         for (image, has) in has.iter_mut().enumerate().rev() {
-            let members: Vec<Member> = chosen()
-                .filter_map(|unit| unit.members.get(image))
-                .flatten()
-                .copied()
-                .collect();
+            let members = chosen().filter_map(|unit| unit.members.get(image));
+            let members = members.flat_map(|members| members.all.iter().copied());
+            // What is left over on one side is set against more than one on the other.
+            let members: Vec<Member> = members.collect::<BTreeSet<_>>().into_iter().collect();
             *has = !members.is_empty();
             let (Some(network), Some(Some(group))) = (networks.get(image), groups.get(image))
             else {
                 continue;
             };
             if *has && peer.is_none() {
-                peer = Peer::new(network, *group, self.relation, &members, is_whole);
+                peer = Peer::new(network, *group, relation, &members, is_whole);
             }
         }
         Some((peer?, has))
@@ -312,21 +343,31 @@ impl Ends<'_> {
         &self,
         networks: [&Network<'_>; 2],
         cell: Option<(u32, u32)>,
+        relation: Relation,
     ) -> [Option<[WitnessEnd; 2]>; 2] {
-        let mut images = 0..;
-        networks.map(|network| {
-            let image: usize = images.next()?;
-            let (from, to) = cell?;
+        let chosen = cell.and_then(|(from, to)| {
+            let chosen = self.choose(networks, from, to, relation)?;
             let [sources, destinations] = self.units;
-            let unit = |units: &[JointUnit], at: u32| {
-                units.get(at as usize)?.units.get(image).copied().flatten()
-            };
-            let (source, destination) = (unit(sources, from)?, unit(destinations, to)?);
-            let (source, destination) = network.pair(source, destination, self.relation)?;
-            Some([source.party, destination.party].map(|party| WitnessEnd {
-                pod: party.known_pod(),
-                is_node: matches!(party.identity, Identity::Node(_)),
-                address: party.address,
+            let units = [sources.get(from as usize)?, destinations.get(to as usize)?];
+            // Of ranges, an address that both have.
+            Some((chosen, units.map(|unit| unit.address)))
+        });
+        let Some((chosen, external)) = chosen else {
+            return [None; 2];
+        };
+        let mut networks = networks.into_iter();
+        chosen.map(|chosen| {
+            let image = networks.next()?.image;
+            let (_, ends) = chosen?;
+            let mut external = external.into_iter();
+            Some(ends.map(|end| {
+                let external = external.next().flatten();
+                let party = party(image, end);
+                WitnessEnd {
+                    pod: party.known_pod(),
+                    is_node: matches!(party.identity, Identity::Node(_)),
+                    address: external.or(party.address),
+                }
             }))
         })
     }
@@ -335,8 +376,17 @@ impl Ends<'_> {
 /// The value of cells that do not differ.
 const UNCHANGED: (u32, u32) = (PortSets::EMPTY, PortSets::EMPTY);
 
+/// The ports to show, where they are among many.
+const WELL_KNOWN: [(Protocol, u16); 4] = [
+    (Protocol::TCP, 443),
+    (Protocol::TCP, 80),
+    (Protocol::TCP, 8080),
+    (Protocol::UDP, 53),
+];
+
 impl Change {
-    /// A connection that differs: its protocol and destination port.
+    /// A connection that differs: its protocol and destination port; one that readers
+    /// know, if there is one.
     #[must_use]
     pub fn witness_port(&self) -> (Protocol, u16) {
         let differing = if self.added.is_empty() {
@@ -344,8 +394,12 @@ impl Change {
         } else {
             &self.added
         };
-        let key = differing.keys().first().map_or(0, |(first, _)| *first);
-        PortKey(key).parts().unwrap_or((Protocol::ICMP, 0))
+        let mut well_known = WELL_KNOWN.into_iter();
+        let well_known = well_known.find(|(protocol, port)| differing.contains(*protocol, *port));
+        well_known.unwrap_or_else(|| {
+            let key = differing.keys().first().map_or(0, |(first, _)| *first);
+            PortKey(key).parts().unwrap_or((Protocol::ICMP, 0))
+        })
     }
 
     /// Why a connection that differs may or may not pass, in each of the images that

@@ -55,6 +55,7 @@ mod difference;
 mod exposure;
 mod joint;
 mod network;
+mod pairing;
 mod partition;
 mod peer;
 mod places;
@@ -65,7 +66,7 @@ pub use address_range::AddressRange;
 pub use decision::Decision;
 pub use difference::{Change, Difference, WorkloadName};
 pub use exposure::{POTENTIAL, with_potential_pods};
-pub use peer::{NodePeer, Peer, PodAt, WorkloadPeer};
+pub use peer::{NodePeer, OnNode, Peer, PodAt, WorkloadPeer};
 pub use port_set::{PortSet, Ports};
 pub use rows::{Reachability, Row};
 

@@ -15,21 +15,22 @@ use core::net::IpAddr;
 use hashbrown::HashMap;
 
 use super::deciders::{Deciders, PeerAt};
+use super::pairing::{Between, Ends, Members, choose};
 use super::partition::partition;
-use super::places::{GroupKey, Member, PlaceKey, Places, own_addresses};
+use super::places::{Member, PlaceKey, Places};
 use super::port_set::{Combine, PortSets};
 use crate::image::Image;
 use crate::image::tables::NONE;
 use crate::model::Direction;
-use crate::verdict::{Identity, Party, PodParty};
+use crate::verdict::{Identity, Party};
 
 /// Places of one group that answer alike, and decide alike.
 pub(super) struct Unit<'i> {
     pub(super) group: u32,
-    pub(super) members: Vec<Member>,
-    /// One of the members.
+    pub(super) members: Members,
+    /// The first of the members.
     pub(super) party: Party<'i>,
-    key: PlaceKey,
+    pub(super) key: PlaceKey,
     egress: u32,
     ingress: u32,
 }
@@ -41,6 +42,8 @@ pub(super) enum Relation {
     Apart,
     /// The node is the pod's own.
     OwnNode,
+    /// The node may be the pod's own or another.
+    Either,
 }
 
 /// The units of an image, by group.
@@ -116,7 +119,7 @@ impl<'i> Network<'i> {
             if unit == next {
                 network.units.push(Unit {
                     group: end.group,
-                    members: Vec::new(),
+                    members: Members::default(),
                     party: end.party,
                     key,
                     egress,
@@ -127,7 +130,7 @@ impl<'i> Network<'i> {
                 }
             }
             if let Some(unit) = network.units.get_mut(unit as usize) {
-                unit.members.push(end.member);
+                unit.members.push(end.member, key.is_node);
             }
         }
         network
@@ -143,8 +146,14 @@ impl<'i> Network<'i> {
         units.cloned().unwrap_or_default()
     }
 
-    /// On which ports a unit may open connections to another; `None` where there is
-    /// no pair of ends that could, so that nothing is to be said.
+    /// Whether some unit of a group is nodes.
+    pub(super) fn has_nodes(&self, group: u32) -> bool {
+        let units = self.of_group.get(group as usize).into_iter().flatten();
+        units.filter_map(|unit| self.unit(*unit)).any(Unit::is_node)
+    }
+
+    /// On which ports units may open connections to others; `None` where there is no
+    /// pair of ends that could, so that nothing is to be said.
     pub(super) fn ports(
         &mut self,
         sets: &mut PortSets,
@@ -152,8 +161,41 @@ impl<'i> Network<'i> {
         destination: u32,
         relation: Relation,
     ) -> Option<u32> {
-        let (from, to) = self.pair(source, destination, relation)?;
-        let (source, destination) = (self.unit(source)?, self.unit(destination)?);
+        let between = self.between(source, destination)?;
+        let [from, to] = choose(&[between], relation)?.first().copied()?;
+        self.ports_of(sets, [source, destination], [from, to], relation)
+    }
+
+    /// All of two units.
+    fn between(&self, source: u32, destination: u32) -> Option<Between<'_, 'i>> {
+        let ends = |unit: u32| {
+            let members = &self.unit(unit)?.members;
+            Some(Ends { unit, members })
+        };
+        Some(Between {
+            network: self,
+            ends: [ends(source)?, ends(destination)?],
+        })
+    }
+
+    /// On which ports two ends of two units may connect, which stand to each other as
+    /// all of the units do in this relation.
+    pub(super) fn ports_of(
+        &mut self,
+        sets: &mut PortSets,
+        units: [u32; 2],
+        ends: [Member; 2],
+        relation: Relation,
+    ) -> Option<u32> {
+        let [source, destination] = units.map(|unit| self.unit(unit));
+        let (source, destination) = (source?, destination?);
+        let has_relations = source.is_node() != destination.is_node();
+        let is_own = has_relations && relation == Relation::OwnNode;
+        let [from, to] = ends;
+        let (from, to) = (
+            self.peer_at(source, from, is_own),
+            self.peer_at(destination, to, is_own),
+        );
         let (egress, ingress) = (source.egress, destination.ingress);
         // A place that the tables leave to interpretation is a pod of its own, and
         // both directions are asked of its very pair.
@@ -172,110 +214,37 @@ impl<'i> Network<'i> {
         Some(sets.combine(Combine::Intersection, egress, ingress))
     }
 
-    /// Two ends that stand for all of a pair of units.
-    pub(super) fn pair(
-        &self,
-        source: u32,
-        destination: u32,
-        relation: Relation,
-    ) -> Option<(PeerAt<'i>, PeerAt<'i>)> {
-        let (from, to) = (self.unit(source)?, self.unit(destination)?);
-        if let (Some(a), Some(b)) = (from.key.family, to.key.family)
-            && a != b
-        {
-            return None;
-        }
-        if from.group == to.group && !self.has_pair_inside(source, destination) {
-            return None;
-        }
-        let at = |unit: &Unit<'i>| PeerAt {
-            class: (unit.key.special == NONE).then_some(unit.key.class),
-            party: unit.party,
-        };
-        let mut ends = (at(from), at(to));
-        let nodes = (from.is_node(), to.is_node());
-        match (nodes, relation) {
-            ((false, true), _) => ends.1 = self.node_for(from, to, relation)?,
-            ((true, false), _) => ends.0 = self.node_for(to, from, relation)?,
-            (_, Relation::OwnNode) => return None,
-            _ => {}
-        }
-        Some(ends)
-    }
-
-    /// Whether two units of one group are more than one pod with itself. A workload
-    /// of one pod can have another like it.
-    fn has_pair_inside(&self, a: u32, b: u32) -> bool {
-        let (Some(unit_a), Some(unit_b)) = (self.unit(a), self.unit(b)) else {
-            return false;
-        };
-        let Some(group) = self.places.groups.get(unit_a.group as usize) else {
-            return false;
-        };
-        let GroupKey::Workload { kind, .. } = &group.key else {
-            return true;
-        };
-        let pods = |unit: &Unit<'i>| {
-            let mut pods = unit.members.iter().filter_map(|member| match member {
-                Member::Pod(pod, _) => Some(*pod),
-                Member::Range(_) | Member::Node(_) => None,
-            });
-            let first = pods.next();
-            (first, pods.any(|pod| Some(pod) != first))
-        };
-        let ((first_a, more_a), (first_b, more_b)) = (pods(unit_a), pods(unit_b));
-        if group.pods == 1 {
-            return kind != "Pod";
-        }
-        more_a || more_b || first_a != first_b
-    }
-
-    /// A node of a unit, as a pod of another sees it.
-    fn node_for(&self, pod: &Unit<'i>, node: &Unit<'i>, relation: Relation) -> Option<PeerAt<'i>> {
-        let class = node.key.class;
-        let node_class = node.key.family.map(|family| (class, family));
-        let own = self.places.own_nodes.get(pod.key.own_node as usize)?;
-        let own = own.iter().find(|(other, _)| Some(*other) == node_class);
-        let own = own.map_or(0, |(_, count)| *count);
-        let all = node_class.and_then(|class| self.places.nodes_of_class.get(&class));
-        let all = all.copied().unwrap_or(0);
-        let is_own = relation == Relation::OwnNode;
-        let pod_index = match pod.party.identity {
-            Identity::Pod(PodParty::Known(index)) => Some(index),
-            _ => None,
-        };
-        let own_addresses = || {
-            pod_index
-                .into_iter()
-                .flat_map(|pod| own_addresses(self.image, pod))
-        };
-        let address = if is_own {
-            if own == 0 {
-                return None;
-            }
-            own_addresses().find(|address| node.members.iter().any(|member| member.is_at(*address)))
+    fn peer_at(&self, unit: &Unit<'i>, member: Member, is_own: bool) -> PeerAt<'i> {
+        let class = unit.key.class;
+        let class = if is_own && unit.is_node() {
+            self.deciders.twin(class)
         } else {
-            // A node without an address is nobody's own.
-            let others = all.saturating_sub(own);
-            if others == 0 && node.party.address.is_some() {
-                return None;
-            }
-            let mut addresses = node.members.iter().filter_map(Member::address);
-            addresses.find(|address| !own_addresses().any(|own| own == *address))
+            class
         };
-        Some(PeerAt {
-            class: Some(if is_own {
-                self.deciders.twin(class)
-            } else {
-                class
-            }),
-            party: address.map_or(node.party, |address| Party::at(self.image, address)),
-        })
+        let is_first = unit.members.all.first() == Some(&member);
+        PeerAt {
+            class: (unit.key.special == NONE).then_some(class),
+            party: match member {
+                Member::Range(_) => unit.party,
+                _ if is_first => unit.party,
+                member => party(self.image, member),
+            },
+        }
+    }
+}
+
+/// Who stands there; of a range, its first address.
+pub(super) fn party<'i>(image: &'i Image<'i>, member: Member) -> Party<'i> {
+    match member {
+        Member::Pod(_, Some(address)) | Member::Node(address) => Party::at(image, address),
+        Member::Pod(pod, None) => Party::without_address(image, pod),
+        Member::Range(range) => Party::at(image, range.addresses().first),
     }
 }
 
 impl Unit<'_> {
-    fn is_node(&self) -> bool {
+    /// Whether nodes stand there, or pods that use the network of theirs.
+    pub(super) fn is_node(&self) -> bool {
         matches!(self.party.identity, Identity::Node(_))
     }
 }
@@ -288,9 +257,5 @@ impl Member {
             Member::Node(address) => Some(*address),
             Member::Range(_) => None,
         }
-    }
-
-    fn is_at(&self, address: IpAddr) -> bool {
-        self.address() == Some(address)
     }
 }

@@ -63,6 +63,24 @@ pub struct WorkloadPeer {
     /// addresses) apart, and these are meant.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub part: Vec<PodAt>,
+    /// Which of its pods are meant that use the network of their nodes, seen from the
+    /// pod at the other end; `None`: wherever they are.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub on_node: Option<OnNode>,
+}
+
+/// Where pods are that use the network of their nodes, seen from another pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
+pub enum OnNode {
+    /// On the node that the other pod runs on.
+    Own,
+    /// On other nodes.
+    Other,
 }
 
 #[cfg(feature = "serde")]
@@ -136,7 +154,7 @@ impl Peer {
             GroupKey::Nodes => {
                 let nodes = node_peer(network.image, members, is_whole);
                 match relation {
-                    Relation::Apart => Peer::Nodes(nodes),
+                    Relation::Apart | Relation::Either => Peer::Nodes(nodes),
                     Relation::OwnNode => Peer::OwnNode(NodePeer {
                         names: Vec::new(),
                         ..nodes
@@ -166,6 +184,12 @@ impl Peer {
                     Vec::new()
                 } else {
                     pods_at(network, group, members)
+                },
+                on_node: match relation {
+                    _ if !network.has_nodes(group) => None,
+                    Relation::Apart => Some(OnNode::Other),
+                    Relation::OwnNode => Some(OnNode::Own),
+                    Relation::Either => None,
                 },
             }),
         })
@@ -217,7 +241,7 @@ fn pods_at(network: &Network<'_>, group: u32, members: &[Member]) -> Vec<PodAt> 
     let mut places: HashMap<u32, usize, _> = HashMap::with_hasher(super::hasher());
     let units = network.of_group.get(group as usize).into_iter().flatten();
     for unit in units.filter_map(|unit| network.unit(*unit)) {
-        for member in &unit.members {
+        for member in &unit.members.all {
             if let Member::Pod(pod, _) = member {
                 *places.entry(*pod).or_default() += 1;
             }
@@ -280,6 +304,7 @@ impl fmt::Display for WorkloadPeer {
             kind,
             name,
             part,
+            on_node,
             ..
         } = self;
         write!(f, "{namespace}/{name}[{kind}]")?;
@@ -288,7 +313,11 @@ impl fmt::Display for WorkloadPeer {
             fmt_list(f, part)?;
             f.write_str(")")?;
         }
-        Ok(())
+        match on_node {
+            Some(OnNode::Own) => f.write_str(" on its own node"),
+            Some(OnNode::Other) => f.write_str(" on other nodes"),
+            None => Ok(()),
+        }
     }
 }
 

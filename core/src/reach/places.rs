@@ -104,13 +104,11 @@ pub(crate) struct Places<'i> {
     pub(crate) keys: Vec<PlaceKey>,
     key_ids: HashMap<PlaceKey, u32, ahash::RandomState>,
     pub(crate) standing: Vec<Standing<'i>>,
-    pub(crate) own_nodes: Vec<OwnNode>,
+    own_nodes: Vec<OwnNode>,
     /// The addresses that some pod calls its own node.
     own_node_addresses: HashSet<IpAddr, ahash::RandomState>,
     /// The number of each set in `OWN_NODES`.
     own_node_of_set: HashMap<u32, u32, ahash::RandomState>,
-    /// How many node addresses each class has.
-    pub(crate) nodes_of_class: HashMap<NodeClass, u32, ahash::RandomState>,
 }
 
 impl<'i> Places<'i> {
@@ -126,7 +124,6 @@ impl<'i> Places<'i> {
             own_nodes: Vec::from([OwnNode::new()]),
             own_node_addresses: own_node_addresses(image),
             own_node_of_set: HashMap::with_hasher(super::hasher()),
-            nodes_of_class: HashMap::with_hasher(super::hasher()),
         };
         places.add_pods();
         places.add_nodes();
@@ -332,8 +329,6 @@ impl<'i> Places<'i> {
             let party = Party::at(image, address);
             if matches!(party.identity, Identity::Node(_)) && seen.insert(record.address) {
                 let group = self.group(GroupKey::Nodes, false);
-                let class = self.class_at(address);
-                *self.nodes_of_class.entry(class).or_default() += 1;
                 self.stand(
                     group,
                     image.decision.place(address),

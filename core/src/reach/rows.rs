@@ -56,11 +56,12 @@ impl Reachability {
         let order = listed_order(&network);
         for source in &order {
             for destination in &order {
-                for relation in relations(&network, *source, *destination) {
-                    let units = [*source, *destination].map(|group| network.units_of(group));
-                    let matrix = matrix(&units, |from, to| {
-                        network.ports(&mut sets, from, to, relation)
-                    });
+                let relations = relations(&network, *source, *destination);
+                let units = [*source, *destination].map(|group| network.units_of(group));
+                let matrices = matrices(relations, &units, |from, to, relation| {
+                    network.ports(&mut sets, from, to, relation)
+                });
+                for (relation, matrix) in matrices {
                     for rectangle in cover(&matrix) {
                         if rectangle.value == PortSets::EMPTY {
                             continue;
@@ -221,27 +222,79 @@ pub(super) fn listed_order(network: &Network<'_>) -> Vec<u32> {
     order
 }
 
-/// In which relations rows are to be had between two groups: none where no policy
-/// governs either, unless one is a workload that a reader would look for.
-pub(super) fn relations(network: &Network<'_>, source: u32, destination: u32) -> Vec<Relation> {
+/// In which relations rows are to be had between two groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Relations {
+    /// None: no policy governs either, and neither is a workload that a reader would
+    /// look for.
+    None,
+    /// No end is a node to the other.
+    Apart,
+    /// Pods of one are nodes to the other: a reader would look for one row of them,
+    /// where their node makes no difference.
+    OfWorkloads,
+    /// One is the nodes.
+    OfNodes,
+}
+
+pub(super) fn relations(network: &Network<'_>, source: u32, destination: u32) -> Relations {
     let group = |group: u32| network.places.groups.get(group as usize);
     let (Some(from), Some(to)) = (group(source), group(destination)) else {
-        return Vec::new();
+        return Relations::None;
     };
     let is_workload = |key: &GroupKey| matches!(key, GroupKey::Workload { .. });
     let has_nodes = from.key == GroupKey::Nodes || to.key == GroupKey::Nodes;
     let is_governed = |group: &super::places::Group| is_workload(&group.key) && !group.host_network;
+    let [of_source, of_destination] = [source, destination].map(|group| network.has_nodes(group));
     match has_nodes {
-        true if is_governed(from) || is_governed(to) => {
-            Vec::from([Relation::Apart, Relation::OwnNode])
+        true if is_governed(from) || is_governed(to) => Relations::OfNodes,
+        false if is_governed(to) && of_source || is_governed(from) && of_destination => {
+            Relations::OfWorkloads
         }
-        false if is_workload(&from.key) || is_workload(&to.key) => Vec::from([Relation::Apart]),
-        _ => Vec::new(),
+        false if is_workload(&from.key) || is_workload(&to.key) => Relations::Apart,
+        _ => Relations::None,
     }
 }
 
+/// A matrix of cells for each relation in which there is something of its own to say.
+pub(super) fn matrices<V: Copy + Eq>(
+    relations: Relations,
+    units: &[Vec<u32>; 2],
+    mut cell: impl FnMut(u32, u32, Relation) -> Option<V>,
+) -> Vec<(Relation, Vec<Vec<Option<V>>>)> {
+    let mut of =
+        |relation: Relation| (relation, matrix(units, |from, to| cell(from, to, relation)));
+    match relations {
+        Relations::None => Vec::new(),
+        Relations::Apart => Vec::from([of(Relation::Either)]),
+        Relations::OfNodes => Vec::from([of(Relation::Apart), of(Relation::OwnNode)]),
+        Relations::OfWorkloads => {
+            let (apart, own) = (of(Relation::Apart), of(Relation::OwnNode));
+            match joined(&apart.1, &own.1) {
+                Some(either) => Vec::from([(Relation::Either, either)]),
+                None => Vec::from([apart, own]),
+            }
+        }
+    }
+}
+
+/// One matrix that says what two say, if they do not contradict.
+fn joined<V: Copy + Eq>(
+    one: &[Vec<Option<V>>],
+    other: &[Vec<Option<V>>],
+) -> Option<Vec<Vec<Option<V>>>> {
+    let rows = one.iter().zip(other).map(|(one, other)| {
+        let cells = one.iter().zip(other).map(|cells| match cells {
+            (Some(one), Some(other)) if one != other => None,
+            (one, other) => Some(one.or(*other)),
+        });
+        cells.collect()
+    });
+    rows.collect()
+}
+
 /// The cells between some sources and some destinations.
-pub(super) fn matrix<V>(
+fn matrix<V>(
     units: &[Vec<u32>; 2],
     mut cell: impl FnMut(u32, u32) -> Option<V>,
 ) -> Vec<Vec<Option<V>>> {
@@ -306,10 +359,11 @@ impl Peers {
         let id = self.all.len() as u32;
         let (_, _, _, units) = &key;
         let units = || units.iter().filter_map(|unit| network.unit(*unit));
-        let members: Vec<Member> = units().flat_map(|unit| unit.members.clone()).collect();
+        let members: Vec<Member> = units().flat_map(|unit| unit.members.all.clone()).collect();
         if let Some(peer) = Peer::new(network, group, relation, &members, is_whole) {
             self.all.push(peer);
-            self.ends.push(units().map(ends_of_unit).collect());
+            let ends = units().map(|unit| ends_of_unit(unit, relation));
+            self.ends.push(ends.collect());
         }
         self.ids.insert(key, id);
         id
@@ -347,9 +401,10 @@ pub(super) fn positions<V: Copy + Eq>(
 }
 
 /// Enough ends of a unit to ask about it: two pods, so that one can be another than
-/// the other side's, and every address of nodes, of which one may be a pod's own.
-fn ends_of_unit(unit: &super::network::Unit<'_>) -> Vec<End> {
-    let ends = unit.members.iter().map(|member| match member {
+/// the other side's, every address of nodes, of which one may be a pod's own, and
+/// every pod, of which one may be on a node.
+fn ends_of_unit(unit: &super::network::Unit<'_>, relation: Relation) -> Vec<End> {
+    let ends = unit.members.all.iter().map(|member| match member {
         Member::Pod(pod, address) => End {
             pod: Some(*pod),
             address: *address,
@@ -363,8 +418,9 @@ fn ends_of_unit(unit: &super::network::Unit<'_>) -> Vec<End> {
             address: unit.party.address,
         },
     });
-    let limit = match unit.members.first() {
+    let limit = match unit.members.all.first() {
         Some(Member::Node(_)) => usize::MAX,
+        Some(Member::Pod(..)) if unit.is_node() || relation == Relation::OwnNode => usize::MAX,
         Some(Member::Pod(..)) => 2,
         Some(Member::Range(_)) | None => 1,
     };
