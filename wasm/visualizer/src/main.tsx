@@ -13,6 +13,7 @@ async function start(): Promise<void> {
     const state = fromFragment(location.hash);
     await (state ? restore(state) : recompute());
   } catch (error) {
+    await recompute();
     useStore.setState({ fault: `the link cannot be read: ${error instanceof Error ? error.message : String(error)}` });
   }
 }
