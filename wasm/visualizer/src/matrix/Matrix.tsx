@@ -110,11 +110,16 @@ export function Matrix({ table, onToggle, onToggleAll }: {
 function Legend({ table, marked, onToggleAll }: { table: Table; marked: Spot | null; onToggleAll: () => void }) {
   const source = marked && table.sources[marked.row];
   const destination = marked && table.destinations[marked.column];
+  const fold = table.namespaces.length > 0 && (
+    <button className="fold" onClick={onToggleAll} title="Click the name of a folded namespace to unfold it, and Alt-click a workload to fold its namespace (f)">
+      {table.sources.some(({ isFolded }) => isFolded) ? "Unfold namespaces" : "Fold namespaces"}
+    </button>
+  );
   if (source && destination) {
     const cell: Cell = table.cell(source, destination);
     return (
       <p className="matrix-legend" aria-live="polite">
-        <b>{nameOf(source)}</b> → <b>{nameOf(destination)}</b> <span>{cell.label()}</span>
+        <b>{nameOf(source)}</b> → <b>{nameOf(destination)}</b> <span>{cell.label()}</span> {fold}
       </p>
     );
   }
@@ -123,11 +128,7 @@ function Legend({ table, marked, onToggleAll }: { table: Table; marked: Spot | n
       <i className="swatch all" /> all ports <i className="swatch some" /> some ports
       <i className="swatch open" /> no policy restricts it <i className="swatch none" /> denied
       <span>Rows open connections to columns.</span>
-      {table.namespaces.length > 0 && (
-        <button className="fold" onClick={onToggleAll} title="Click the name of a folded namespace to unfold it, and Alt-click a workload to fold its namespace (f)">
-          {table.sources.some(({ isFolded }) => isFolded) ? "Unfold namespaces" : "Fold namespaces"}
-        </button>
-      )}
+      {fold}
     </p>
   );
 }
