@@ -5,15 +5,17 @@ import "./styles.css";
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import { LABEL_FONT, NAME_FONT } from "./graph/measure";
+import { keep, takeKept } from "./share/kept";
 import { fromFragment } from "./share/link";
-import { recompute, restore, useStore } from "./state/store";
+import { notify, recompute, restore } from "./state/store";
 
 async function start(): Promise<void> {
   try {
-    const state = fromFragment(location.hash);
+    const state = fromFragment(takeKept() ?? location.hash);
     await (state ? restore(state) : recompute());
   } catch (error) {
-    useStore.setState({ fault: `the link cannot be read: ${error instanceof Error ? error.message : String(error)}` });
+    await recompute();
+    notify(`The link cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
   }
 }
 
@@ -21,4 +23,5 @@ async function start(): Promise<void> {
 await Promise.all([NAME_FONT, LABEL_FONT].map((font) => document.fonts.load(font)));
 createRoot(document.getElementById("root")!).render(<App />);
 void start();
+addEventListener("pagehide", keep);
 addEventListener("hashchange", () => void start());

@@ -65,6 +65,10 @@ test("what-if: pinned, edited, and compared", async ({ page }) => {
   await expect(edge(page, "wordpress to mysql: + TCP 3307")).toBeVisible();
   await expect(edge(page, "wordpress to mysql: − TCP 3306")).toBeVisible();
   await picture(page, "what-if");
+  // What was there before stays apart from what an edit adds to it.
+  await write(page, policies().replace("- {port: 3306}", "- {port: 3306}\n        - {port: 3307}"));
+  await expect(edge(page, "wordpress to mysql: TCP 3306")).toBeVisible();
+  await expect(edge(page, "wordpress to mysql: + TCP 3307")).toBeVisible();
   await page.getByRole("button", { name: "Unpin" }).click();
   await expect(changes).toHaveCount(0);
 });
@@ -131,6 +135,14 @@ test("files, the matrix, its keys", async ({ page }) => {
   await expect(page.getByTestId("reason")).toBeVisible();
   await picture(page, "matrix-reason");
   await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Fold namespaces" }).click();
+  await expect(page.locator(".matrix-canvas")).toHaveAttribute("data-rows", /^[67]$/);
+  await page.getByRole("button", { name: "Unfold namespaces" }).click();
+  await expect(page.locator(".matrix-canvas")).toHaveAttribute("data-rows", /6\d/);
+  // One workload, and everybody whom it is connected with.
+  await page.getByLabel("Filter").fill("team-0/app-1");
+  await expect(page.locator(".matrix-canvas")).toHaveAttribute("data-rows", /^([2-9]|[1-5]\d)$/);
+  await picture(page, "matrix-filter");
   await page.getByLabel("Filter").fill("ns:team-0");
   await page.getByRole("button", { name: "Graph", exact: true }).click();
   await isDrawn(page);
@@ -159,8 +171,93 @@ test("a link holds the whole state", async ({ page, context }) => {
   await openPage(other, page.url());
   await expect(edge(other, "wordpress to mysql: TCP 3999")).toBeVisible();
   await other.goto(`${PAGE}#s=nonsense`);
+  await expect(other.getByRole("status").filter({ hasText: "link cannot be read" })).toBeVisible();
+});
+
+test("a link holds what was asked, and the file that is open; edits survive a reload", async ({ page, context }) => {
+  await openPage(page);
+  await page.getByRole("tab", { name: "cluster.yaml" }).click();
+  await edge(page, "wordpress to mysql: TCP 3306").locator(".edge-target").click({ force: true });
+  await expect(page.getByTestId("reason")).toBeVisible();
+  await page.getByRole("button", { name: "Share" }).click();
+  await page.getByRole("menuitem", { name: "Copy link" }).click();
+  await expect(page).toHaveURL(/#s=/);
+  const other = await context.newPage();
+  await openPage(other, page.url());
+  await expect(other.getByTestId("reason")).toContainText("default/mysql on TCP 3306");
+  await expect(other.locator(".cm-line.lit-allow").first()).toBeVisible();
+  await write(other, policies().replace("port: 3306", "port: 3998"));
+  await expect(edge(other, "wordpress to mysql: TCP 3998")).toBeVisible();
   await other.reload();
-  await expect(other.getByRole("alert")).toContainText("link cannot be read");
+  await expect(edge(other, "wordpress to mysql: TCP 3998")).toBeVisible();
+});
+
+/** Drops a file where the pointer is. */
+async function drop(page: Page, on: string, name: string, text: string): Promise<void> {
+  const dataTransfer = await page.evaluateHandle(({ name, text }) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], name));
+    return transfer;
+  }, { name, text });
+  await page.dispatchEvent(on, "drop", { dataTransfer, clientX: 200, clientY: 200 });
+}
+
+test("a file that is dropped is opened, on the editor too, and nothing is written into the text", async ({ page }) => {
+  await openPage(page);
+  const text = "apiVersion: v1\nkind: Pod\nmetadata: {name: dropped}\nspec: {}";
+  await drop(page, ".cm-content", "a.yaml", text);
+  await expect(page.getByRole("tab")).toHaveText(["a.yaml"]);
+  await expect(page.locator(".cm-line").nth(2)).toHaveText("metadata: {name: dropped}");
+  await expect(page.locator(".cm-line")).toHaveCount(4);
+  await drop(page, ".canvas", "b.yaml", text.replace("dropped", "other"));
+  await expect(page.locator(".react-flow__node.party", { hasText: "other" })).toBeVisible();
+  await expect(page.locator(".cm-line")).toHaveCount(4);
+});
+
+test("JSON, as kubectl prints it: the policy that isolates is lit", async ({ page }) => {
+  await openPage(page);
+  const pod = (name: string) => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: {}, status: { phase: "Running", podIP: `10.0.0.${name.length}` } });
+  const policy = { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name: "closed", namespace: "shop" }, spec: { podSelector: {}, policyTypes: ["Ingress"] } };
+  const text = JSON.stringify({ apiVersion: "v1", kind: "List", items: [pod("a"), pod("bb"), policy] }, null, 4);
+  await openFiles(page, [{ name: "list.json", text }]);
+  const form = page.getByTestId("ask");
+  await form.getByLabel("From", { exact: true }).fill("shop/a");
+  await form.getByLabel("To", { exact: true }).fill("shop/bb");
+  await form.getByRole("button", { name: "Why?" }).click();
+  await expect(page.locator(".cm-line.lit-deny", { hasText: '"name": "closed"' })).toBeVisible();
+  await expect(page.locator(".cm-line.lit-deny", { hasText: '"podSelector": {}' })).toBeVisible();
+  await expect(page.locator(".cm-line.lit-deny", { hasText: '"policyTypes"' })).toBeVisible();
+});
+
+test("what only the cluster's tiers protect is open to the outside", async ({ page }) => {
+  await openPage(page);
+  await openFiles(page, [{ name: "baseline.yaml", text: `apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec: {}
+status: {phase: Running, podIP: 10.0.0.5}
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: closed}
+spec:
+  tier: Baseline
+  priority: 1
+  subject: {namespaces: {}}
+  ingress: [{name: nobody, action: Deny, from: [{namespaces: {}}]}]
+` }]);
+  await expect(page.locator(".react-flow__node.party", { hasText: "web" })).toContainText("open to outside");
+});
+
+test("more workloads than can be drawn: it is said, and questions are answered", async ({ page }) => {
+  await openPage(page);
+  await openFiles(page, [{ name: "huge.yaml", text: manyPods(4100, 10, 10) }]);
+  await expect(page.getByRole("alert")).toContainText("4100 workloads are more than a page can show");
+  const form = page.getByTestId("ask");
+  await form.getByLabel("From", { exact: true }).fill("team-0/app-1");
+  await form.getByLabel("To", { exact: true }).fill("team-1/app-1");
+  await form.getByRole("button", { name: "Why?" }).click();
+  await expect(page.getByTestId("reason")).toBeVisible();
 });
 
 test("export as SVG and PNG", async ({ page }) => {
@@ -180,7 +277,22 @@ test("export as SVG and PNG", async ({ page }) => {
   expect(png.readUInt32BE(16)).toBeGreaterThan(600);
   await page.keyboard.press("m");
   await isDrawn(page);
-  expect((await save("Save SVG")).toString()).toContain("default/wordpress");
+  const matrix = (await save("Save SVG")).toString();
+  expect(matrix).toContain("default/wordpress");
+  expect(matrix).toContain("no policy restricts it");
+  // Nothing is cut off.
+  const overflow = await page.evaluate((text) => {
+    document.body.insertAdjacentHTML("beforeend", text);
+    const root = document.body.lastElementChild as SVGSVGElement;
+    const whole = root.getBoundingClientRect();
+    const cut = [...root.querySelectorAll("text")].filter((one) => {
+      const { left, top, right, bottom } = one.getBoundingClientRect();
+      return left < whole.left || top < whole.top || right > whole.right || bottom > whole.bottom;
+    });
+    root.remove();
+    return cut.map((one) => one.textContent);
+  }, matrix);
+  expect(overflow).toEqual([]);
 });
 
 test("dark, and on a tablet", async ({ page }) => {

@@ -1,4 +1,4 @@
-import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { type DragEvent, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { Editor } from "../editor/Editor";
 import { readDropped } from "../editor/files";
 import { Graph } from "../graph/Graph";
@@ -8,14 +8,14 @@ import { type Scene, buildScene } from "../graph/scene";
 import { Matrix } from "../matrix/Matrix";
 import { buildTable } from "../matrix/table";
 import { Drawer } from "../panel/Drawer";
-import { open, useStore, viewOf } from "../state/store";
+import { openRead, useStore, viewOf } from "../state/store";
 import { FileBar } from "./FileBar";
 import { Header } from "./Header";
 import { Problems } from "./Problems";
 import { useShortcuts } from "./shortcuts";
 
 export function App() {
-  const { model, fault, filter, unrestricted, nodes, theme } = useStore();
+  const { model, fault, busy, filter, unrestricted, nodes, theme } = useStore();
   const view = useStore(viewOf);
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
   const [isDropping, setDropping] = useState(false);
@@ -51,15 +51,16 @@ export function App() {
     <div
       className={`app show-${side}${isDropping ? " dropping" : ""}`}
       onDragOver={(event) => {
+        if (!isForPage(event)) return;
         event.preventDefault();
         setDropping(true);
       }}
       onDragLeave={(event) => event.currentTarget.contains(event.relatedTarget as Node) || setDropping(false)}
       onDrop={async (event) => {
-        event.preventDefault();
         setDropping(false);
-        const files = await readDropped(event.dataTransfer);
-        if (files.length > 0) open(files);
+        if (!isForPage(event)) return;
+        event.preventDefault();
+        openRead(await readDropped(event.dataTransfer));
       }}
     >
       <Header {...{ filterField, table, picture }} />
@@ -75,15 +76,16 @@ export function App() {
         </section>
         <section className="right" aria-label="What is allowed">
           <div className="canvas" data-testid="canvas">
-            {fault && <p className="canvas-note fault" role="alert">The engine cannot go on: {fault}</p>}
-            {!model && !fault && <p className="canvas-note" role="status">Starting the engine…</p>}
+            {fault && <p className="canvas-note fault" role="alert">Nothing can be drawn: {fault}.</p>}
+            {!model && !fault && <p className="canvas-note" role="status">{busy ? "Reading the manifests…" : "Starting the engine…"}</p>}
+            {busy && <div className="busy" role="progressbar" aria-label="Reading the manifests" />}
             {scene && <Graph scene={scene} onPicture={onPicture} />}
-            {table && <Matrix table={table} onToggle={toggle} />}
+            {table && <Matrix table={table} onToggle={toggle} onToggleAll={() => setToggled((before) => (before.size > 0 ? new Set() : new Set(table.namespaces)))} />}
             <div className="notes">
               {scene && <Hidden scene={scene} />}
               {model?.imagined && <p role="status">No pods were given: these stand for those that the policies select.</p>}
             </div>
-            {scene && scene.parties.size === 0 && filter !== "" && <p className="canvas-note">Nothing matches “{filter}”.</p>}
+            {(scene?.parties.size === 0 || table?.sources.length === 0) && filter !== "" && <p className="canvas-note">Nothing matches “{filter}”.</p>}
             {model && model.parties.length === 0 && (
               <p className="canvas-note">No pods or workloads yet. Add some to the manifests, drop files here, or choose an example.</p>
             )}
@@ -93,6 +95,11 @@ export function App() {
       </main>
     </div>
   );
+}
+
+/** Text that is moved within the editor stays the editor's; files are the page's wherever they fall. */
+function isForPage({ dataTransfer, target }: DragEvent): boolean {
+  return dataTransfer.types.includes("Files") || !(target as Element).closest(".editor");
 }
 
 /** What is left out of the graph, and how to see it. */

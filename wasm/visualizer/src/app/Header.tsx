@@ -1,14 +1,14 @@
 /** What can be done with the whole. */
-import { type RefObject, useRef, useState } from "react";
+import { type RefObject, useRef } from "react";
 import { readFiles } from "../editor/files";
 import { examples } from "../examples";
 import type { Picture } from "../graph/layout";
 import { palettes } from "../graph/palette";
 import { drawMatrix } from "../matrix/draw";
 import type { Table } from "../matrix/table";
-import { drawGraph, savePng, saveSvg } from "../share/export";
+import { type Drawing, drawGraph, savePng, saveSvg } from "../share/export";
 import { LINK_LIMIT, toFragment } from "../share/link";
-import { open, pin, setTheme, shared, useStore, viewOf } from "../state/store";
+import { notify, open, openRead, pin, setTheme, shared, useStore, viewOf } from "../state/store";
 import { Menu } from "./Menu";
 
 interface Props {
@@ -18,27 +18,26 @@ interface Props {
 }
 
 export function Header({ filterField, table, picture }: Props) {
-  const { filter, theme, pinned, nodes } = useStore();
+  const { filter, theme, pinned, nodes, notice } = useStore();
   const view = useStore(viewOf);
   const chooser = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
-  const [notice, setNotice] = useState<string | null>(null);
-
-  const say = (text: string) => {
-    setNotice(text);
-    setTimeout(() => setNotice(null), 4000);
+  const save = async (as: (drawing: Drawing) => unknown) => {
+    if (!table && !picture.current) return notify("There is no picture to save yet.");
+    await as(await (table ? drawMatrix(table, palettes[theme]) : drawGraph(picture.current!, palettes[theme])));
   };
-  const draw = () => (table ? drawMatrix(table, palettes[theme]) : drawGraph(picture.current!, palettes[theme]));
   const share = async () => {
     const fragment = toFragment(shared());
     history.replaceState(null, "", fragment);
     const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
     const long = fragment.length > LINK_LIMIT ? " It is long: some programs will cut it." : "";
-    say((copied ? "The link is copied; it holds everything, and nothing was sent anywhere." : "The link is in the address bar.") + long);
+    notify((copied ? "The link is copied; it holds everything, and nothing was sent anywhere." : "The link is in the address bar.") + long);
   };
-  const take = async (files: FileList | null) => {
-    const read = await readFiles(files ?? []);
-    if (read.length > 0) open(read);
+  const take = async (input: HTMLInputElement) => {
+    const files = [...(input.files ?? [])];
+    // The same files can be chosen again.
+    input.value = "";
+    if (files.length > 0) openRead(await readFiles(files));
   };
 
   return (
@@ -54,8 +53,8 @@ export function Header({ filterField, table, picture }: Props) {
         <button role="menuitem" onClick={() => folder.current!.click()}><b>A folder…</b><small>or drop files and folders anywhere</small></button>
         <button role="menuitem" onClick={() => open([{ name: "manifests.yaml", text: "" }])}><b>Nothing</b><small>start from an empty page, and paste</small></button>
       </Menu>
-      <input ref={chooser} type="file" multiple hidden data-testid="files" onChange={(event) => void take(event.target.files)} />
-      <input ref={folder} type="file" hidden onChange={(event) => void take(event.target.files)} {...{ webkitdirectory: "" }} />
+      <input ref={chooser} type="file" multiple hidden data-testid="files" onChange={(event) => void take(event.target)} />
+      <input ref={folder} type="file" hidden onChange={(event) => void take(event.target)} {...{ webkitdirectory: "" }} />
       <input
         ref={filterField} className="filter" type="search" placeholder="Filter: name, ns:web, app=web, port:443" aria-label="Filter"
         value={filter} onChange={(event) => useStore.setState({ filter: event.target.value })}
@@ -69,8 +68,8 @@ export function Header({ filterField, table, picture }: Props) {
       </button>
       <Menu label="Share" align="right">
         <button role="menuitem" onClick={() => void share()}><b>Copy link</b><small>holds the whole state, in itself</small></button>
-        <button role="menuitem" onClick={async () => saveSvg(await draw())}><b>Save SVG</b></button>
-        <button role="menuitem" onClick={async () => savePng(await draw())}><b>Save PNG</b></button>
+        <button role="menuitem" onClick={() => void save(saveSvg)}><b>Save SVG</b></button>
+        <button role="menuitem" onClick={() => void save(savePng)}><b>Save PNG</b></button>
       </Menu>
       <Menu label="⋯" title="More" align="right">
         <button role="menuitemcheckbox" aria-checked={nodes} onClick={() => useStore.setState({ nodes: !nodes })}><b>{nodes ? "Hide nodes" : "Show nodes"}</b><small>the cluster’s machines, as ends of connections</small></button>

@@ -38,20 +38,22 @@ const depth = (text: string) =>
 export function headOf(doc: Text, line: number): Lines[] {
   const found: Lines[] = [{ from: line, to: line }];
   let hasName = false;
-  const indent = indentOf(doc.line(line).text.replace(/^(\s*)- /, "$1  "));
+  // In JSON, its fields stand deeper than the bracket that it begins with.
+  const isJson = doc.line(line).text.trim() === "{" && line < doc.lines;
+  const indent = isJson ? indentOf(doc.line(line + 1).text) : indentOf(doc.line(line).text.replace(/^(\s*)- /, "$1  "));
   for (let next = line + 1; next <= doc.lines; next += 1) {
     const { text } = doc.line(next);
     if (/^---/.test(text)) break;
     if (isBlank(text)) continue;
     const its = indentOf(text);
     if (its < indent || (its === indent && /^\s*- /.test(text))) break;
-    const isTop = its === indent && /^\s*(kind|metadata|spec):/.test(text);
-    const isBelow = its <= indent + 4 && /^\s*(podSelector|policyTypes|subject):/.test(text);
-    const isName: boolean = its <= indent + 4 && /^\s*name:/.test(text) && !hasName;
+    const isTop = its === indent && /^\s*"?(kind|metadata|spec)"?:/.test(text);
+    const isBelow = its <= indent + 4 && /^\s*"?(podSelector|policyTypes|subject)"?:/.test(text);
+    const isName: boolean = its <= indent + 4 && /^\s*"?name"?:/.test(text) && !hasName;
     if (!isTop && !isBelow && !isName) continue;
     hasName ||= isName;
     const block = isBelow ? policyField(doc, next) : { from: next, to: next };
-    if (!text.trim().startsWith("spec")) found.push(block);
+    if (!/^"?spec/.test(text.trim())) found.push(block);
     next = block.to;
   }
   return found;

@@ -6,8 +6,9 @@ const MANIFEST = /\.(ya?ml|json)$/i;
 
 export async function readFiles(files: Iterable<File>): Promise<SourceFile[]> {
   const all = [...files];
-  const isFolder = all.length > 1;
-  const manifests = all.filter((file) => !isFolder || MANIFEST.test(file.name));
+  // What was chosen by name is taken whatever its name; of a folder, what can be a manifest.
+  const manifests = all.filter(({ name, webkitRelativePath }) =>
+    webkitRelativePath === "" || (MANIFEST.test(name) && !/(^|\/)\./.test(webkitRelativePath)));
   const read = manifests.map(async (file) => ({ name: file.webkitRelativePath || file.name, text: await file.text() }));
   return unique(await Promise.all(read));
 }
@@ -16,9 +17,11 @@ export async function readDropped(transfer: DataTransfer): Promise<SourceFile[]>
   // The entries are gone once this function has waited for anything.
   const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   if (entries.length === 0) {
+    if (transfer.files.length > 0) return readFiles(transfer.files);
     const text = transfer.getData("text/plain");
     return text === "" ? [] : [{ name: "dropped.yaml", text }];
   }
+  entries.sort((a, b) => a.name.localeCompare(b.name));
   const found = await Promise.all(entries.map((entry) => walk(entry, true)));
   return unique(found.flat());
 }

@@ -37,6 +37,8 @@ export function extensions(onChange: (text: string) => void): Extension {
     litLines,
     // Tab leaves the editor after Escape, as CodeMirror does by itself.
     keymap.of([...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, indentWithTab]),
+    // Files that are dropped are opened by the page, not written between the lines.
+    EditorView.domEventHandlers({ drop: (event) => event.dataTransfer?.types.includes("Files") ?? false }),
     EditorState.tabSize.of(2),
     EditorView.contentAttributes.of({ "aria-label": "Manifests" }),
     EditorView.updateListener.of((update) => {

@@ -6,9 +6,9 @@ import { describeRanges, sampleAddress } from "./ranges";
 export const workloadId = (namespace: string, kind: string, name: string) =>
   `${namespace}/${kind}/${name}`;
 
-export function buildModel(cluster: Cluster, image: Image, pinned: Image | null, imagined: boolean): Model {
+export function buildModel(cluster: Cluster, pods: Pod[], image: Image, pinned: Image | null, imagined: boolean): Model {
   const parties = new Map<string, Party>();
-  for (const workload of workloads(cluster.pods(), image.pods())) {
+  for (const workload of workloads(pods, image.pods())) {
     parties.set(workload.id, { ...workload, imagined });
   }
   const connections = connectionsOf(image.reachability(), parties);

@@ -1,5 +1,5 @@
 /** The engine, in a Worker: the page stays responsive whatever it is given. */
-import init, { Cluster, type Image } from "netpolicy";
+import init, { Cluster, type Image, type Pod } from "netpolicy";
 import { imagine } from "./imagine";
 import type { Request, SourceFile } from "./messages";
 import { buildModel } from "./model";
@@ -11,8 +11,12 @@ const ready = init();
 let image: Image | null = null;
 let pinned: Image | null = null;
 
+/** Every workload may be connected with every other: their square has to fit into memory. */
+const DRAWN = 4000;
+
 interface Compiled {
   cluster: Cluster;
+  pods: Pod[];
   image: Image;
   /** Whether pods had to be imagined, since none were given. */
   imagined: boolean;
@@ -21,16 +25,20 @@ interface Compiled {
 function compile(files: SourceFile[]): Compiled {
   const manifests = files.map(({ name, text }) => ({ file: name, text }));
   const cluster = Cluster.load(manifests);
-  if (cluster.pods().length === 0) {
+  const pods = cluster.pods();
+  if (pods.length === 0) {
     const objects = imagine(files);
     if (objects.length > 0) {
       cluster.free();
       const imagined = Cluster.load([{ file: "", objects }, ...manifests]);
-      return { cluster: imagined, image: imagined.compile(), imagined: true };
+      return { cluster: imagined, pods: imagined.pods(), image: imagined.compile(), imagined: true };
     }
   }
-  return { cluster, image: cluster.compile(), imagined: false };
+  return { cluster, pods, image: cluster.compile(), imagined: false };
 }
+
+const countWorkloads = (pods: Pod[]) =>
+  new Set(pods.map(({ namespace, name, workload }) => `${namespace} ${workload?.kind} ${workload?.name ?? name}`)).size;
 
 function answer(request: Request): unknown {
   switch (request.kind) {
@@ -38,7 +46,12 @@ function answer(request: Request): unknown {
       const compiled = compile(request.files);
       image?.free();
       image = compiled.image;
-      const model = buildModel(compiled.cluster, image, pinned, compiled.imagined);
+      const workloads = countWorkloads(compiled.pods);
+      if (workloads > DRAWN) {
+        compiled.cluster.free();
+        throw new Error(`${workloads} workloads are more than a page can show, which is ${DRAWN}; questions in the form are answered all the same, and the command “netpolicy list” lists every connection`);
+      }
+      const model = buildModel(compiled.cluster, compiled.pods, image, pinned, compiled.imagined);
       compiled.cluster.free();
       return { ...model, connections: pack(model.connections, model.parties) };
     }

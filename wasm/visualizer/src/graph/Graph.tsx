@@ -217,6 +217,8 @@ function litBy(picture: Picture, selection: ReturnType<typeof useStore.getState>
     if (!isLit) continue;
     lit.add(edge.id);
     for (const { source, destination } of edge.links) {
+      // An edge of a frame stands for others, too.
+      if (selection.kind === "party" && source !== selection.id && destination !== selection.id) continue;
       party(source);
       party(destination);
     }

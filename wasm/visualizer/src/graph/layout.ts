@@ -159,7 +159,7 @@ export function caption(party: Party): string {
   return `${party.kind}${pods}${party.hostNetwork ? " · host network" : ""}`;
 }
 
-export type Openness = "unprotected" | "ingress open" | "egress open";
+export type Openness = "unprotected" | "ingress open" | "open to outside" | "egress open";
 
 /** In which directions no policy protects a workload. */
 export function openness(party: Party): Openness | null {
@@ -168,6 +168,8 @@ export function openness(party: Party): Openness | null {
   const [egress, ingress] = [toPods && toOutside, fromPods && fromOutside];
   if (ingress && egress) return "unprotected";
   if (ingress) return "ingress open";
+  // No rule of the cluster's tiers can match what comes from outside.
+  if (fromOutside) return "open to outside";
   if (egress) return "egress open";
   return null;
 }

@@ -1,6 +1,6 @@
 /** What is drawn, before anything has a place. */
 import type { Connection, ConnectionChange, Model, Party } from "../engine/messages";
-import { portLabel, portLabels } from "../engine/ports";
+import { combine, portLabel, portLabels } from "../engine/ports";
 import { type Edge, type Link, bundle } from "./bundle";
 import { type Filter } from "./filter";
 
@@ -73,9 +73,8 @@ function linkOf(connection: Connection, change: ConnectionChange | undefined): L
     return { source, destination, label, change: "same", ...(more.length === 0 ? { ports: only!.ports } : {}) };
   }
   // What was added is drawn by itself; only what was there before is drawn here.
-  const isNew = allowed.every(({ ports }) => ports.text === change.added.text);
-  if (isNew) return null;
-  return { source, destination, label, change: "same" };
+  const before = allowed.map(({ ports }) => combine(ports, change.added, "first")).filter(({ ranges }) => ranges.length > 0);
+  return before.length === 0 ? null : { source, destination, label: portLabels(before), change: "same" };
 }
 
 function changeLinks(change: ConnectionChange, isFound: ((id: string) => boolean) | null): Link[] {

@@ -45,7 +45,7 @@ export function CardShape({ party, width, height, palette, emphasis }: {
 /** Whether strangers may connect to it; that it may connect to them is less of a worry. */
 function isExposed(party: Party): boolean {
   const mark = openness(party);
-  return mark === "unprotected" || mark === "ingress open";
+  return mark !== null && mark !== "egress open";
 }
 
 /** A small sign of what it is: a box for workloads, a globe for what is outside. */

@@ -8,7 +8,11 @@ import type { Cell, Item, Table } from "./table";
 /** Of a folded cell, as many connections as the panel can list. */
 const LISTED = 200;
 
-export function Matrix({ table, onToggle }: { table: Table; onToggle: (namespace: string) => void }) {
+export function Matrix({ table, onToggle, onToggleAll }: {
+  table: Table;
+  onToggle: (namespace: string) => void;
+  onToggleAll: () => void;
+}) {
   const theme = useStore((state) => state.theme);
   const selection = useStore((state) => state.selection);
   const box = useRef<HTMLDivElement>(null);
@@ -70,6 +74,9 @@ export function Matrix({ table, onToggle }: { table: Table; onToggle: (namespace
         : from;
       setCursor(next);
       reveal(box.current!, next, cell, size);
+    } else if (event.key === "f" && cursor) {
+      const namespace = table.sources[cursor.row]?.namespace;
+      if (namespace) onToggle(namespace);
     } else if ((event.key === "Enter" || event.key === " ") && cursor) {
       event.preventDefault();
       choose(cursor);
@@ -94,20 +101,25 @@ export function Matrix({ table, onToggle }: { table: Table; onToggle: (namespace
           <canvas ref={canvas} className="matrix-canvas" data-rows={table.sources.length} />
         </div>
       </div>
-      <Legend table={table} marked={marked} />
+      <Legend table={table} marked={marked} onToggleAll={onToggleAll} />
     </div>
   );
 }
 
 /** What the marked cell says, or what the colours mean. */
-function Legend({ table, marked }: { table: Table; marked: Spot | null }) {
+function Legend({ table, marked, onToggleAll }: { table: Table; marked: Spot | null; onToggleAll: () => void }) {
   const source = marked && table.sources[marked.row];
   const destination = marked && table.destinations[marked.column];
+  const fold = table.namespaces.length > 0 && (
+    <button className="fold" onClick={onToggleAll} title="Click the name of a folded namespace to unfold it, and Alt-click a workload to fold its namespace (f)">
+      {table.sources.some(({ isFolded }) => isFolded) ? "Unfold namespaces" : "Fold namespaces"}
+    </button>
+  );
   if (source && destination) {
     const cell: Cell = table.cell(source, destination);
     return (
       <p className="matrix-legend" aria-live="polite">
-        <b>{nameOf(source)}</b> → <b>{nameOf(destination)}</b> <span>{cell.label()}</span>
+        <b>{nameOf(source)}</b> → <b>{nameOf(destination)}</b> <span>{cell.label()}</span> {fold}
       </p>
     );
   }
@@ -115,7 +127,8 @@ function Legend({ table, marked }: { table: Table; marked: Spot | null }) {
     <p className="matrix-legend">
       <i className="swatch all" /> all ports <i className="swatch some" /> some ports
       <i className="swatch open" /> no policy restricts it <i className="swatch none" /> denied
-      <span>Rows open connections to columns. Click a namespace to unfold it.</span>
+      <span>Rows open connections to columns.</span>
+      {fold}
     </p>
   );
 }

@@ -101,6 +101,17 @@ function paintCells(context: CanvasRenderingContext2D, view: View): void {
         context.beginPath();
         context.roundRect(x(column) + 1, y(row) + 1, cell - 2, cell - 2, Math.min(5, cell / 4));
         context.fill();
+        if (its.added && its.removed) {
+          context.save();
+          context.clip();
+          context.fillStyle = palette.removed;
+          context.beginPath();
+          context.moveTo(x(column) + cell, y(row));
+          context.lineTo(x(column) + cell, y(row) + cell);
+          context.lineTo(x(column), y(row) + cell);
+          context.fill();
+          context.restore();
+        }
       }
       context.globalAlpha = 1;
       if (`cell:${source.id} ${destination.id}` === chosen) {
@@ -128,7 +139,7 @@ function paintCells(context: CanvasRenderingContext2D, view: View): void {
 
 function paintNames(context: CanvasRenderingContext2D, view: View): void {
   const { table, cell, size, scrollLeft, scrollTop, palette, marked } = view;
-  const name = (item: Item, previous: Item | undefined, isMarked: boolean, room: number) => {
+  const name = (item: Item, previous: Item | undefined, isMarked: boolean, room: number, length: number) => {
     const isFirst = previous?.namespace !== item.namespace;
     context.fillStyle = isMarked ? palette.accent : palette.ink;
     context.font = `${isMarked || item.isFolded ? 600 : 450} ${cell < 17 ? 10 : 11.5}px ${SANS}`;
@@ -138,7 +149,7 @@ function paintNames(context: CanvasRenderingContext2D, view: View): void {
       const width = context.measureText(truncated(title, room)).width;
       context.fillStyle = palette.muted;
       context.font = `450 10px ${SANS}`;
-      const label = truncated(item.namespace, Math.max(0, Math.floor((174 - width) / 6)));
+      const label = truncated(item.namespace, Math.max(0, Math.floor((length - width) / 6)));
       if (label.length > 2) context.fillText(label, context.textAlign === "right" ? -width - 8 : width + 8, 0);
     }
   };
@@ -152,7 +163,7 @@ function paintNames(context: CanvasRenderingContext2D, view: View): void {
   for (let row = rows.first; row < rows.end; row += 1) {
     context.save();
     context.translate(LEFT - 8, HEAD + (row + 0.5) * cell - scrollTop);
-    name(table.sources[row]!, table.sources[row - 1], marked?.row === row, 27);
+    name(table.sources[row]!, table.sources[row - 1], marked?.row === row, 27, LEFT - 16);
     context.restore();
   }
   context.restore();
@@ -167,7 +178,7 @@ function paintNames(context: CanvasRenderingContext2D, view: View): void {
     context.save();
     context.translate(LEFT + (column + 0.5) * cell - scrollLeft, HEAD - 8);
     context.rotate(-Math.PI / 2.6);
-    name(table.destinations[column]!, table.destinations[column - 1], marked?.column === column, 24);
+    name(table.destinations[column]!, table.destinations[column - 1], marked?.column === column, 24, HEAD - 8);
     context.restore();
   }
   context.restore();

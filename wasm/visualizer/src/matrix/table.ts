@@ -29,6 +29,8 @@ export interface Cell {
 export interface Table {
   sources: Item[];
   destinations: Item[];
+  /** Those that can be folded and unfolded. */
+  namespaces: string[];
   cell: (source: Item, destination: Item) => Cell;
 }
 
@@ -43,15 +45,24 @@ interface Choices {
 }
 
 export function buildTable(model: Model, choices: Choices): Table {
-  const changes = model.changes ?? [];
-  const items = itemsOf(model, choices);
+  const { filter } = choices;
+  const found = new Set(model.parties.filter((party) => filter.matches(party)).map(({ id }) => id));
+  // As in the graph, one end has to be what is looked for.
+  const isShown = ({ source, destination }: { source: string; destination: string }) => found.has(source) || found.has(destination);
+  const shown = model.connections.filter((connection) => filter.passes(connection) && isShown(connection));
+  const changes = (model.changes ?? []).filter(isShown);
   const side = (end: "source" | "destination") => {
-    const used = new Set([...model.connections, ...changes].map((ends) => ends[end]));
-    return items.filter(({ members: [first] }) => first!.type === "workload" || used.has(first!.id));
+    const used = new Set([...shown, ...changes].map((ends) => ends[end]));
+    return itemsOf(model, choices, ({ id, type }) => used.has(id) || (type === "workload" && found.has(id)));
   };
   const [sources, destinations] = [side("source"), side("destination")];
-  const tallies = tally(model, choices.filter, sources, destinations);
-  return { sources, destinations, cell: (source, destination) => cellOf(source, destination, tallies.get(source)?.get(destination)) };
+  const tallies = tally(shown, changes, sources, destinations);
+  const isFound = ({ members }: Item) => members.some(({ id }) => found.has(id));
+  return {
+    sources, destinations, namespaces: namespacesOf([...sources, ...destinations]),
+    cell: (source, destination) =>
+      isFound(source) || isFound(destination) ? cellOf(source, destination, tallies.get(source)?.get(destination)) : UNSEEN,
+  };
 }
 
 /** What is known of a cell, gathered from the connections: there are fewer of them than
@@ -64,7 +75,7 @@ interface Tally {
   changes: ConnectionChange[];
 }
 
-function tally(model: Model, filter: Filter, sources: Item[], destinations: Item[]): Map<Item, Map<Item, Tally>> {
+function tally(shown: Connection[], changes: ConnectionChange[], sources: Item[], destinations: Item[]): Map<Item, Map<Item, Tally>> {
   const byParty = (items: Item[]) => new Map(items.flatMap((item) => item.members.map(({ id }) => [id, item] as const)));
   const [from, to] = [byParty(sources), byParty(destinations)];
   const tallies = new Map(sources.map((item) => [item, new Map<Item, Tally>()]));
@@ -79,24 +90,24 @@ function tally(model: Model, filter: Filter, sources: Item[], destinations: Item
     }
     return cell;
   };
-  for (const connection of model.connections) {
-    const cell = filter.passes(connection) ? of(connection) : null;
+  for (const connection of shown) {
+    const cell = of(connection);
     if (!cell) continue;
     cell.allowed += 1;
     cell.sets.add(connection.allowed);
     if (connection.allowed.some(({ ports }) => ports.text === "everything")) cell.whole += 1;
     if (connection.unrestricted) cell.unrestricted += 1;
   }
-  for (const change of model.changes ?? []) of(change)?.changes.push(change);
+  for (const change of changes) of(change)?.changes.push(change);
   return tallies;
 }
 
-function itemsOf(model: Model, { filter, nodes, toggled }: Choices): Item[] {
+function itemsOf(model: Model, { nodes, toggled }: Choices, isShown: (party: Party) => boolean): Item[] {
   const workloads = model.parties.filter((party) => party.type === "workload");
   const isFoldedByDefault = workloads.length > FOLD_LIMIT;
   const byNamespace = new Map<string, Party[]>();
   for (const party of workloads) {
-    if (!filter.matches(party)) continue;
+    if (!isShown(party)) continue;
     byNamespace.set(party.namespace, [...(byNamespace.get(party.namespace) ?? []), party]);
   }
   const found: Item[] = [];
@@ -111,11 +122,29 @@ function itemsOf(model: Model, { filter, nodes, toggled }: Choices): Item[] {
     }
   }
   for (const party of model.parties) {
-    if (party.type === "workload" || (party.type === "nodes" && !nodes)) continue;
+    if (party.type === "workload" || (party.type === "nodes" && !nodes) || !isShown(party)) continue;
     found.push({ id: party.id, title: party.title, namespace: null, isFolded: false, members: [party] });
   }
   return found;
 }
+
+/** Those of which there is more than one workload. */
+function namespacesOf(items: Item[]): string[] {
+  const sizes = new Map<string, Set<string>>();
+  for (const { namespace, members } of items) {
+    if (namespace === null) continue;
+    const known = sizes.get(namespace) ?? new Set();
+    for (const { id } of members) known.add(id);
+    sizes.set(namespace, known);
+  }
+  return [...sizes].filter(([, members]) => members.size > 1).map(([namespace]) => namespace);
+}
+
+/** Of two that are not looked for. */
+const UNSEEN: Cell = {
+  allowed: 0, pairs: 0, whole: 0, unrestricted: 0, added: false, removed: false,
+  label: () => "not in the filter",
+};
 
 function cellOf(source: Item, destination: Item, tally: Tally | undefined): Cell {
   const isSelf = (party: Party) => party.type === "workload" && party.pods.length < 2 && destination.members.includes(party);
@@ -149,7 +178,7 @@ export function paintOf(cell: Cell, palette: Palette): { colour: string; alpha: 
   if (cell.added) return { colour: palette.added, alpha: 1 };
   if (cell.removed) return { colour: palette.removed, alpha: 1 };
   if (cell.allowed === 0) return null;
-  const share = cell.allowed / cell.pairs;
+  const share = Math.min(1, cell.allowed / Math.max(1, cell.pairs));
   if (cell.unrestricted === cell.allowed) return { colour: palette.open, alpha: 0.16 + 0.3 * share };
   const strength = cell.whole === cell.allowed ? 0.95 : 0.55;
   return { colour: palette.accent, alpha: 0.15 + (strength - 0.15) * share };

@@ -1,5 +1,6 @@
 /** "From, to, port": the form under the picture. */
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useEffect, useMemo, useState } from "react";
+import type { Model, Party } from "../engine/messages";
 import { type Asked, NOTHING_ASKED, askWhy, clear, select, useStore } from "../state/store";
 
 const PROTOCOLS = ["TCP", "UDP", "SCTP", "ICMP"];
@@ -17,7 +18,8 @@ export function Ask() {
     select(null);
     void askWhy({ ...draft, port: hasPorts ? draft.port || "80" : "" });
   };
-  const names = model?.parties.flatMap((party) => (party.type === "workload" ? party.pods.slice(0, 1).map((pod) => `${party.namespace}/${pod}`) : [])) ?? [];
+  const ends = useMemo(() => (model?.parties ?? []).slice(0, OFFERED).flatMap(offered), [model]);
+  const ports = useMemo(() => portsOf(model, draft.to, draft.protocol), [model, draft.to, draft.protocol]);
   return (
     <form className="ask" onSubmit={submit} data-testid="ask">
       <span className="ask-title">May</span>
@@ -28,10 +30,27 @@ export function Ask() {
       <select aria-label="Protocol" value={draft.protocol} onChange={(event) => change({ protocol: event.target.value })}>
         {PROTOCOLS.map((protocol) => <option key={protocol}>{protocol}</option>)}
       </select>
-      <input className="port" aria-label="Port" type="number" min={1} max={65535} placeholder="80" disabled={!hasPorts} value={hasPorts ? draft.port : ""} onChange={(event) => change({ port: event.target.value })} />
+      <input className="port" aria-label="Port" type="number" list="ports" min={1} max={65535} placeholder="80" disabled={!hasPorts} value={hasPorts ? draft.port : ""} onChange={(event) => change({ port: event.target.value })} />
       <button className="primary">Why?</button>
       {asked && <button type="button" className="quiet" onClick={clear} aria-label="Close">✕</button>}
-      <datalist id="ends">{names.slice(0, 500).map((name) => <option key={name} value={name} />)}</datalist>
+      <datalist id="ends">{ends.map(({ value, label }) => <option key={value} value={value}>{label}</option>)}</datalist>
+      <datalist id="ports">{ports.map(({ number, name }) => <option key={number} value={number}>{name}</option>)}</datalist>
     </form>
   );
+}
+
+/** As many ends as a list of proposals can hold. */
+const OFFERED = 2000;
+
+/** A workload by its name, which is shorter than its pods'; what is outside by an address. */
+function offered(party: Party): { value: string; label: string }[] {
+  if (party.type !== "workload") return [{ value: party.sample, label: party.title }];
+  if (party.pods.length === 0) return [];
+  return [{ value: `${party.namespace}/${party.name}`, label: party.kind }];
+}
+
+/** The ports that a destination declares. */
+function portsOf(model: Model | null, to: string, protocol: string): { number: number; name: string }[] {
+  const its = model?.parties.find((party) => party.type === "workload" && [party.name, ...party.pods].some((name) => `${party.namespace}/${name}` === to.trim()));
+  return its?.type === "workload" ? its.ports.filter((port) => port.protocol === protocol) : [];
 }

@@ -1,6 +1,6 @@
 /** The whole state in the fragment of a link, which no server ever sees. */
 import { deflateSync, inflateSync, strFromU8, strToU8 } from "fflate";
-import type { Shared } from "../state/store";
+import type { Asked, Shared } from "../state/store";
 
 const KEY = "#s=";
 
@@ -22,14 +22,25 @@ export function fromFragment(fragment: string): Shared | null {
   const state = JSON.parse(strFromU8(inflateSync(bytes))) as Partial<Shared>;
   if (!areFiles(state.files)) throw new Error("the link holds no manifests");
   return {
+    current: Number.isInteger(state.current) ? state.current! : 0,
+    selection: isSelection(state.selection) ? state.selection : null,
     files: state.files,
     pinned: areFiles(state.pinned) ? state.pinned : null,
     view: state.view === "matrix" ? "matrix" : "graph",
     filter: typeof state.filter === "string" ? state.filter : "",
     unrestricted: state.unrestricted === true,
     nodes: state.nodes === true,
-    asked: state.asked ?? null,
+    asked: isAsked(state.asked) ? state.asked : null,
   };
+}
+
+function isAsked(value: Partial<Asked> | null | undefined): value is Asked {
+  return [value?.from, value?.to, value?.protocol, value?.port].every((part) => typeof part === "string");
+}
+
+function isSelection(value: Shared["selection"] | undefined): value is NonNullable<Shared["selection"]> {
+  if (value?.kind === "party") return typeof value.id === "string";
+  return value?.kind === "edge" && Array.isArray(value.connections) && value.connections[value.at] !== undefined;
 }
 
 function areFiles(value: unknown): value is Shared["files"] {

@@ -41,6 +41,9 @@ export interface Shared {
   unrestricted: boolean;
   nodes: boolean;
   asked: Asked | null;
+  /** The index of the file in the editor, and what is selected. */
+  current: number;
+  selection: Selection;
 }
 
 interface State {
@@ -63,6 +66,10 @@ interface State {
   explanations: Explanation[] | null;
   /** Why there is no explanation. */
   refusal: string | null;
+  /** The engine has been at it for longer than one waits without a word. */
+  busy: boolean;
+  /** What was done, or why it was not; it goes by itself. */
+  notice: string | null;
   /** Where the editor should go. */
   jump: { file: string; line: number; column: number } | null;
 }
@@ -84,6 +91,8 @@ export const useStore = create<State>(() => ({
   asked: null,
   explanations: null,
   refusal: null,
+  busy: false,
+  notice: null,
   jump: null,
 }));
 
@@ -101,10 +110,24 @@ export function viewOf({ view, model }: Pick<State, "view" | "model">): View {
 
 let pending: ReturnType<typeof setTimeout> | undefined;
 let newest = 0;
+let loading: Promise<void> | null = null;
 
-/** Recomputes everything from the files as they are. */
+/** Recomputes everything from the files as they are. While the engine is at it, further
+ * edits wait and are taken together: it never works on what is out of date already. */
 export async function recompute(): Promise<void> {
   const number = ++newest;
+  while (loading) await loading;
+  if (number !== newest) return;
+  const slow = setTimeout(() => set({ busy: true }), 600);
+  loading = load(number).finally(() => {
+    clearTimeout(slow);
+    loading = null;
+    set({ busy: false });
+  });
+  await loading;
+}
+
+async function load(number: number): Promise<void> {
   try {
     const packed = await ask<"load">({ kind: "load", files: get().files });
     if (number !== newest) return;
@@ -112,7 +135,7 @@ export async function recompute(): Promise<void> {
     set({ model: { ...packed, connections }, fault: null });
     await explain();
   } catch (error) {
-    if (number === newest) set({ fault: message(error) });
+    if (number === newest) set({ fault: message(error), model: null });
   }
 }
 
@@ -126,6 +149,20 @@ export function open(files: SourceFile[]): void {
   });
   void ask<"pin">({ kind: "pin", files: null });
   void recompute();
+}
+
+/** Opens what was read; where it holds no manifests, what is open stays. */
+export function openRead(files: SourceFile[]): void {
+  if (files.length > 0) open(files);
+  else notify("There are no manifests in it: files that end in .yaml, .yml or .json.");
+}
+
+let fading: ReturnType<typeof setTimeout> | undefined;
+
+export function notify(notice: string): void {
+  set({ notice });
+  clearTimeout(fading);
+  fading = setTimeout(() => set({ notice: null }), 5000);
 }
 
 /** Takes an edit; what it means is computed when the keys rest for a moment. */
@@ -194,12 +231,14 @@ export function setTheme(theme: Theme): void {
 }
 
 export function shared(): Shared {
-  const { files, pinned, view, filter, unrestricted, nodes, asked, model } = get();
-  return { files, pinned, view: viewOf({ view, model }), filter, unrestricted, nodes, asked };
+  const { files, pinned, view, filter, unrestricted, nodes, asked, model, current, selection } = get();
+  return { files, pinned, view: viewOf({ view, model }), filter, unrestricted, nodes, asked, current, selection };
 }
 
 export async function restore(state: Shared): Promise<void> {
-  set({ ...state, current: 0, selection: null });
+  set({ ...state, current: state.files[state.current] ? state.current : 0, explanations: null, refusal: null });
   await ask<"pin">({ kind: "pin", files: state.pinned });
   await recompute();
+  // The lines that decide are shown, as they were when it was asked.
+  if (state.asked && !state.selection) await askWhy(state.asked);
 }
