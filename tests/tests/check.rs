@@ -79,6 +79,24 @@ fn selectors_that_select_nothing() {
 }
 
 #[test]
+fn namespaces_that_were_not_given() {
+    let by_name = policy(
+        "podSelector: {}\n  ingress:\n  - from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: dns}}}]",
+    );
+    assert!(warnings(&by_name).is_empty(), "it may have pods");
+    let by_label = by_name.replace("kubernetes.io/metadata.name: dns", "tier: dns");
+    assert!(warnings(&by_label).is_empty(), "no labels are known");
+    let namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+    assert!(warnings(&format!("{by_name}{namespace}")).is_empty());
+    assert_eq!(
+        warnings(&format!("{by_label}{namespace}")),
+        [
+            "test.yaml:13: warning: NetworkPolicy shop/p: spec.ingress[0].from[0]: selects none of the pods that were given"
+        ]
+    );
+}
+
+#[test]
 fn named_ports_that_no_destination_has() {
     let ingress = policy(
         "podSelector: {}\n  ingress: [{ports: [{port: http}, {port: https}, {port: http, protocol: UDP}]}]",

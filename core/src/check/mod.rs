@@ -16,7 +16,7 @@ use crate::image::Image;
 use crate::image::tables::*;
 use crate::lint::Code;
 use crate::model::Direction;
-use crate::verdict::{Labels, rule_ports};
+use crate::verdict::{Labels, asks_beyond_name, rule_ports};
 
 /// Everything that may be worth a second look:
 ///
@@ -115,6 +115,20 @@ impl Checked<'_> {
         }
     }
 
+    /// Whether something is known of the namespaces that a selector selects: there are
+    /// pods in one, or it asks for labels that none of the given namespaces has. A
+    /// namespace that it names, and of which no pod was given, may have pods.
+    fn knows_namespaces(&self, kinds: &PodKinds, selector: u32) -> bool {
+        let mut namespaces = self.image.cold.namespaces.iter();
+        let asks_known_labels = asks_beyond_name(self.image, selector)
+            && namespaces.any(|namespace| namespace.given != 0);
+        asks_known_labels
+            || kinds.all.iter().any(|kind| {
+                let labels = kind.namespace_labels(self.image);
+                labels.match_selector(self.image, selector)
+            })
+    }
+
     /// Peers that select nothing.
     fn check_peers(
         &self,
@@ -137,14 +151,8 @@ impl Checked<'_> {
                 Some(PeerKind::Nodes) if self.image.cold.nodes.len() != 0 => "nodes",
                 _ => continue,
             };
-            // Nothing is known of the pods of namespaces of which none were given.
-            let is_in_known_namespace = peer.a == NONE
-                || what != "pods"
-                || kinds.all.iter().any(|kind| {
-                    let labels = kind.namespace_labels(self.image);
-                    labels.match_selector(self.image, peer.a)
-                });
-            if peer.selected == 0 && is_in_known_namespace {
+            let is_known = peer.a == NONE || what != "pods" || self.knows_namespaces(kinds, peer.a);
+            if peer.selected == 0 && is_known {
                 let message = format!("selects none of the {what} that were given");
                 let path = format!("{path}.{list}[{}]", peer.index);
                 warn(Code::PeerSelectsNothing, rule.line, path, message);

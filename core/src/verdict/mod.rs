@@ -19,9 +19,9 @@ pub(crate) use interpret::Without;
 pub(crate) use interpret::rule_ports;
 pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
 pub use kind::ConnectionKind;
-#[cfg(feature = "alloc")]
-pub(crate) use labels::Labels;
 pub(crate) use labels::requirements;
+#[cfg(feature = "alloc")]
+pub(crate) use labels::{Labels, asks_beyond_name};
 pub(crate) use party::{Identity, Party, PodParty};
 #[cfg(feature = "std")]
 pub(crate) use party::{holder, node_at};
