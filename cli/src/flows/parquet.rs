@@ -387,7 +387,7 @@ mod tests {
     fn written(columns: Vec<(&str, ArrayRef)>, rows: usize) -> Vec<u8> {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let properties = WriterProperties::builder()
-            .set_max_row_group_size(rows)
+            .set_max_row_group_row_count(Some(rows))
             .build();
         let mut bytes = Vec::new();
         let mut writer =
