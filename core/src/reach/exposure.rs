@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use crate::Cluster;
 use crate::model::{
     ClusterPolicyPeer, Direction, Label, NAMESPACE_NAME_LABEL, Namespace, NetworkPolicyPeer,
-    Operator, Pod, Selector, Workload,
+    Operator, Pod, Requirement, Selector, Workload,
 };
 
 /// The kind of workload that made-up pods belong to. Their names, and those of made-up
@@ -224,7 +224,7 @@ fn label_sets(selector: &Selector<'_>) -> Vec<Vec<Label<'static>>> {
         }
     }
     let keys = selector.match_labels.iter().map(|label| &*label.key);
-    let mut keys = keys.chain(expressions.iter().map(|requirement| requirement.key()));
+    let mut keys = keys.chain(expressions.iter().map(Requirement::key));
     if !keys.all(|key| is_admitted(selector, key, first.get(key).map(String::as_str))) {
         return Vec::new();
     }
