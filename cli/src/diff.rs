@@ -104,7 +104,8 @@ fn sides(arguments: &Arguments, options: &Options) -> Result<[ImageBuf; 2]> {
     } = arguments;
     let given = &manifests.sources.paths;
     let compiled = |paths: &[PathBuf]| -> Result<ImageBuf> {
-        let loaded = manifests.load_paths(paths)?;
+        let owners = np_guard::owners(arguments.output == DiffFormat::NpGuard);
+        let loaded = manifests.load_paths(paths, owners)?;
         tell(&loaded.diagnostics);
         progress::say(&format!("compiling {} objects", loaded.objects));
         let (image, _) = loaded.cluster.compile(options)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use netpolicy::manifest::{Loaded, Loader};
+use netpolicy::manifest::{Loaded, Loader, Owners};
 use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode};
 use netpolicy::{CompileReport, Diagnostic, Image, ImageBuf, Severity};
 
@@ -44,12 +44,12 @@ impl Manifests {
     /// # Errors
     /// If they had errors, which are told on standard error, unless these are accepted.
     pub(crate) fn load(&self) -> Result<Loaded> {
-        self.load_paths(&self.sources.paths)
+        self.load_paths(&self.sources.paths, Owners::Root)
     }
 
-    /// Reads other manifests in the same way.
-    pub(crate) fn load_paths(&self, paths: &[PathBuf]) -> Result<Loaded> {
-        let loaded = self.sources.load_paths(paths)?;
+    /// Reads other manifests in the same way, and names workloads as is asked.
+    pub(crate) fn load_paths(&self, paths: &[PathBuf], owners: Owners) -> Result<Loaded> {
+        let loaded = self.sources.load_paths(paths, owners)?;
         let errors = loaded.errors().count();
         if errors != 0 && !self.accept_errors {
             tell(&loaded.diagnostics);
@@ -68,15 +68,10 @@ impl Manifests {
     /// # Errors
     /// As [`Manifests::load`], or if they cannot be compiled.
     pub(crate) fn compile(&self) -> Result<ImageBuf> {
-        self.compile_with(&self.options())
-    }
-
-    /// The same, with other options.
-    pub(crate) fn compile_with(&self, options: &Options) -> Result<ImageBuf> {
         let loaded = self.load()?;
         tell(&loaded.diagnostics);
         progress::say(&format!("compiling {} objects", loaded.objects));
-        let (image, _) = loaded.cluster.compile(options)?;
+        let (image, _) = loaded.cluster.compile(&self.options())?;
         progress::clear();
         Ok(image)
     }
@@ -226,14 +221,15 @@ impl Sources {
 
     /// Reads all manifests.
     pub(crate) fn load(&self) -> Result<Loaded> {
-        self.load_paths(&self.paths)
+        self.load_paths(&self.paths, Owners::Root)
     }
 
-    fn load_paths(&self, paths: &[PathBuf]) -> Result<Loaded> {
+    fn load_paths(&self, paths: &[PathBuf], owners: Owners) -> Result<Loaded> {
         if paths.is_empty() {
             bail!("no manifests: name some with -f PATH, or give them on standard input with -f -");
         }
         let mut loader = Loader::default();
+        loader.owners(owners);
         for path in paths {
             progress::say(&format!("reading {}", path.display()));
             loader.read_path(path);

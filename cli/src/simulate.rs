@@ -8,6 +8,7 @@ use std::thread;
 
 use anyhow::{Result, bail};
 use netpolicy::explain::{Explanation, Reason, RuleRef};
+use netpolicy::manifest::Owners;
 use netpolicy::model::Direction;
 use netpolicy::{ConnectionKind, Image, Protocol};
 use serde::Serialize;
@@ -118,7 +119,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let candidate = if others.is_empty() {
         None
     } else {
-        let policies = manifests.load_paths(&others)?;
+        let policies = manifests.load_paths(&others, Owners::Root)?;
         tell(&policies.diagnostics);
         let errors = policies.errors().count();
         if errors != 0 {

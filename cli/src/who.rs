@@ -13,7 +13,7 @@ use crate::input::{Manifests, open_image};
 use crate::output::{self, Format};
 
 /// Look up who is meant: the policies that select a pod, the pods that a policy
-/// selects, and the peers of each of its rules
+/// selects, and the peers and ports of each of its rules
 ///
 /// Exit status: 0 found, 2 there is no such pod or policy.
 #[derive(clap::Args)]
@@ -64,6 +64,8 @@ struct RuleAnswer<'i> {
     rule: RuleRef<'i>,
     /// `None`: every peer.
     peers: Option<Vec<PeerAnswer>>,
+    /// `None`: every port of every protocol.
+    ports: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -174,6 +176,9 @@ fn of_policy<'i>(image: &'i Image<'i>, policy: PolicyRef<'i>) -> PolicyAnswer<'i
                     })
                     .collect()
             }),
+            ports: rule
+                .ports()
+                .map(|ports| ports.map(|port| port.to_string()).collect()),
         });
         rules.collect()
     };
@@ -208,12 +213,15 @@ fn write_text(answers: &Answers<'_>) -> Result<()> {
         let listed = listed(&policy.pods);
         output::line(&format!("  selects {}: {listed}", policy.subject))?;
         for rule in policy.egress.iter().chain(&policy.ingress) {
-            let RuleAnswer { rule, peers } = rule;
+            let RuleAnswer { rule, peers, ports } = rule;
             output::line(&format!(
-                "  {}[{}] {}",
+                "  {}[{}] {} {}",
                 rule.direction(),
                 rule.index(),
-                rule.action()
+                rule.action(),
+                ports
+                    .as_ref()
+                    .map_or("every port".to_owned(), |ports| ports.join(", "))
             ))?;
             match peers {
                 None => output::line("    every peer")?,

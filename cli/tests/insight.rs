@@ -319,6 +319,37 @@ fn who() {
 }
 
 #[test]
+fn who_names_ports() {
+    let folder = TempFolder::new("ports");
+    let policy = folder.file(
+        "p.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n\
+         spec: {podSelector: {}, ingress: [{ports: [{port: 80}, {port: 90, endPort: 99, protocol: UDP}, {port: http}, {protocol: SCTP}]}, {}]}\n",
+    );
+    let text = answer(&["who", "-f", &policy, "--policy", "default/p"], 0);
+    for rule in [
+        "ingress[0] allows TCP 80, UDP 90-99, TCP http, SCTP\n",
+        "ingress[1] allows every port\n",
+    ] {
+        assert!(text.contains(rule), "{text}");
+    }
+}
+
+#[test]
+fn exposure_to_each_value_of_a_list() {
+    let folder = TempFolder::new("values");
+    let policy = folder.file(
+        "p.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n\
+         spec: {podSelector: {}, ingress: [{from: [{podSelector: {matchExpressions: [{key: tier, operator: In, values: [a, b, c]}, {key: tier, operator: NotIn, values: [c]}]}}]}]}\n",
+    );
+    let files = ["-f", "examples/wordpress/cluster.yaml", "-f", &policy];
+    let text = answer(&[&["list", "--exposure"], &files[..]].concat(), 0);
+    let opens = |value: &str| text.contains(&format!("pods with tier={value} in default"));
+    assert!(opens("a") && opens("b") && !opens("c"), "{text}");
+}
+
+#[test]
 fn lint_as_text_and_sarif() {
     let folder = TempFolder::new("lint");
     let policy = folder.file(

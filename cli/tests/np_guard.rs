@@ -12,23 +12,19 @@ enum Departure {
     /// so by the API no policy selects them, and no pod selector matches them. Lines
     /// with one of them are left out on both sides.
     HostNetwork,
-    /// That tool names pods by the owner they state, the ReplicaSet. It is known here
-    /// which Deployment that belongs to. Lines are compared under the Deployment's name.
-    Deployments,
     /// That tool lists pods that have ended. Their addresses are no longer theirs.
     Ended,
 }
 
-use Departure::{Deployments, Ended, HostNetwork};
+use Departure::{Ended, HostNetwork};
 
 /// Every folder in which connections differ, and why.
 const DEPARTURES: &[(&str, &[Departure])] = &[
     ("ipblockstest", &[HostNetwork]),
     ("ipblockstest_2", &[HostNetwork]),
-    ("minikube_resources", &[HostNetwork, Deployments, Ended]),
+    ("minikube_resources", &[HostNetwork, Ended]),
     ("multiple_topology_resources_1", &[HostNetwork]),
     ("multiple_topology_resources_2", &[HostNetwork]),
-    ("onlineboutique", &[Deployments]),
     ("semanticDiff-same-topologies-new1", &[HostNetwork]),
     ("semanticDiff-same-topologies-old1", &[HostNetwork]),
 ];
@@ -145,10 +141,6 @@ fn list(text: &str, rules: &Rules) -> BTreeSet<Connection> {
         else {
             continue;
         };
-        // Two ReplicaSets of one Deployment are one workload to itself.
-        if source == destination {
-            continue;
-        }
         connections.extend(
             ports(of)
                 .into_iter()
@@ -163,7 +155,6 @@ fn list(text: &str, rules: &Rules) -> BTreeSet<Connection> {
 struct Rules {
     /// Workloads to leave out.
     left_out: BTreeSet<String>,
-    deployments: bool,
 }
 
 impl Rules {
@@ -172,8 +163,8 @@ impl Rules {
         for folder in folders {
             let name = folder.file_name().unwrap().to_str().unwrap();
             let departures = departures(name);
-            rules.deployments |= departures.contains(&Deployments);
             let mut loader = netpolicy::manifest::Loader::default();
+            loader.owners(netpolicy::manifest::Owners::Stated);
             loader.read_path(folder);
             for pod in loader.finish().cluster.pods() {
                 let is_left_out = pod.host_network && departures.contains(&HostNetwork)
@@ -196,14 +187,7 @@ impl Rules {
 
     /// The name to compare under, if the end is compared.
     fn name(&self, name: &str) -> Option<String> {
-        let mut name = name.to_owned();
-        if self.deployments
-            && let Some(set) = name.strip_suffix("[ReplicaSet]")
-        {
-            let (deployment, _hash) = set.rsplit_once('-').unwrap();
-            name = format!("{deployment}[Deployment]");
-        }
-        (!self.left_out.contains(&name)).then_some(name)
+        (!self.left_out.contains(name)).then(|| name.to_owned())
     }
 }
 

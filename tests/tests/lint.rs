@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use netpolicy::lint::{Code, Finding, lint};
+use netpolicy::lint::{Code, Finding, lint, lint_within};
 use netpolicy::manifest::Loader;
 use netpolicy::model::{DomainName, Options};
 use netpolicy::reach::Difference;
@@ -39,6 +39,21 @@ fn is_named(object: &Value, finding: &Finding) -> bool {
         } else {
             format!("{kind} {name}")
         }
+}
+
+/// The manifests without all that findings call removable. Rules go from the last on, so
+/// that the places of those before stay what they are.
+fn without_all(manifests: &[Value], removable: &[&Finding]) -> Vec<Value> {
+    let place = |finding: &Finding| {
+        let path = &finding.diagnostic.path;
+        let index = path.split(['[', ']']).nth(1);
+        index.and_then(|index| index.parse::<usize>().ok())
+    };
+    let mut removable = removable.to_vec();
+    removable.sort_by_key(|finding| std::cmp::Reverse(place(finding)));
+    removable
+        .iter()
+        .fold(manifests.to_vec(), |left, finding| without(&left, finding))
 }
 
 /// The manifests without what a finding calls removable.
@@ -113,6 +128,15 @@ fn what_is_removable_is_removed() {
                         difference.changes
                     )));
                 }
+            }
+            let all: Vec<&Finding> = findings.iter().filter(removable).collect();
+            let (_, fewest) = load(&without_all(&world.manifests, &all), &world);
+            let difference = Difference::between(&image, &fewest.image());
+            if !difference.is_empty() {
+                return Err(TestCaseError::fail(format!(
+                    "{all:#?} together: {:#?}",
+                    difference.changes
+                )));
             }
             // And the other way round: policies that could go are found, unless they
             // protect what is still to come.
@@ -255,4 +279,127 @@ fn each_kind_of_finding() {
         )),
         ["removable-rule"]
     );
+}
+
+/// Every finding about these policies, beside the pods.
+fn found(policies: &str) -> Vec<Finding> {
+    let mut loader = Loader::default();
+    loader.read_text("test.yaml", &format!("{PODS}{policies}"));
+    let loaded = loader.finish();
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let (image, _) = loaded.cluster.compile(&Options::default()).unwrap();
+    lint(&loaded.cluster, &image.image())
+}
+
+/// Codes and paths of the findings about policies and their rules.
+fn effects(policies: &str) -> Vec<(&'static str, String, String)> {
+    let found = found(policies).into_iter();
+    let found = found.filter(|finding| finding.code.code().starts_with("NP1"));
+    found
+        .map(|Finding { code, diagnostic }| (code.code(), diagnostic.object, diagnostic.path))
+        .collect()
+}
+
+fn admin(name: &str, rules: &str) -> String {
+    format!(
+        "
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: {{name: {name}}}
+spec: {{priority: 5, subject: {{namespaces: {{}}}}, ingress: [{rules}]}}
+---
+"
+    )
+}
+
+#[test]
+fn who_is_still_to_come_counts() {
+    let none: [(&str, String, String); 0] = [];
+    let of = |namespaces: &str| format!("from: [{{namespaces: {{{namespaces}}}}}]");
+    let web = of("matchExpressions: [{key: team, operator: In, values: [web, data]}]");
+    let all = of("");
+    // Every pod that was given is in one of those namespaces; others may come.
+    let pass_then_deny = format!("{{action: Pass, {web}}}, {{action: Deny, {all}}}");
+    assert_eq!(effects(&admin("a", &pass_then_deny)), none);
+    let deny_all_first = format!("{{action: Deny, {all}}}, {{action: Allow, {web}}}");
+    assert_eq!(
+        effects(&admin("a", &deny_all_first)),
+        [(
+            "NP103",
+            "AdminNetworkPolicy a".to_owned(),
+            "spec.ingress[1]".to_owned()
+        )]
+    );
+    // A baseline for all, and a NetworkPolicy for the one namespace with policies.
+    let baseline = "
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: BaselineAdminNetworkPolicy
+metadata: {name: default}
+spec: {subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dd, namespace: data}
+spec: {podSelector: {}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dd, namespace: web}
+spec: {podSelector: {}}
+";
+    assert_eq!(effects(baseline), none);
+}
+
+#[test]
+fn which_of_two_comes_first_is_open() {
+    let rule = |action: &str| format!("{{action: {action}, from: [{{namespaces: {{}}}}]}}");
+    let policies = admin("a", &rule("Deny")) + &admin("b", &rule("Allow"));
+    let codes: Vec<_> = effects(&policies).into_iter().map(|it| it.0).collect();
+    assert_eq!(codes, ["NP104"]);
+    let findings = found(&policies);
+    let conflict = findings.iter().find(|it| it.code == Code::PriorityConflict);
+    let message = &conflict.unwrap().diagnostic.message;
+    let witness = "such as TCP 1 from a pod without labels in a namespace with \
+                   kubernetes.io/metadata.name=any;";
+    assert!(message.contains(witness), "{message}");
+}
+
+#[test]
+fn of_equal_policies_one_stays() {
+    let policy = |name: &str| {
+        format!(
+            "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: {name}, namespace: data}}
+spec: {{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: {{}}}}]}}]}}
+---
+"
+        )
+    };
+    assert_eq!(
+        effects(&(policy("p") + &policy("q"))),
+        [("NP101", "NetworkPolicy data/p".to_owned(), String::new())]
+    );
+}
+
+#[test]
+fn what_was_not_compared_is_said() {
+    let mut loader = Loader::default();
+    loader.read_text(
+        "test.yaml",
+        &format!(
+            "{PODS}{}",
+            admin("a", "{action: Deny, from: [{namespaces: {}}]}")
+        ),
+    );
+    let cluster = loader.finish().cluster;
+    let (image, _) = cluster.compile(&Options::default()).unwrap();
+    let says_so = |questions| {
+        let findings = lint_within(&cluster, &image.image(), questions);
+        let mut codes = findings.iter().map(|finding| finding.code);
+        codes.any(|code| code == Code::TooMuchToCompare)
+    };
+    assert!(says_so(0));
+    assert!(!says_so(100_000));
 }

@@ -69,9 +69,11 @@ fn result(rule: &str, level: &str, diagnostic: &Diagnostic) -> Value {
         .filter(|part| !part.is_empty())
         .map(|part| part.as_str())
         .collect();
-    let mut location = json!({
-        "logicalLocations": [{"fullyQualifiedName": object, "kind": "object"}],
-    });
+    let mut location = json!({});
+    // Not everything is about one object.
+    if !object.is_empty() {
+        location["logicalLocations"] = json!([{"fullyQualifiedName": object, "kind": "object"}]);
+    }
     // Standard input has no place that a reviewer could open.
     if !file.is_empty() && file != "<stdin>" {
         // A region needs a line, and lines begin at 1.

@@ -70,8 +70,9 @@ enum ListFormat {
     Dot,
     /// A picture: a matrix of who reaches whom
     Svg,
-    /// The lines of np-guard's netpol-analyzer: IPv4, without nodes, and with ipBlocks
-    /// that do not select pods
+    /// The lines of np-guard's netpol-analyzer: IPv4, without nodes, with ipBlocks that
+    /// do not select pods, and pods by the owner that they state (the ReplicaSet), which
+    /// an image no longer knows
     NpGuard,
 }
 
@@ -89,13 +90,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         None => {
             let mut options = arguments.manifests.options();
             options.ip_block_selects_pods &= arguments.output != ListFormat::NpGuard;
+            let owners = np_guard::owners(arguments.output == ListFormat::NpGuard);
+            let paths = &arguments.manifests.sources.paths;
+            let mut loaded = arguments.manifests.load_paths(paths, owners)?;
+            tell(&loaded.diagnostics);
+            progress::say(&format!("compiling {} objects", loaded.objects));
             if arguments.exposure {
-                let loaded = arguments.manifests.load()?;
-                tell(&loaded.diagnostics);
-                with_potential_pods(&loaded.cluster).compile(&options)?.0
-            } else {
-                arguments.manifests.compile_with(&options)?
+                loaded.cluster = with_potential_pods(&loaded.cluster);
             }
+            loaded.cluster.compile(&options)?.0
         }
     };
     let image = image.image();

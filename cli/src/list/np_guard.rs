@@ -1,6 +1,7 @@
 //! Lists and differences in the lines of np-guard's netpol-analyzer, which knows
 //! workloads and ranges of IPv4 addresses, and TCP, UDP and SCTP.
 
+use netpolicy::manifest::Owners;
 use netpolicy::model::Direction;
 use netpolicy::reach::{AddressRange, Peer, PortSet, Reachability};
 use netpolicy::{Family, Image, Protocol};
@@ -8,6 +9,15 @@ use netpolicy::{Family, Image, Protocol};
 use super::Listed;
 
 const PROTOCOLS: [Protocol; 3] = [Protocol::SCTP, Protocol::TCP, Protocol::UDP];
+
+/// Whom pods are named after: that tool names them by the owner that they state.
+pub(crate) fn owners(is_np_guard: bool) -> Owners {
+    if is_np_guard {
+        Owners::Stated
+    } else {
+        Owners::Root
+    }
+}
 
 /// `source => destination : connections`, sorted.
 pub(super) fn lines(image: &Image<'_>, rows: &[Listed<'_>]) -> String {

@@ -5,9 +5,11 @@
 //! that a rule of each policy matches, on which the policies then really differ,
 //! the rules in front considered.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::IpAddr;
 
 use super::warning;
@@ -25,34 +27,35 @@ use crate::verdict::{Labels, nodes_at, requirements, rule_ports};
 /// How many pairs of rules are looked at; behind, the search ends and says so.
 const MAX_PAIRS: usize = 4 << 20;
 
-/// Finds the pairs, and warns of each once.
-pub(super) fn check(image: &Image<'_>, diagnostics: &mut Vec<(Code, Diagnostic)>) {
+/// Finds the pairs, and warns of each once. Returns which policies come second.
+pub(super) fn check(image: &Image<'_>, diagnostics: &mut Vec<(Code, Diagnostic)>) -> BTreeSet<u32> {
+    let mut second = BTreeSet::new();
     let mut search = Search { image, pairs: 0 };
-    let policies: Vec<_> = image
-        .cold
-        .policies
-        .iter()
-        .filter(|policy| policy.namespace == NONE)
+    let policies: Vec<_> = (0..)
+        .zip(image.cold.policies.iter())
+        .filter(|(_, policy)| policy.namespace == NONE)
         .collect();
-    for (index, a) in policies.iter().enumerate() {
-        for b in policies.iter().skip(index + 1) {
+    for (index, (_, a)) in policies.iter().enumerate() {
+        for (number, b) in policies.iter().skip(index + 1) {
             // They are sorted by tier, then by what decides before the name.
             if !same_rank(a, b) {
                 break;
             }
-            if let Some((direction, rules)) = search.conflict(a, b) {
-                let described = describe(image, a, b, direction, rules);
+            if let Some((witness, rules)) = search.conflict(a, b) {
+                let described = describe(image, a, b, &witness, rules);
                 diagnostics.push((Code::PriorityConflict, described));
+                second.insert(*number);
             }
             if search.pairs > MAX_PAIRS {
                 let message =
                     "too many policies of one tier and priority to compare them all".to_string();
                 let unfinished = warning(image, a, 0, "spec.priority".into(), message);
                 diagnostics.push((Code::PriorityConflict, unfinished));
-                return;
+                return second;
             }
         }
     }
+    second
 }
 
 /// Whether nothing but their kinds and names puts two policies in order.
@@ -68,9 +71,10 @@ fn describe(
     image: &Image<'_>,
     a: &PolicyRecord,
     b: &PolicyRecord,
-    direction: Direction,
+    witness: &Witness,
     rules: [u32; 2],
 ) -> Diagnostic {
+    let direction = witness.direction;
     let rule =
         |policy: &PolicyRecord, rule: u32| image.cold.rules.get(policy.rules(direction).0 + rule);
     let does = |rule: &RuleRecord| {
@@ -84,7 +88,7 @@ fn describe(
     };
     let message = format!(
         "{} {}{place} has the same tier and priority, and decides some connections otherwise: \
-         {direction}[{in_a}] here {}, {direction}[{in_b}] there {}; this one comes first",
+         {direction}[{in_a}] here {}, {direction}[{in_b}] there {}, {witness}; this one comes first",
         b.kind().api_kind(),
         image.string(b.name),
         does(&rule_a),
@@ -106,9 +110,8 @@ struct Search<'i> {
 }
 
 impl Search<'_> {
-    /// A direction and a rule of each policy that decide one connection
-    /// differently.
-    fn conflict(&mut self, a: &PolicyRecord, b: &PolicyRecord) -> Option<(Direction, [u32; 2])> {
+    /// A connection, and a rule of each policy that decide it differently.
+    fn conflict(&mut self, a: &PolicyRecord, b: &PolicyRecord) -> Option<(Witness, [u32; 2])> {
         for direction in Direction::BOTH {
             let (rules_a, rules_b) = (self.rules(a, direction), self.rules(b, direction));
             for rule_a in &rules_a {
@@ -120,12 +123,13 @@ impl Search<'_> {
                     let witness = Witness::new(self.image, direction, [(a, rule_a), (b, rule_b)]);
                     let decided = witness.and_then(|witness| {
                         let first = |rules| witness.first_match(self.image, rules);
-                        Some((first(&rules_a)?, first(&rules_b)?))
+                        let hits = (first(&rules_a)?, first(&rules_b)?);
+                        Some((hits, witness))
                     });
-                    if let Some(((in_a, hit_a), (in_b, hit_b))) = decided
+                    if let Some((((in_a, hit_a), (in_b, hit_b)), witness)) = decided
                         && decision(a, &hit_a) != decision(b, &hit_b)
                     {
-                        return Some((direction, [in_a, in_b]));
+                        return Some((witness, [in_a, in_b]));
                     }
                 }
             }
@@ -168,6 +172,37 @@ struct Peer {
     /// Labels of namespace and pod; `None` for what is no pod.
     pod: Option<[Vec<Label<'static>>; 2]>,
     address: Option<IpAddr>,
+}
+
+/// `such as TCP 80 from a pod with app=web in a namespace with team=web`.
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with = |labels: &[Label<'_>]| {
+            let labels = labels.iter();
+            let labels = labels.map(|label| format!("{}={}", &*label.key, &*label.value));
+            match labels.collect::<Vec<_>>().join(",") {
+                none if none.is_empty() => "without labels".to_string(),
+                labels => format!("with {labels}"),
+            }
+        };
+        // Key 0 is that of every port.
+        match PortKey(self.key.0.max(1)).parts() {
+            Some((protocol, port)) => write!(f, "such as {protocol} {}", port.max(1))?,
+            None => f.write_str("such as ICMP")?,
+        }
+        f.write_str(match self.direction {
+            Direction::Egress => " to ",
+            Direction::Ingress => " from ",
+        })?;
+        if let Some([namespace, pod]) = &self.peer.pod {
+            write!(f, "a pod {} in a namespace {}", with(pod), with(namespace))?;
+        }
+        match (&self.peer.pod, self.peer.address) {
+            (Some(_), Some(address)) => write!(f, " at {address}"),
+            (None, Some(address)) => write!(f, "{address}"),
+            (_, None) => Ok(()),
+        }
+    }
 }
 
 impl Witness {

@@ -5,6 +5,7 @@
 
 mod ambiguity;
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -27,12 +28,14 @@ use crate::verdict::{Labels, asks_beyond_name, rule_ports};
 /// - two policies of one tier and priority that match some connection differently.
 #[must_use]
 pub fn check(image: &Image<'_>) -> Vec<Diagnostic> {
-    let found = check_coded(image).into_iter();
+    let (found, _) = check_coded(image);
+    let found = found.into_iter();
     found.map(|(_, diagnostic)| diagnostic).collect()
 }
 
-/// The same, each with what kind of finding it is.
-pub(crate) fn check_coded(image: &Image<'_>) -> Vec<(Code, Diagnostic)> {
+/// The same, each with what kind of finding it is; and the policies that come second
+/// where two of one priority decide differently.
+pub(crate) fn check_coded(image: &Image<'_>) -> (Vec<(Code, Diagnostic)>, BTreeSet<u32>) {
     let mut diagnostics = Vec::new();
     let kinds = PodKinds::new(image);
     for policy in 0..image.cold.policies.len() as u32 {
@@ -43,8 +46,8 @@ pub(crate) fn check_coded(image: &Image<'_>) -> Vec<(Code, Diagnostic)> {
         }
         .check(&kinds, &mut diagnostics);
     }
-    ambiguity::check(image, &mut diagnostics);
-    diagnostics
+    let second = ambiguity::check(image, &mut diagnostics);
+    (diagnostics, second)
 }
 
 /// A policy to check.

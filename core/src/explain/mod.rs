@@ -10,7 +10,7 @@ mod selection;
 mod serialize;
 
 use core::net::IpAddr;
-pub use selection::PeerRef;
+pub use selection::{PeerRef, RulePortRef};
 
 use crate::Protocol;
 use crate::image::Image;

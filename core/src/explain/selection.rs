@@ -3,10 +3,12 @@
 use core::fmt;
 
 use super::{PolicyRef, RuleRef};
+use crate::Protocol;
 use crate::image::Image;
-use crate::image::tables::{NONE, PeerKind, PeerRecord, operator_from_code};
+use crate::image::tables::{NONE, PeerKind, PeerRecord, RulePortRecord, operator_from_code};
 use crate::model::{Direction, Operator};
-use crate::verdict::{PodParty, PodRef, RuleHit, requirements};
+use crate::protocol::PortKey;
+use crate::verdict::{PodParty, PodRef, RuleHit, requirements, rule_ports};
 
 /// A peer of a rule: one block of addresses, or the pods, nodes or names that one
 /// selector chooses.
@@ -14,6 +16,13 @@ use crate::verdict::{PodParty, PodRef, RuleHit, requirements};
 pub struct PeerRef<'i> {
     rule: RuleRef<'i>,
     record: PeerRecord,
+}
+
+/// A port or range of ports that a rule lists.
+#[derive(Clone, Copy)]
+pub struct RulePortRef<'i> {
+    image: &'i Image<'i>,
+    record: RulePortRecord,
 }
 
 impl<'i> PolicyRef<'i> {
@@ -85,6 +94,39 @@ impl<'i> RuleRef<'i> {
         let peers = self.policy.image.cold.peers;
         let peers = peers.range(record.peers, record.peers_len);
         Some(peers.map(move |record| PeerRef { rule, record }))
+    }
+
+    /// Its ports, as they are listed; `None` where it matches every port of every
+    /// protocol.
+    #[must_use]
+    pub fn ports(&self) -> Option<impl Iterator<Item = RulePortRef<'i>> + use<'i>> {
+        let (image, record) = (self.policy.image, self.record());
+        let is_listed = record.ports_len != NONE;
+        is_listed.then(|| rule_ports(image, &record).map(|record| RulePortRef { image, record }))
+    }
+}
+
+/// `TCP 80-90`, `TCP` for all of its ports, or a port by name: `TCP http`, without the
+/// protocol if the rule names none.
+impl fmt::Display for RulePortRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RulePortRecord { first, last, name } = self.record;
+        if name != NONE {
+            if first != NONE {
+                write!(f, "{} ", Protocol(first as u8))?;
+            }
+            return f.write_str(self.image.string(name));
+        }
+        match (PortKey(first).parts(), PortKey(last).parts()) {
+            (Some((protocol, low)), Some((_, high))) if low <= 1 && high == u16::MAX => {
+                write!(f, "{protocol}")
+            }
+            (Some((protocol, low)), Some((_, high))) if low == high => {
+                write!(f, "{protocol} {low}")
+            }
+            (Some((protocol, low)), Some((_, high))) => write!(f, "{protocol} {low}-{high}"),
+            _ => f.write_str("protocols without ports"),
+        }
     }
 }
 

@@ -12,6 +12,9 @@ pub enum Code {
     ShadowedRule,
     /// Two policies of one tier and priority that decide some connection differently.
     PriorityConflict,
+    /// What was not asked, as it would take too long: nothing is said of what can be
+    /// removed.
+    TooMuchToCompare,
     /// A policy that selects none of the pods.
     SubjectSelectsNothing,
     /// A peer that selects none of the pods or nodes.
@@ -37,11 +40,12 @@ type Text = (&'static str, &'static str, bool, &'static str, &'static str);
 
 impl Code {
     /// All kinds, by code.
-    pub const ALL: [Code; 13] = [
+    pub const ALL: [Code; 14] = [
         Code::RemovablePolicy,
         Code::RemovableRule,
         Code::ShadowedRule,
         Code::PriorityConflict,
+        Code::TooMuchToCompare,
         Code::SubjectSelectsNothing,
         Code::PeerSelectsNothing,
         Code::MissingNamespace,
@@ -85,6 +89,13 @@ impl Code {
                 "The API leaves open which of two policies of one priority decides, so clusters \
                  may differ.",
                 "Give the two policies different priorities.",
+            ),
+            Code::TooMuchToCompare => (
+                "NP105",
+                "too-much-to-compare",
+                true,
+                "That nothing is found removable or shadowed says nothing here.",
+                "Give fewer objects at once, such as one namespace with its policies.",
             ),
             Code::SubjectSelectsNothing => (
                 "NP201",

@@ -4,8 +4,10 @@
 //! as its peer, at every port at which a rule for the subject begins or ends. What
 //! decides is taken out, and the question asked again: whatever changes a verdict so
 //! has an effect. A subject is left as soon as all of its policies and rules are known
-//! to have one, which is mostly soon.
+//! to have one, which is mostly soon. What has none by itself is then taken out all at
+//! once, and comes back as far as a verdict needs it.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,13 +18,11 @@ use super::{Code, Finding};
 use crate::check::warning;
 use crate::image::Image;
 use crate::image::tables::{NONE, PolicyKind};
-use crate::model::{Action, Direction, OwnNode, Pod, Tier};
+use crate::model::{Action, Direction, OwnNode, Tier};
 use crate::protocol::PortKey;
-use crate::reach::{Places, rule_starts};
+use crate::reach::{Places, rule_starts, with_potential_ends};
 use crate::verdict::{Assumed, Case, Decided, Identity, Party, PodParty, Without};
-
-/// How many questions are asked at most.
-const MAX_QUESTIONS: u64 = 20_000_000;
+use crate::{Cluster, Diagnostic};
 
 /// A rule: policy, direction, index in its list.
 type RuleKey = (u32, Direction, u32);
@@ -38,8 +38,42 @@ struct Known {
     has_effect: bool,
 }
 
-pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
-    let Some(effects) = Effects::work_out(image, &Places::new(image).parties()) else {
+/// `second`: policies that come after another of their priority which decides
+/// differently. Which of the two comes first is open, so what the other leaves them
+/// is not held against them.
+pub(super) fn find(
+    cluster: &Cluster,
+    image: &Image<'_>,
+    second: &BTreeSet<u32>,
+    questions: u64,
+    findings: &mut Vec<Finding>,
+) {
+    // What selects nothing is told elsewhere.
+    if image
+        .cold
+        .policies
+        .iter()
+        .all(|policy| policy.selected == 0)
+    {
+        return;
+    }
+    // To decide about what is still to come is an effect.
+    let compiled = with_potential_ends(cluster).compile(&image.options());
+    let effects = compiled.ok().and_then(|(with_potential, _)| {
+        let with_potential = with_potential.image();
+        let parties = Places::new(&with_potential).parties();
+        Effects::work_out(&with_potential, &parties, second, questions)
+    });
+    let Some(effects) = effects else {
+        findings.push(Finding {
+            code: Code::TooMuchToCompare,
+            diagnostic: Diagnostic {
+                message: "there are too many connections to compare them all: whether policies \
+                          and rules can be removed, or never decide, was not worked out"
+                    .into(),
+                ..Diagnostic::warning()
+            },
+        });
         return;
     };
     for policy in 0..image.cold.policies.len() as u32 {
@@ -50,37 +84,158 @@ pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
 struct Effects {
     policies: HashMap<u32, Known, ahash::RandomState>,
     rules: HashMap<RuleKey, Known, ahash::RandomState>,
+    removable: Removable,
     questions: u64,
+}
+
+/// What can be removed, all of it at once.
+#[derive(Default)]
+struct Removable {
+    /// Sorted.
+    policies: Vec<u32>,
+    /// Sorted; those of policies that can be removed are not among them.
+    rules: Vec<RuleKey>,
+}
+
+impl Removable {
+    fn without(&self) -> Without<'_> {
+        Without::These {
+            policies: &self.policies,
+            rules: &self.rules,
+        }
+    }
 }
 
 impl Effects {
     /// `None` where there is too much to ask.
-    fn work_out<'i>(image: &'i Image<'i>, parties: &[Party<'i>]) -> Option<Effects> {
+    fn work_out<'i>(
+        image: &'i Image<'i>,
+        parties: &[Party<'i>],
+        second: &BTreeSet<u32>,
+        questions: u64,
+    ) -> Option<Effects> {
         let hasher = || ahash::RandomState::with_seeds(1, 2, 3, 4);
         let mut effects = Effects {
             policies: HashMap::with_hasher(hasher()),
             rules: HashMap::with_hasher(hasher()),
-            questions: 0,
+            removable: Removable::default(),
+            questions,
         };
         for subject in parties {
             effects.ask_subject(image, *subject, parties)?;
         }
-        effects.ask_unlabelled(image, parties)?;
+        effects.keep_policies(image, parties, second)?;
+        effects.keep_rules(image, parties, second)?;
         Some(effects)
     }
 
-    /// Pods without labels, in each namespace that has policies for all of its pods: to
-    /// protect what is still to come is an effect.
-    fn ask_unlabelled(&mut self, image: &Image<'_>, parties: &[Party<'_>]) -> Option<()> {
-        for namespace in image.cold.namespaces.iter() {
-            let pod = Pod {
-                namespace: image.string(namespace.name).into(),
-                ..Pod::default()
+    /// Of policies that can be removed one by one, keeps those that cannot go together
+    /// with the ones before them: of two equal ones, the later.
+    fn keep_policies<'i>(
+        &mut self,
+        image: &'i Image<'i>,
+        parties: &[Party<'i>],
+        second: &BTreeSet<u32>,
+    ) -> Option<()> {
+        let known = self.policies.iter();
+        let known = known.filter(|(policy, known)| !known.has_effect && !second.contains(policy));
+        self.removable.policies = known.map(|(policy, _)| *policy).collect();
+        self.removable.policies.sort_unstable();
+        // What comes back may decide a connection that was asked about before.
+        while self.take_back(image, parties, |removable, case| {
+            let policies = removable.policies.clone();
+            let saves = |policy: &&u32| {
+                let rest: Vec<u32> = policies
+                    .iter()
+                    .copied()
+                    .filter(|it| it != *policy)
+                    .collect();
+                let without = Without::These {
+                    policies: &rest,
+                    rules: &[],
+                };
+                is_unchanged(case, without)
             };
-            let subject = Party::described(&pod, None);
-            self.ask_subject(image, subject, parties)?;
-        }
+            let governing: Vec<u32> = governing(case)
+                .filter(|policy| policies.binary_search(policy).is_ok())
+                .collect();
+            let last = governing.iter().rev().find(saves).or(governing.last());
+            removable.policies.retain(|policy| Some(policy) != last);
+        })? {}
         Some(())
+    }
+
+    /// The same for the rules of the policies that stay. What never decides is the last
+    /// to be kept: that says more.
+    fn keep_rules<'i>(
+        &mut self,
+        image: &'i Image<'i>,
+        parties: &[Party<'i>],
+        second: &BTreeSet<u32>,
+    ) -> Option<()> {
+        let removed = &self.removable.policies;
+        let known = self.rules.iter().filter(|((policy, ..), known)| {
+            let may_go = known.decides || !second.contains(policy);
+            known.matches && !known.has_effect && may_go && removed.binary_search(policy).is_err()
+        });
+        let mut rules: Vec<RuleKey> = known.map(|(rule, _)| *rule).collect();
+        rules.sort_unstable();
+        let deciding: BTreeSet<RuleKey> = rules
+            .iter()
+            .filter(|rule| self.rules.get(*rule).is_some_and(|known| known.decides))
+            .copied()
+            .collect();
+        self.removable.rules = rules;
+        while self.take_back(image, parties, |removable, case| {
+            let (policies, rules) = (removable.policies.clone(), removable.rules.clone());
+            let saves = |rule: &&RuleKey| {
+                let rest: Vec<RuleKey> = rules.iter().copied().filter(|it| it != *rule).collect();
+                let without = Without::These {
+                    policies: &policies,
+                    rules: &rest,
+                };
+                is_unchanged(case, without)
+            };
+            let governing: BTreeSet<u32> = governing(case).collect();
+            let mut concerned: Vec<RuleKey> = rules
+                .iter()
+                .filter(|(policy, direction, _)| {
+                    *direction == case.direction && governing.contains(policy)
+                })
+                .copied()
+                .collect();
+            concerned.sort_by_key(|rule| deciding.contains(rule));
+            let last = concerned.iter().rev().find(saves).or(concerned.last());
+            removable.rules.retain(|rule| Some(rule) != last);
+        })? {}
+        Some(())
+    }
+
+    /// Asks again with all that can be removed gone, and takes back some of it by
+    /// `keep`, where a verdict is another so. Returns whether any was.
+    fn take_back<'i>(
+        &mut self,
+        image: &'i Image<'i>,
+        parties: &[Party<'i>],
+        keep: impl Fn(&mut Removable, &Case<'_>),
+    ) -> Option<bool> {
+        let mut removable = core::mem::take(&mut self.removable);
+        let mut is_taken_back = false;
+        let of_rules = removable.rules.iter().map(|(policy, ..)| *policy);
+        let concerned: BTreeSet<u32> = removable.policies.iter().copied().chain(of_rules).collect();
+        let is_done = |_: &Effects, policies: &[u32], _| {
+            !policies.iter().any(|policy| concerned.contains(policy))
+        };
+        for subject in parties {
+            self.ask_each(image, *subject, parties, is_done, |_, case, _, _| {
+                while !is_unchanged(case, removable.without()) {
+                    keep(&mut removable, case);
+                    is_taken_back = true;
+                }
+            })?;
+        }
+        self.removable = removable;
+        Some(is_taken_back)
     }
 
     fn ask_subject<'i>(
@@ -88,6 +243,29 @@ impl Effects {
         image: &'i Image<'i>,
         subject: Party<'i>,
         peers: &[Party<'i>],
+    ) -> Option<()> {
+        let is_done = |effects: &Effects, policies: &[u32], direction| {
+            effects.is_done(image, policies, direction)
+        };
+        self.ask_each(
+            image,
+            subject,
+            peers,
+            is_done,
+            |effects, case, pod, policies| {
+                effects.ask(case, pod, policies);
+            },
+        )
+    }
+
+    /// Asks about a subject with each peer at each port, until nothing is left to ask.
+    fn ask_each<'i>(
+        &mut self,
+        image: &'i Image<'i>,
+        subject: Party<'i>,
+        peers: &[Party<'i>],
+        is_done: impl Fn(&Effects, &[u32], Direction) -> bool,
+        mut ask: impl FnMut(&mut Effects, &Case<'i>, PodParty<'i>, &[u32]),
     ) -> Option<()> {
         for direction in Direction::BOTH {
             let starts = rule_starts(image, direction, subject);
@@ -106,23 +284,20 @@ impl Effects {
                 self.policies.entry(*policy).or_default();
             }
             for peer in peers {
-                if self.is_done(image, &policies, direction) {
+                if is_done(self, &policies, direction) {
                     break;
                 }
                 if is_own_node(image, direction, pod, peer) {
                     continue;
                 }
                 for start in &starts {
-                    self.questions += 1;
-                    if self.questions > MAX_QUESTIONS {
-                        return None;
-                    }
+                    self.questions = self.questions.checked_sub(1)?;
                     let case = Case {
                         peer: *peer,
                         key: PortKey(*start),
                         ..case
                     };
-                    self.ask(&case, pod, &policies);
+                    ask(self, &case, pod, &policies);
                 }
             }
         }
@@ -191,60 +366,58 @@ impl Effects {
 
     fn report(&self, image: &Image<'_>, policy: u32, findings: &mut Vec<Finding>) {
         let record = image.cold.policies.get(policy);
-        // What selects nothing is told elsewhere.
-        let Some(known) = self.policies.get(&policy).filter(|_| record.selected != 0) else {
+        if record.selected == 0 {
             return;
-        };
+        }
         let mut find = |code, line, path: String, message: String| {
             let diagnostic = warning(image, &record, line, path, message);
             findings.push(Finding { code, diagnostic });
         };
-        if !known.has_effect {
-            find(
-                Code::RemovablePolicy,
-                0,
-                String::new(),
-                "can be removed: no verdict between the pods, nodes and addresses that were given \
-                 would change"
-                    .into(),
-            );
+        if self.removable.policies.binary_search(&policy).is_ok() {
+            let message = format!("can be removed{UNCHANGED}");
+            find(Code::RemovablePolicy, 0, String::new(), message);
             return;
         }
-        for direction in Direction::BOTH {
+        let rules = self.removable.rules.iter();
+        for key in rules.filter(|(of, ..)| *of == policy) {
+            let (_, direction, index) = *key;
             let is_governed = match record.kind() {
                 PolicyKind::Network => record.isolates(direction),
                 PolicyKind::Cluster(_) => true,
             };
-            let (first, len) = record.rules(direction);
-            for index in (0..len).filter(|_| is_governed) {
-                let rule = image.cold.rules.get(first + index);
-                let Some(known) = self.rules.get(&(policy, direction, index)) else {
-                    continue;
-                };
-                let path = format!("spec.{direction}[{index}]");
-                let is_ordered = record.namespace == NONE;
-                if known.matches && !known.decides && is_ordered {
-                    find(
-                        Code::ShadowedRule,
-                        rule.line,
-                        path,
-                        "never decides: every connection that it matches is decided before it, \
-                         between the pods, nodes and addresses that were given"
-                            .into(),
-                    );
-                } else if known.matches && !known.has_effect {
-                    find(
-                        Code::RemovableRule,
-                        rule.line,
-                        path,
-                        "can be removed: no verdict between the pods, nodes and addresses that \
-                         were given would change"
-                            .into(),
-                    );
-                }
+            if !is_governed {
+                continue;
+            }
+            let rule = image.cold.rules.get(record.rules(direction).0 + index);
+            let decides = self.rules.get(key).is_some_and(|known| known.decides);
+            let path = format!("spec.{direction}[{index}]");
+            if decides || record.namespace != NONE {
+                let message = format!("can be removed{UNCHANGED}");
+                find(Code::RemovableRule, rule.line, path, message);
+            } else {
+                let message = "never decides: every connection that it matches is decided \
+                               before it, between pods, nodes and addresses, given or to come";
+                find(Code::ShadowedRule, rule.line, path, message.into());
             }
         }
     }
+}
+
+/// What is said of everything that can be removed.
+const UNCHANGED: &str = ", together with all else that is said to be: no verdict between pods, \
+                         nodes and addresses, given or to come, would change";
+
+/// The policies that govern the subject of a case.
+fn governing<'i>(case: &Case<'i>) -> impl Iterator<Item = u32> + use<'i> {
+    let case = *case;
+    let pod = case.subject.pod();
+    pod.into_iter().flat_map(move |pod| case.policies(pod))
+}
+
+/// Whether a case is decided as it is with everything.
+fn is_unchanged<'r>(case: &Case<'r>, without: Without<'r>) -> bool {
+    let decide = |case: &Case<'r>| case.decide(&mut Assumed::default()).is_allowed();
+    decide(case) == decide(&Case { without, ..*case })
 }
 
 /// Ingress from the own node is allowed whatever the NetworkPolicies say; another node

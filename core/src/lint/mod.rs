@@ -3,9 +3,9 @@
 //!
 //! A finding states a fact about the objects that were given, and only what follows
 //! from them: where they do not suffice to tell (no pods at all, say), nothing is said.
-//! "Removable" is proved: the verdict is worked out with and without the policy or
-//! rule, for every pair of ends that any policy can tell apart, at every port at which
-//! a rule begins or ends.
+//! "Removable" is proved: the verdict is worked out with and without all that is said
+//! to be, for every pair of ends that any policy can tell apart, whether they are there
+//! or still to come, at every port at which a rule begins or ends.
 
 mod code;
 mod effects;
@@ -35,17 +35,27 @@ pub struct Finding {
 /// line.
 ///
 /// The time it takes is bounded: where too many connections would have to be compared
-/// to prove that something is removable, it is not said to be.
+/// to prove that something is removable, [`Code::TooMuchToCompare`] says so.
 #[must_use]
 pub fn lint(cluster: &Cluster, image: &Image<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = check_coded(image)
+    lint_within(cluster, image, MAX_QUESTIONS)
+}
+
+/// How many questions [`lint`] asks at most.
+const MAX_QUESTIONS: u64 = 20_000_000;
+
+/// The same, asking at most so many times what decides a connection.
+#[must_use]
+pub fn lint_within(cluster: &Cluster, image: &Image<'_>, questions: u64) -> Vec<Finding> {
+    let (coded, second) = check_coded(image);
+    let mut findings: Vec<Finding> = coded
         .into_iter()
         .map(|(code, diagnostic)| Finding { code, diagnostic })
         .collect();
     findings.retain(|finding| {
         finding.code != Code::MissingNamespace || is_really_missing(cluster, finding)
     });
-    effects::find(image, &mut findings);
+    effects::find(cluster, image, &second, questions, &mut findings);
     egress::find(image, &mut findings);
     selectors::find(image, &mut findings);
     ports::find(cluster, image, &mut findings);

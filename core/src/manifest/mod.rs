@@ -65,10 +65,22 @@ pub struct Loader {
     cluster: Cluster,
     pods: Vec<Owned>,
     controllers: Controllers,
+    owners: Owners,
     diagnostics: Vec<Diagnostic>,
     skipped: BTreeMap<String, usize>,
     objects: usize,
     files: usize,
+}
+
+/// What counts as the workload of a pod whose owner is itself run by another: the
+/// ReplicaSet of a Deployment, the Job of a CronJob.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Owners {
+    /// What runs the owner: the Deployment, the CronJob.
+    #[default]
+    Root,
+    /// The owner that the pod states in `metadata.ownerReferences`.
+    Stated,
 }
 
 /// What was read.
@@ -106,6 +118,11 @@ struct Origin<'o> {
 }
 
 impl Loader {
+    /// Chooses what counts as the workload of pods, whether read before or after.
+    pub fn owners(&mut self, owners: Owners) {
+        self.owners = owners;
+    }
+
     /// Reads a text of any number of documents, YAML or JSON. `file` names it in
     /// messages and explanations.
     pub fn read_text(&mut self, file: &str, text: &str) {
@@ -196,13 +213,14 @@ impl Loader {
             mut cluster,
             pods,
             controllers,
+            owners,
             mut diagnostics,
             skipped,
             objects,
             files,
         } = self;
         workload::warn_of_duplicates(&pods, &mut diagnostics);
-        for pod in workload::pods(pods, controllers) {
+        for pod in workload::pods(pods, controllers, owners) {
             cluster.insert_pod(pod);
         }
         Loaded {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::Owners;
 use super::field::Field;
 use super::meta::{Meta, Owner};
 use super::pod::{PodSpec, template, unscheduled};
@@ -223,10 +224,15 @@ fn hasher() -> ahash::RandomState {
 /// Tells each pod what runs it, and adds a pod for each controller that has none.
 ///
 /// A controller that is itself run by another (the ReplicaSet of a Deployment, the
-/// Job of a CronJob) goes by that one's name.
-pub(super) fn pods(owned: Vec<Owned>, controllers: Controllers) -> Vec<Pod<'static>> {
+/// Job of a CronJob) goes by that one's name, unless pods are to go by the owner that
+/// they state.
+pub(super) fn pods(
+    owned: Vec<Owned>,
+    controllers: Controllers,
+    named_by: Owners,
+) -> Vec<Pod<'static>> {
     let controllers = controllers.all;
-    let owners = Owners::new(&controllers);
+    let runners = Runners::new(&controllers);
     let mut with_pods: HashSet<Key, ahash::RandomState> = HashSet::with_hasher(hasher());
     let mut names: HashSet<(String, String), ahash::RandomState> = HashSet::with_hasher(hasher());
     let mut pods = Vec::with_capacity(owned.len() + controllers.len());
@@ -236,15 +242,20 @@ pub(super) fn pods(owned: Vec<Owned>, controllers: Controllers) -> Vec<Pod<'stat
                 .labels
                 .iter()
                 .find(|label| &*label.key == "pod-template-hash");
-            let root = owners.root_of_pod(&pod.namespace, owner, hash.map(|label| &*label.value));
+            let hash = hash.map(|label| &*label.value);
+            let root = runners.root_of_pod(&pod.namespace, owner.clone(), hash);
             with_pods.insert((
                 String::from(&*pod.namespace),
                 root.kind.clone(),
                 root.name.clone(),
             ));
+            let workload = match named_by {
+                Owners::Root => root,
+                Owners::Stated => owner,
+            };
             pod.workload = Some(Workload {
-                kind: root.kind.into(),
-                name: root.name.into(),
+                kind: workload.kind.into(),
+                name: workload.name.into(),
             });
         }
         names.insert((String::from(&*pod.namespace), String::from(&*pod.name)));
@@ -267,7 +278,7 @@ pub(super) fn pods(owned: Vec<Owned>, controllers: Controllers) -> Vec<Pod<'stat
             kind: kind.into(),
             name,
         };
-        let root = owners.root(&namespace, owner.unwrap_or(own));
+        let root = runners.root(&namespace, owner.unwrap_or(own));
         if !with_pods.insert((namespace.clone(), root.kind.clone(), root.name.clone())) {
             continue;
         }
@@ -288,12 +299,12 @@ pub(super) fn pods(owned: Vec<Owned>, controllers: Controllers) -> Vec<Pod<'stat
 }
 
 /// Who runs whom among the controllers.
-struct Owners {
+struct Runners {
     of: HashMap<Key, Owner, ahash::RandomState>,
 }
 
-impl Owners {
-    fn new(controllers: &[Controller]) -> Owners {
+impl Runners {
+    fn new(controllers: &[Controller]) -> Runners {
         let mut of = HashMap::with_hasher(hasher());
         for Controller {
             kind,
@@ -310,7 +321,7 @@ impl Owners {
                 );
             }
         }
-        Owners { of }
+        Runners { of }
     }
 
     /// What runs a controller, or the controller itself.

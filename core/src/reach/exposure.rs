@@ -1,7 +1,7 @@
 //! Pods and namespaces that do not exist yet, to see what stays open to them.
 //!
 //! Whoever comes matters only by the selectors it matches. So a pod is made up for
-//! each peer that a rule selects by labels, in a namespace that matches as well, and
+//! each peer that a rule selects by labels, and each value that it lists, in a namespace that matches as well, and
 //! besides one without labels: in each namespace, and in one of which nothing is
 //! known. They take part in the image like any others.
 
@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use crate::Cluster;
 use crate::model::{
     ClusterPolicyPeer, Direction, Label, NAMESPACE_NAME_LABEL, Namespace, NetworkPolicyPeer,
-    Operator, Pod, Selector, Workload,
+    Operator, Pod, Requirement, Selector, Workload,
 };
 
 /// The kind of workload that made-up pods belong to. Their names, and those of made-up
@@ -72,6 +72,28 @@ pub fn with_potential_pods(cluster: &Cluster) -> Cluster {
     made.cluster
 }
 
+/// The same, and besides a pod for whatever a policy selects, so that somebody stands
+/// wherever policies meet.
+pub(crate) fn with_potential_ends(cluster: &Cluster) -> Cluster {
+    let cluster = with_potential_pods(cluster);
+    let names = cluster.namespaces().iter();
+    let names = names.map(|namespace| namespace.name.to_string());
+    let pods = cluster.pods().iter();
+    let mut made = Made {
+        names: names
+            .chain(pods.map(|pod| pod.namespace.to_string()))
+            .collect(),
+        cluster: cluster.clone(),
+    };
+    for policy in cluster.network_policies() {
+        made.selected_in(&policy.namespace, &policy.pod_selector);
+    }
+    for policy in cluster.cluster_policies() {
+        made.selected(&policy.subject.namespaces, &policy.subject.pods);
+    }
+    made.cluster
+}
+
 struct Made {
     cluster: Cluster,
     /// The namespaces that there are.
@@ -92,18 +114,25 @@ impl Made {
         });
     }
 
-    /// A pod that a selector selects, in a namespace that is there.
+    /// The pods that a selector selects, in a namespace that is there.
     fn selected_in(&mut self, namespace: &str, pods: &Selector<'_>) {
-        if let Some(labels) = labels(pods) {
+        for labels in label_sets(pods) {
             self.pod(namespace, &describe("pods", &labels, "any pod"), labels);
         }
     }
 
-    /// A pod that a selector selects, in a namespace that another does.
+    /// The pods that a selector selects, in namespaces that another does.
     fn selected(&mut self, namespaces: &Selector<'_>, pods: &Selector<'_>) {
-        let (Some(mut of_namespace), Some(labels)) = (labels(namespaces), labels(pods)) else {
-            return;
-        };
+        let sets = label_sets(pods);
+        for of_namespace in label_sets(namespaces) {
+            for labels in &sets {
+                self.pod_in(of_namespace.clone(), labels.clone());
+            }
+        }
+    }
+
+    /// A pod with some labels, in a namespace with others.
+    fn pod_in(&mut self, mut of_namespace: Vec<Label<'static>>, labels: Vec<Label<'static>>) {
         let name = of_namespace
             .iter()
             .position(|label| &*label.key == NAMESPACE_NAME_LABEL)
@@ -146,14 +175,12 @@ fn describe(what: &str, labels: &[Label<'_>], without: &str) -> String {
     format!("{what} with {}", labels.join(","))
 }
 
-/// The fewest labels that a selector matches; `None` if it can match nothing.
-fn labels(selector: &Selector<'_>) -> Option<Vec<Label<'static>>> {
-    let mut labels: BTreeMap<String, String> = BTreeMap::new();
+/// The fewest labels that a selector matches: once for each value of each list that it
+/// admits, and none if it can match nothing.
+fn label_sets(selector: &Selector<'_>) -> Vec<Vec<Label<'static>>> {
+    let mut first: BTreeMap<String, String> = BTreeMap::new();
     for label in &selector.match_labels {
-        let known = labels.insert(label.key.to_string(), label.value.to_string());
-        if known.is_some_and(|known| known != *label.value) {
-            return None;
-        }
+        first.insert(label.key.to_string(), label.value.to_string());
     }
     let expressions = &selector.match_expressions;
     let lists = |operator, key: &str, value: &str| {
@@ -162,37 +189,77 @@ fn labels(selector: &Selector<'_>) -> Option<Vec<Label<'static>>> {
             .filter(|requirement| requirement.operator() == operator && requirement.key() == key);
         of_key.any(|requirement| requirement.values().iter().any(|listed| **listed == *value))
     };
+    let mut others: Vec<(String, String)> = Vec::new();
     for requirement in expressions {
         let key = requirement.key();
+        if first.contains_key(key) {
+            continue;
+        }
         match requirement.operator() {
-            Operator::In if !labels.contains_key(key) => {
-                let mut values = requirement.values().iter();
-                let value = values.find(|value| !lists(Operator::NotIn, key, value))?;
-                labels.insert(key.to_string(), value.to_string());
+            Operator::In => {
+                for value in requirement.values() {
+                    if !is_admitted(selector, key, Some(value)) {
+                        continue;
+                    }
+                    if first.contains_key(key) {
+                        others.push((key.to_string(), value.to_string()));
+                    } else {
+                        first.insert(key.to_string(), value.to_string());
+                    }
+                }
             }
-            Operator::Exists if !labels.contains_key(key) => {
+            // A list says which values there may be.
+            Operator::Exists
+                if !expressions
+                    .iter()
+                    .any(|other| other.operator() == Operator::In && other.key() == key) =>
+            {
                 let mut value = String::from("any");
                 while lists(Operator::NotIn, key, &value) {
                     value.push('-');
                 }
-                labels.insert(key.to_string(), value);
+                first.insert(key.to_string(), value);
             }
             _ => {}
         }
     }
-    let holds = expressions.iter().all(|requirement| {
-        let value = labels.get(requirement.key());
-        let is_listed = value.is_some_and(|value| {
-            let mut values = requirement.values().iter();
-            values.any(|listed| **listed == **value)
-        });
-        match requirement.operator() {
-            Operator::In => is_listed,
-            Operator::NotIn => !is_listed,
-            Operator::Exists => value.is_some(),
-            Operator::DoesNotExist => value.is_none(),
-        }
+    let keys = selector.match_labels.iter().map(|label| &*label.key);
+    let mut keys = keys.chain(expressions.iter().map(Requirement::key));
+    if !keys.all(|key| is_admitted(selector, key, first.get(key).map(String::as_str))) {
+        return Vec::new();
+    }
+    let other_sets = others.into_iter().map(|(key, value)| {
+        let mut labels = first.clone();
+        labels.insert(key, value);
+        labels
     });
-    let labels = labels.into_iter();
-    holds.then(|| labels.map(|(key, value)| Label::new(key, value)).collect())
+    let sets = core::iter::once(first.clone()).chain(other_sets);
+    sets.map(|labels| {
+        let labels = labels.into_iter();
+        labels.map(|(key, value)| Label::new(key, value)).collect()
+    })
+    .collect()
+}
+
+/// Whether a selector has nothing against a label of this value, or against none.
+fn is_admitted(selector: &Selector<'_>, key: &str, value: Option<&str>) -> bool {
+    let mut of_labels = selector
+        .match_labels
+        .iter()
+        .filter(|label| *label.key == *key);
+    let expressions = selector.match_expressions.iter();
+    let mut of_expressions = expressions.filter(|requirement| requirement.key() == key);
+    of_labels.all(|label| value == Some(&*label.value))
+        && of_expressions.all(|requirement| {
+            let is_listed = value.is_some_and(|value| {
+                let mut values = requirement.values().iter();
+                values.any(|listed| **listed == *value)
+            });
+            match requirement.operator() {
+                Operator::In => is_listed,
+                Operator::NotIn => !is_listed,
+                Operator::Exists => value.is_some(),
+                Operator::DoesNotExist => value.is_none(),
+            }
+        })
 }

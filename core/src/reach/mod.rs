@@ -65,6 +65,7 @@ mod rows;
 pub use address_range::AddressRange;
 pub use decision::Decision;
 pub use difference::{Change, Difference, WorkloadName};
+pub(crate) use exposure::with_potential_ends;
 pub use exposure::{POTENTIAL, with_potential_pods};
 pub use peer::{NodePeer, OnNode, Peer, PodAt, WorkloadPeer};
 pub use port_set::{PortSet, Ports};

@@ -27,13 +27,13 @@ pub(crate) struct Case<'i> {
     /// stands for both.
     pub(crate) is_same_pod: bool,
     /// What is left out, to see what it does.
-    pub(crate) without: Without,
+    pub(crate) without: Without<'i>,
     pub(crate) key: PortKey,
 }
 
 /// A part of an image's policies, to be left out of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Without {
+pub(crate) enum Without<'i> {
     Nothing,
     /// An index in `POLICIES`.
     #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
@@ -41,6 +41,30 @@ pub(crate) enum Without {
     /// A rule of a policy, by its index in the list of the case's direction.
     #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
     Rule(u32, u32),
+    /// Policies, and rules by policy, direction and index; both sorted.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
+    These {
+        policies: &'i [u32],
+        rules: &'i [(u32, Direction, u32)],
+    },
+}
+
+impl Without<'_> {
+    fn has_policy(&self, policy: u32) -> bool {
+        match self {
+            Without::Policy(left_out) => *left_out == policy,
+            Without::These { policies, .. } => policies.binary_search(&policy).is_ok(),
+            Without::Nothing | Without::Rule(..) => false,
+        }
+    }
+
+    fn has_rule(&self, policy: u32, direction: Direction, rule: u32) -> bool {
+        match self {
+            Without::Rule(of, left_out) => (*of, *left_out) == (policy, rule),
+            Without::These { rules, .. } => rules.binary_search(&(policy, direction, rule)).is_ok(),
+            Without::Nothing | Without::Policy(_) => false,
+        }
+    }
 }
 
 /// A rule that matches.
@@ -170,7 +194,7 @@ impl<'i> Case<'i> {
     ) -> Option<RuleHit> {
         for policy in self.policies(subject) {
             if self.record(policy).kind().tier() == tier
-                && self.without != Without::Policy(policy)
+                && !self.without.has_policy(policy)
                 && let Ok(hit) = self.consult(policy, assumed)
             {
                 return Some(hit);
@@ -184,7 +208,7 @@ impl<'i> Case<'i> {
         let mut decided = None;
         for policy in self.policies(subject) {
             let record = self.record(policy);
-            if record.kind() != PolicyKind::Network || self.without == Without::Policy(policy) {
+            if record.kind() != PolicyKind::Network || self.without.has_policy(policy) {
                 continue;
             }
             if !record.isolates(self.direction) {
@@ -314,7 +338,7 @@ impl<'i> Case<'i> {
             let Some(effect) = RuleEffect::decode(rule.action) else {
                 continue;
             };
-            if self.without == Without::Rule(policy, index) {
+            if self.without.has_rule(policy, self.direction, index) {
                 continue;
             }
             let hit = RuleHit {

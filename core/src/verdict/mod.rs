@@ -15,9 +15,7 @@ mod popcnt;
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
 pub(crate) use interpret::Without;
-#[cfg(feature = "alloc")]
-pub(crate) use interpret::rule_ports;
-pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit};
+pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, rule_ports};
 pub use kind::ConnectionKind;
 pub(crate) use labels::requirements;
 #[cfg(feature = "alloc")]
