@@ -108,9 +108,8 @@ def with_duckdb(table: pa.Table, flows: pa.Table) -> int:
             select 1 from "table" t where t.srcaddr = flows.srcaddr and t.dstaddr = flows.dstaddr
             and t.protocol = flows.protocol and flows.dstport between t.first and t.last)
     """
-    row = duckdb.sql(query).fetchone()
-    assert row is not None
-    return int(row[0])
+    [(count,)] = duckdb.sql(query).fetchall()
+    return int(count)
 
 
 def with_pandas(table: pd.DataFrame, flows: pd.DataFrame) -> int:
