@@ -149,11 +149,11 @@ impl Decision<'_> {
     #[inline(always)]
     fn verdict_by_tables(
         &self,
-        source: IpAddr,
-        destination: IpAddr,
+        source: AddressBits,
+        destination: AddressBits,
         key: PortKey,
     ) -> Option<Verdict> {
-        let (from, to, same) = match (AddressBits::of(source), AddressBits::of(destination)) {
+        let (from, to, same) = match (source, destination) {
             (AddressBits::V4(source), AddressBits::V4(destination)) => (
                 self.place_v4(source),
                 self.place_v4(destination),

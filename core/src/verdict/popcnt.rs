@@ -10,6 +10,7 @@
 use core::net::IpAddr;
 
 use super::Verdict;
+use crate::address::AddressBits;
 use crate::image::Decision;
 use crate::protocol::PortKey;
 
@@ -56,6 +57,9 @@ impl Decision<'_> {
         destination: IpAddr,
         key: PortKey,
     ) -> Option<Verdict> {
+        // Taken apart here, where the addresses lie: passed on, they would be copied in
+        // other pieces than they are read in, which a processor waits for.
+        let [source, destination] = [source, destination].map(AddressBits::of);
         #[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt")))]
         if processor::has_popcnt() {
             // SAFETY: the processor has what the function needs.
@@ -69,8 +73,8 @@ impl Decision<'_> {
     #[target_feature(enable = "popcnt")]
     fn verdict_by_popcnt(
         &self,
-        source: IpAddr,
-        destination: IpAddr,
+        source: AddressBits,
+        destination: AddressBits,
         key: PortKey,
     ) -> Option<Verdict> {
         self.verdict_by_tables(source, destination, key)
