@@ -41,6 +41,15 @@ impl AddressBits {
             },
         }
     }
+
+    /// The number under which the address is stored, as of [`to_bits`].
+    #[inline]
+    pub(crate) const fn stored(self) -> u128 {
+        match self {
+            AddressBits::V4(bits) => MAPPED_FIRST | bits as u128,
+            AddressBits::V6(bits) => bits,
+        }
+    }
 }
 
 /// The number under which an address is stored: IPv4 in its IPv4-mapped form.

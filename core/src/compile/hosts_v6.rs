@@ -8,9 +8,13 @@ use crate::address::unmapped;
 use crate::image::tables::{HostV6Record, RunV6Record};
 use crate::image::{HostTableV6, LOW_BITS, TrieEntry};
 
-/// How full the host table may be, in percent, and how many seeds are tried for
-/// one with which no probe is long.
-const MAX_LOAD_PERCENT: usize = 75;
+/// How full the host table may be, in percent. A small one is emptier: most often the
+/// first slot is the right one then, and a processor need not guess how many follow.
+const MAX_LOAD_PERCENT: u32 = 75;
+const MAX_SMALL_LOAD_PERCENT: u32 = 25;
+/// The most entries of a small table.
+const SMALL_ENTRIES: u32 = 2048;
+/// How many seeds are tried for one with which no probe is long.
 const MAX_SEEDS: u32 = 8;
 const MAX_PROBES: u32 = 24;
 
@@ -73,7 +77,12 @@ pub(super) fn table(
     if entries.is_empty() {
         return Ok((List::default(), 0));
     }
-    let slots = (entries.len as usize * 100).div_ceil(MAX_LOAD_PERCENT);
+    let load_percent = if entries.len > SMALL_ENTRIES {
+        MAX_LOAD_PERCENT
+    } else {
+        MAX_SMALL_LOAD_PERCENT
+    };
+    let slots = (entries.len as usize * 100).div_ceil(load_percent as usize);
     let table: List<HostV6Record> = arena.list(slots.next_power_of_two())?;
     let mut best = (u32::MAX, 0);
     for seed in 0..MAX_SEEDS {

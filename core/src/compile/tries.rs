@@ -3,15 +3,18 @@
 use super::arena::{Arena, List, Result, View};
 use crate::image::record::record;
 use crate::image::{
-    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
+    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, halves_node, node_header, popcount_header,
+    sorted_prefix,
 };
 
 /// From this many entries on an array of 256 takes less than twice the room of a
 /// bitmap and entries, and is one load nearer.
 const ARRAY_ENTRIES: u32 = 120;
-/// Or where so many words lie below the node that an array of 256 adds little to them:
+/// The same for halves of words.
+const HALVES_ENTRIES: u32 = 54;
+/// Or where so many words lie below the node that an array of 256 does not double them:
 /// many addresses pass it.
-const ARRAY_WORDS_BELOW: u32 = 1024;
+const ARRAY_WORDS_BELOW: u32 = 256;
 /// From this many runs on the root is an array of 65,536.
 const WIDE_ROOT_RUNS: u32 = 4096;
 /// A list of runs is preferred to nodes of 8 bits that take this many times its
@@ -138,8 +141,8 @@ impl Tries {
         Ok(TrieEntry::Node(kind, offset))
     }
 
-    /// Writes a node: an array as it is asked for, or a bitmap if that is smaller and
-    /// not `words_below` are many.
+    /// Writes a node: an array as it is asked for, of halves if they suffice; or a bitmap
+    /// if that is smaller and not `words_below` are many.
     fn node(
         &self,
         arena: &mut Arena<'_>,
@@ -160,6 +163,17 @@ impl Tries {
             }
         }
         let word = |arena: &mut Arena<'_>, word: u32| arena.append(&word.to_le_bytes());
+        if count >= HALVES_ENTRIES
+            && kind == NodeKind::Array8
+            && let Some([header, node @ ..]) = halves_node(arena.view().iter(entries))
+        {
+            word(arena, header)?;
+            let offset = (arena.front() - self.start) / 4;
+            for next in node {
+                word(arena, next)?;
+            }
+            return Ok(TrieEntry::Node(NodeKind::Halves, offset));
+        }
         let is_small = count < ARRAY_ENTRIES && words_below < ARRAY_WORDS_BELOW;
         let kind = match kind {
             NodeKind::Array8 if is_small => NodeKind::Popcount,

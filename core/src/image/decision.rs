@@ -1,5 +1,6 @@
 //! The decision tables: all that a verdict by addresses reads.
 
+use super::addresses::Place;
 use super::layout::Shape;
 use super::record::Table;
 use super::tables::{ClassRecord, HostV6Record, NONE, RunV6Record, StartsRecord};
@@ -73,12 +74,25 @@ impl Decision<'_> {
         (map != NONE).then(|| self.has(self.row(map, rows, interval), peer))
     }
 
-    /// The class that a peer is to a subject: a node class's twin where the
-    /// subject runs on that node.
+    /// What two ends are to each other: their classes, but a node's twin where both are
+    /// on that node.
     #[inline(always)]
-    pub(crate) fn peer_class(&self, class: u32, same_host: bool) -> u32 {
+    pub(crate) fn as_peers(&self, a: Place, b: Place) -> (u32, u32) {
+        let bits = self.shape.class_bits;
+        let classes = (a.class(bits), b.class(bits));
+        let host = a.host(bits);
+        if host != 0 && host == b.host(bits) {
+            (self.own_node(classes.0), self.own_node(classes.1))
+        } else {
+            classes
+        }
+    }
+
+    /// A node class's twin, or the class itself.
+    #[inline(always)]
+    fn own_node(&self, class: u32) -> u32 {
         let is_node = class.wrapping_sub(self.shape.node_first) < self.shape.node_count;
-        class + self.shape.node_count * u32::from(is_node & same_host)
+        class + self.shape.node_count * u32::from(is_node)
     }
 }
 

@@ -35,11 +35,12 @@ pub(crate) use decision::RowChunks;
 pub(crate) use decision::{CHUNK_WORDS, Decision};
 pub(crate) use layout::{Layout, Section, Shape, option_bits, scope_bit, seal};
 pub(crate) use trie::{
-    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, node_header, popcount_header, sorted_prefix,
+    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, halves_node, node_header, popcount_header,
+    sorted_prefix,
 };
 
 #[cfg(feature = "std")]
-pub(crate) use trie::sorted_runs;
+pub(crate) use trie::{HalvesBase, halves_place, sorted_runs};
 
 use crate::model::Options;
 #[cfg(not(feature = "std"))]

@@ -2,7 +2,8 @@
 //!
 //! A node covers 8 or 16 bits and is an array of entries, or, where it has few
 //! runs of equal entries, the values at which a run begins, as a bitmap or as a
-//! sorted list, and one entry a run. An entry is a place, or leads to a node that
+//! sorted list, and one entry a run. Where all entries are places of one node's pods,
+//! they are halves of a word. An entry is a place, or leads to a node that
 //! stands in front of its parent: edges point one way, so no walk can loop. Or, for
 //! IPv6, it leads to the runs among which to search by more than these bits.
 //!
@@ -14,6 +15,7 @@
 //!         Popcount: 1 word of ranks, 8 of bitmap; then the entries
 //!         Sorted: 1 word, the number of entries; values of 2 bytes, filled up to
 //!         a word; then the entries
+//!         Halves: 1 word, the base; then 256 halves of places
 //! ```
 
 use super::record::{Record, Table};
@@ -29,6 +31,8 @@ pub(crate) enum NodeKind {
     Array16,
     /// 16 bits; a sorted list of values and as many entries.
     Sorted,
+    /// 8 bits; 256 places of 2 bytes each, and what some of them have in common.
+    Halves,
 }
 
 impl NodeKind {
@@ -38,6 +42,7 @@ impl NodeKind {
             NodeKind::Array8 => 1,
             NodeKind::Array16 => 2,
             NodeKind::Sorted => 3,
+            NodeKind::Halves => 4,
         }
     }
 
@@ -47,6 +52,7 @@ impl NodeKind {
             1 => Some(NodeKind::Array8),
             2 => Some(NodeKind::Array16),
             3 => Some(NodeKind::Sorted),
+            4 => Some(NodeKind::Halves),
             _ => None,
         }
     }
@@ -54,7 +60,7 @@ impl NodeKind {
     /// The bits of the address that a node of the kind consumes.
     pub(crate) const fn stride(self) -> u32 {
         match self {
-            NodeKind::Popcount | NodeKind::Array8 => 8,
+            NodeKind::Popcount | NodeKind::Array8 | NodeKind::Halves => 8,
             NodeKind::Array16 | NodeKind::Sorted => 16,
         }
     }
@@ -62,6 +68,11 @@ impl NodeKind {
 
 /// The words of a popcount node in front of its entries: ranks and bitmap.
 pub(crate) const POPCOUNT_PREFIX: u32 = 9;
+
+/// The places of a node of halves.
+const HALVES: u32 = 256;
+/// The words of one: the base, and two places a word.
+const HALVES_WORDS: u32 = 1 + HALVES / 2;
 
 /// The words of a sorted node in front of its entries: their number, and the
 /// values at which they begin.
@@ -72,6 +83,88 @@ pub(crate) const fn sorted_prefix(entries: u32) -> u32 {
 /// The number of entries of an array node.
 pub(crate) const fn array_len(kind: NodeKind) -> u32 {
     1 << kind.stride()
+}
+
+/// What the places of a node of halves have in common. A half has the low 15 bits of its place, and a
+/// bit that says whether the others are those of the base, or zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HalvesBase(u32);
+
+impl HalvesBase {
+    /// The bits of a place that a half has.
+    const OWN: u32 = 0x7fff;
+    const HAS_BASE: u32 = 0x8000;
+
+    /// The base that `word` states; `None` if it has bits that halves have.
+    pub(crate) const fn from_word(word: u32) -> Option<HalvesBase> {
+        if word & (Self::OWN | NODE_BIT) == 0 {
+            Some(HalvesBase(word))
+        } else {
+            None
+        }
+    }
+
+    /// The base by which all `entries` can be told; `None` where one leads to a node, or
+    /// two have different high bits.
+    pub(crate) fn of_entries(entries: impl IntoIterator<Item = u32>) -> Option<HalvesBase> {
+        let high_bits = entries.into_iter().map(|entry| entry & !Self::OWN);
+        let mut base = 0;
+        for bits in high_bits.filter(|bits| *bits != 0) {
+            if base != 0 && bits != base {
+                return None;
+            }
+            base = bits;
+        }
+        HalvesBase::from_word(base)
+    }
+
+    /// The word in front of the halves.
+    pub(crate) const fn word(self) -> u32 {
+        self.0
+    }
+
+    /// The half of a place; `None` where it has other high bits.
+    pub(crate) const fn half(self, place: u32) -> Option<u16> {
+        let own = (place & Self::OWN) as u16;
+        let high_bits = place & !Self::OWN;
+        if high_bits == 0 {
+            Some(own)
+        } else if high_bits == self.0 {
+            Some(own | Self::HAS_BASE as u16)
+        } else {
+            None
+        }
+    }
+
+    /// The place of a half.
+    #[inline(always)]
+    const fn place(self, half: u32) -> u32 {
+        let base = if half & Self::HAS_BASE != 0 {
+            self.0
+        } else {
+            0
+        };
+        half & Self::OWN | base
+    }
+}
+
+/// The node of halves of 256 entries, word 0 and all; `None` where one leads to a
+/// node, or where halves do not suffice to tell the places apart.
+pub(crate) fn halves_node(
+    entries: impl IntoIterator<Item = u32, IntoIter: Clone>,
+) -> Option<[u32; 1 + HALVES_WORDS as usize]> {
+    let entries = entries.into_iter();
+    let base = HalvesBase::of_entries(entries.clone())?;
+    let mut node = [0; 1 + HALVES_WORDS as usize];
+    let [header, base_word, pairs @ ..] = &mut node;
+    *header = node_header(NodeKind::Halves, HALVES);
+    *base_word = base.word();
+    for (index, entry) in entries.take(HALVES as usize).enumerate() {
+        if let Some(pair) = pairs.get_mut(index / 2) {
+            *pair |= u32::from(base.half(entry)?) << (16 * (index % 2));
+        }
+    }
+    Some(node)
 }
 
 /// An entry of a node, or the root.
@@ -152,25 +245,30 @@ pub(crate) fn popcount_header(starts: &[u32; 8]) -> [u32; 9] {
 /// and with a `match` of all kinds it is an indirect jump.
 #[inline(always)]
 pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 {
-    const fn tag(kind: NodeKind) -> u32 {
-        NODE_BIT >> KIND_SHIFT | kind.code()
+    /// The offset of the node that an entry leads to, if it is of a kind.
+    #[inline(always)]
+    const fn target(entry: u32, kind: NodeKind) -> Option<u32> {
+        let rest = entry ^ (NODE_BIT | kind.code() << KIND_SHIFT);
+        if rest <= OFFSET_MASK {
+            Some(rest)
+        } else {
+            None
+        }
     }
-    const ARRAY8: u32 = tag(NodeKind::Array8);
-    const ARRAY16: u32 = tag(NodeKind::Array16);
-    const POPCOUNT: u32 = tag(NodeKind::Popcount);
     // Only a root is one.
-    if entry >> KIND_SHIFT == ARRAY16 {
-        entry = words.get((entry & OFFSET_MASK) + (bits >> 16));
+    if let Some(offset) = target(entry, NodeKind::Array16) {
+        entry = words.get(offset + (bits >> 16));
         bits <<= 16;
     }
     // Edges lead to nodes in front only, so this ends.
     loop {
-        while entry >> KIND_SHIFT == ARRAY8 {
-            entry = words.get((entry & OFFSET_MASK) + (bits >> 24));
+        if let Some(offset) = target(entry, NodeKind::Array8) {
+            entry = words.get(offset + (bits >> 24));
             bits <<= 8;
-        }
-        if entry >> KIND_SHIFT == POPCOUNT {
-            entry = popcount_entry(words, entry & OFFSET_MASK, bits >> 24);
+        } else if let Some(offset) = target(entry, NodeKind::Halves) {
+            return halves_place(words, offset, bits >> 24);
+        } else if let Some(offset) = target(entry, NodeKind::Popcount) {
+            entry = popcount_entry(words, offset, bits >> 24);
             bits <<= 8;
         } else if entry & NODE_BIT == 0 {
             return entry;
@@ -178,6 +276,13 @@ pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 
             return last_entry(words, entry, bits);
         }
     }
+}
+
+/// The place of `index` (0–255) in the node of halves at `offset`.
+#[inline(always)]
+pub(crate) fn halves_place(words: Table<'_, u32>, offset: u32, index: u32) -> u32 {
+    let pair = words.get(offset + 1 + index / 2);
+    HalvesBase(words.get(offset)).place(pair >> (16 * (index % 2)))
 }
 
 /// The entry that `bits` lead to from `entry`, which is a sorted node or none: below a
@@ -255,7 +360,7 @@ pub(crate) fn validate(
         let kind = NodeKind::from_code(header >> 24).ok_or(at)?;
         let count = header & 0x00ff_ffff;
         let node = at + 1;
-        let first = match kind {
+        let (first, entries) = match kind {
             NodeKind::Popcount => {
                 let starts = core::array::from_fn(|i| words.get(node + 1 + i as u32));
                 let stated = core::array::from_fn(|i| words.get(node + i as u32));
@@ -263,13 +368,13 @@ pub(crate) fn validate(
                 if ones != count || starts[0] & 1 == 0 || popcount_header(&starts) != stated {
                     return Err(at);
                 }
-                node + POPCOUNT_PREFIX
+                (node + POPCOUNT_PREFIX, count)
             }
             NodeKind::Array8 | NodeKind::Array16 => {
                 if count != array_len(kind) {
                     return Err(at);
                 }
-                node
+                (node, count)
             }
             NodeKind::Sorted => {
                 let values = sorted_values(words, node);
@@ -278,11 +383,22 @@ pub(crate) fn validate(
                 if values.len() != count as usize || !begins || !is_sorted {
                     return Err(at);
                 }
-                node + sorted_prefix(count)
+                (node + sorted_prefix(count), count)
+            }
+            NodeKind::Halves => {
+                let has_base = HalvesBase::from_word(words.get(node)).is_some();
+                let mut places = (0..HALVES).map(|index| halves_place(words, node, index));
+                if count != HALVES
+                    || !has_base
+                    || !places.all(|place| is_sound(TrieEntry::Leaf(place)))
+                {
+                    return Err(at);
+                }
+                (node + HALVES_WORDS, 0)
             }
         };
         let end = first
-            .checked_add(count)
+            .checked_add(entries)
             .filter(|end| *end <= len)
             .ok_or(at)?;
         for entry in first..end {

@@ -13,8 +13,8 @@ use crate::address::{to_bits, unmapped};
 use crate::image::record::Table;
 use crate::image::tables::{HostV6Record, RunV6Record};
 use crate::image::{
-    HostTableV6, LOW_BITS, NodeKind, POPCOUNT_PREFIX, TrieEntry, node_header, popcount_header,
-    sorted_runs,
+    HalvesBase, HostTableV6, LOW_BITS, NodeKind, POPCOUNT_PREFIX, TrieEntry, halves_place,
+    node_header, popcount_header, sorted_runs,
 };
 
 /// From this many entries on a node that is written anew is an array: unlike when
@@ -122,6 +122,7 @@ fn set_in_trie(words: &mut Records<u32>, entry: u32, (bits, len): (u32, u32), le
         Some((NodeKind::Popcount, offset)) => {
             words.get(offset + POPCOUNT_PREFIX + run_of(words, offset, index))
         }
+        Some((NodeKind::Halves, offset)) => halves_place(words.table(), offset, index),
         Some((_, offset)) => words.get(offset + index),
         None => entry,
     };
@@ -146,6 +147,16 @@ fn set_in_trie(words: &mut Records<u32>, entry: u32, (bits, len): (u32, u32), le
             }
             starts = core::array::from_fn(|word| words.get(offset + 1 + word as u32));
         }
+        Some((NodeKind::Halves, offset)) => {
+            if set_half(words, offset, index, below_now) {
+                return entry;
+            }
+            for (index, entry) in (0..).zip(&mut entries) {
+                *entry = halves_place(words.table(), offset, index);
+            }
+            // What is an array can be changed in place ever after.
+            starts = [u32::MAX; 8];
+        }
         Some((_, offset)) => {
             words.set(offset + index, below_now);
             return entry;
@@ -161,6 +172,18 @@ fn set_in_trie(words: &mut Records<u32>, entry: u32, (bits, len): (u32, u32), le
         start_run(&mut starts, start);
     }
     append_node(words, &entries, &starts)
+}
+
+/// Gives `index` another place in a node of halves, if its base allows.
+fn set_half(words: &mut Records<u32>, offset: u32, index: u32, place: u32) -> bool {
+    let base = HalvesBase::from_word(words.get(offset));
+    let Some(half) = base.and_then(|base| base.half(place)) else {
+        return false;
+    };
+    let (pair, shift) = (offset + 1 + index / 2, 16 * (index % 2));
+    let other = words.get(pair) & !(0xffff << shift);
+    words.set(pair, other | u32::from(half) << shift);
+    true
 }
 
 /// Writes a sorted node anew as nodes of 8 bits, which are cheaper to change.

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use left_right::Absorb;
 
 use super::tables::Tables;
-use crate::address::canonical;
+use crate::address::{AddressBits, from_bits};
 use crate::compile::PolicyPatch;
 use crate::image::{Image, ImageBuf};
 use crate::protocol::PortKey;
@@ -130,18 +130,20 @@ impl State {
         protocol: Protocol,
         port: u16,
     ) -> Verdict {
+        let (source, destination) = (AddressBits::of(source), AddressBits::of(destination));
         let key = PortKey::new(protocol, port);
         match self.tables.decision().verdict(source, destination, key) {
             Some(verdict) => verdict,
-            None => self.verdict_of_parties(canonical(source), canonical(destination), key),
+            None => self.verdict_of_parties(source.stored(), destination.stored(), key),
         }
     }
 
-    /// The verdict where it matters which pods the addresses are: whether they are
-    /// one, and, if the tables do not tell, what the rules say.
+    /// The verdict where it matters which pods the addresses are, stored as they are:
+    /// whether they are one, and, if the tables do not tell, what the rules say.
     #[cold]
     #[inline(never)]
-    fn verdict_of_parties(&self, source: IpAddr, destination: IpAddr, key: PortKey) -> Verdict {
+    fn verdict_of_parties(&self, source: u128, destination: u128, key: PortKey) -> Verdict {
+        let (source, destination) = (from_bits(source), from_bits(destination));
         let image = self.compiled.image.image();
         let pair = Pair {
             image: &image,

@@ -35,12 +35,10 @@ impl Image<'_> {
             return None;
         }
         let key = PortKey::new(connection.protocol, connection.port);
-        let bits = decision.shape.class_bits;
-        let host = from.host(bits);
-        let same_host = host != 0 && host == to.host(bits);
+        let (source, destination) = decision.as_peers(from, to);
         Some(ConnectionKind {
-            source: decision.peer_class(from.class(bits), same_host),
-            destination: decision.peer_class(to.class(bits), same_host),
+            source,
+            destination,
             interval: decision.interval(key.0),
         })
     }

@@ -29,7 +29,7 @@ pub(crate) use party::{nodes_at, stated_addresses};
 use core::net::IpAddr;
 
 use crate::Protocol;
-use crate::address::{AddressBits, canonical};
+use crate::address::{AddressBits, canonical, from_bits};
 use crate::image::tables::ClassRecord;
 use crate::image::{Decision, Image, Place};
 use crate::protocol::PortKey;
@@ -103,10 +103,11 @@ impl Image<'_> {
         protocol: Protocol,
         port: u16,
     ) -> Verdict {
+        let (source, destination) = (AddressBits::of(source), AddressBits::of(destination));
         let key = PortKey::new(protocol, port);
         match self.decision.verdict(source, destination, key) {
             Some(verdict) => verdict,
-            None => self.interpret(source, destination, key),
+            None => self.interpret(source.stored(), destination.stored(), key),
         }
     }
 
@@ -134,43 +135,55 @@ impl Image<'_> {
         }
     }
 
-    /// The verdict from the rules.
+    /// The verdict from the rules, between addresses as they are stored.
+    ///
+    /// Numbers, not addresses, which are passed in memory: every caller would write them
+    /// there first, and read them in other pieces, which a processor waits for.
     #[cold]
     #[inline(never)]
-    pub(crate) fn interpret(&self, source: IpAddr, destination: IpAddr, key: PortKey) -> Verdict {
-        let pair = Pair::of_addresses(self, source, destination);
+    fn interpret(&self, source: u128, destination: u128, key: PortKey) -> Verdict {
+        let pair = Pair::of_addresses(self, from_bits(source), from_bits(destination));
         pair.interpret(key)
     }
 }
 
 impl Decision<'_> {
-    /// What [`Decision::verdict`] answers. Always inlined, so that it is compiled for
-    /// the processor that its caller is compiled for.
+    /// The verdict between two addresses of IPv4. Always inlined, so that it is compiled
+    /// for the processor that its caller is compiled for.
     #[inline(always)]
-    fn verdict_by_tables(
+    fn verdict_v4_by_tables(&self, source: u32, destination: u32, key: PortKey) -> Option<Verdict> {
+        let (from, to) = (self.place_v4(source), self.place_v4(destination));
+        self.verdict_of_places(from, to, source == destination, key)
+    }
+
+    /// The same for IPv6; none is IPv4-mapped.
+    #[inline(always)]
+    fn verdict_v6_by_tables(
         &self,
-        source: AddressBits,
-        destination: AddressBits,
+        source: u128,
+        destination: u128,
         key: PortKey,
     ) -> Option<Verdict> {
-        let (from, to, same) = match (source, destination) {
-            (AddressBits::V4(source), AddressBits::V4(destination)) => (
-                self.place_v4(source),
-                self.place_v4(destination),
-                source == destination,
-            ),
-            (AddressBits::V6(source), AddressBits::V6(destination)) => (
-                self.place_v6(source),
-                self.place_v6(destination),
-                source == destination,
-            ),
-            _ => return None,
-        };
-        // SEMANTICS: source and destination are the same pod: allow. Two addresses of
-        // one family that are the same pod's are the same, or their places are special.
-        // What is no pod is allowed to itself as well.
-        let verdict = self.look_up(from, to, key)?;
-        Some(Verdict::new(verdict.egress | same, verdict.ingress | same))
+        let (from, to) = (self.place_v6(source), self.place_v6(destination));
+        self.verdict_of_places(from, to, source == destination, key)
+    }
+
+    /// SEMANTICS: source and destination are the same pod: allow. Two addresses of one
+    /// family that are the same pod's are the same, or their places are special. What is
+    /// no pod is allowed to itself as well.
+    #[inline(always)]
+    fn verdict_of_places(
+        &self,
+        source: Place,
+        destination: Place,
+        is_same: bool,
+        key: PortKey,
+    ) -> Option<Verdict> {
+        let verdict = self.look_up(source, destination, key)?;
+        Some(Verdict::new(
+            verdict.egress | is_same,
+            verdict.ingress | is_same,
+        ))
     }
 
     /// The verdict for two places; `None` where the tables leave it to
@@ -187,8 +200,6 @@ impl Decision<'_> {
         }
         let bits = self.shape.class_bits;
         let (from, to) = (source.class(bits), destination.class(bits));
-        let host = source.host(bits);
-        let same_host = (host != 0) & (host == destination.host(bits));
         let interval = self.interval(key.0);
         let ClassRecord {
             egress_map,
@@ -200,8 +211,7 @@ impl Decision<'_> {
             ingress_rows,
             ..
         } = self.classes.get(to);
-        let to_peer = self.peer_class(to, same_host);
-        let from_peer = self.peer_class(from, same_host);
+        let (from_peer, to_peer) = self.as_peers(source, destination);
         let egress = self.allows(egress_map, egress_rows, interval, to_peer)?;
         let ingress = self.allows(ingress_map, ingress_rows, interval, from_peer)?;
         Some(Verdict::new(egress, ingress))

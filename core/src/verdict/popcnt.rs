@@ -1,13 +1,11 @@
 //! The lookup on processors that count bits in one instruction.
 //!
 //! An x86-64 build runs on processors without `popcnt`, so the compiler counts with a
-//! dozen instructions, five times a verdict. Whoever builds for a newer processor has no
-//! need of this module; for the others the lookup is there twice. It saves a fifth of
-//! the instructions of a verdict and of its time (`cargo xtask bench` compares builds).
+//! dozen instructions, three to five times a verdict. Whoever builds for a newer processor has no
+//! need of this module; for the others the lookup is there twice. `cargo xtask bench`
+//! compares builds.
 
 #![allow(unsafe_code)]
-
-use core::net::IpAddr;
 
 use super::Verdict;
 use crate::address::AddressBits;
@@ -46,6 +44,53 @@ mod processor {
     }
 }
 
+/// A lookup for one family, compiled for processors with and without `popcnt`.
+macro_rules! for_processors {
+    ($lookup:ident: $popcnt:ident, $plain:ident of $by_tables:ident($address:ty)) => {
+        impl Decision<'_> {
+            #[inline]
+            fn $lookup(
+                &self,
+                source: $address,
+                destination: $address,
+                key: PortKey,
+            ) -> Option<Verdict> {
+                #[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt")))]
+                if processor::has_popcnt() {
+                    // SAFETY: the processor has what the function needs.
+                    return unsafe { self.$popcnt(source, destination, key) };
+                }
+                self.$plain(source, destination, key)
+            }
+
+            #[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt")))]
+            #[target_feature(enable = "popcnt")]
+            fn $popcnt(
+                &self,
+                source: $address,
+                destination: $address,
+                key: PortKey,
+            ) -> Option<Verdict> {
+                self.$by_tables(source, destination, key)
+            }
+
+            // Not inlined: whoever asks would save its registers for it.
+            #[inline(never)]
+            fn $plain(
+                &self,
+                source: $address,
+                destination: $address,
+                key: PortKey,
+            ) -> Option<Verdict> {
+                self.$by_tables(source, destination, key)
+            }
+        }
+    };
+}
+
+for_processors!(verdict_v4: verdict_v4_by_popcnt, verdict_v4_plainly of verdict_v4_by_tables(u32));
+for_processors!(verdict_v6: verdict_v6_by_popcnt, verdict_v6_plainly of verdict_v6_by_tables(u128));
+
 impl Decision<'_> {
     /// The verdict from the tables; `None` where they leave it to interpretation, and
     /// where the addresses are of two families: whether they are one pod's, only the
@@ -53,30 +98,18 @@ impl Decision<'_> {
     #[inline]
     pub(crate) fn verdict(
         &self,
-        source: IpAddr,
-        destination: IpAddr,
-        key: PortKey,
-    ) -> Option<Verdict> {
-        // Taken apart here, where the addresses lie: passed on, they would be copied in
-        // other pieces than they are read in, which a processor waits for.
-        let [source, destination] = [source, destination].map(AddressBits::of);
-        #[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt")))]
-        if processor::has_popcnt() {
-            // SAFETY: the processor has what the function needs.
-            return unsafe { self.verdict_by_popcnt(source, destination, key) };
-        }
-        self.verdict_by_tables(source, destination, key)
-    }
-
-    /// [`Decision::verdict_by_tables`], compiled for processors that have `popcnt`.
-    #[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt")))]
-    #[target_feature(enable = "popcnt")]
-    fn verdict_by_popcnt(
-        &self,
         source: AddressBits,
         destination: AddressBits,
         key: PortKey,
     ) -> Option<Verdict> {
-        self.verdict_by_tables(source, destination, key)
+        match (source, destination) {
+            (AddressBits::V4(source), AddressBits::V4(destination)) => {
+                self.verdict_v4(source, destination, key)
+            }
+            (AddressBits::V6(source), AddressBits::V6(destination)) => {
+                self.verdict_v6(source, destination, key)
+            }
+            _ => None,
+        }
     }
 }
