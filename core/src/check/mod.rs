@@ -292,7 +292,7 @@ impl PodKinds {
         for pod in image.cold.pods.iter() {
             with_pods.insert(pod.namespace);
             if pod.flags & (pod_flags::HOST_NETWORK | pod_flags::ENDED) == 0 {
-                let class = crate::image::Place(pod.place).class(image.decision.shape.class_bits);
+                let class = image.decision.class(crate::image::Place(pod.place));
                 let ingress = image.cold.class_gates.get(class).ingress;
                 let kind = PodKind {
                     namespace: pod.namespace,

@@ -261,14 +261,10 @@ mod tests {
     fn a_host_number_that_does_not_fit_makes_its_place_special() {
         let bits = 28;
         let fits = place(5, 3, false, bits);
-        assert_eq!(
-            (fits.class(bits), fits.host(bits), fits.is_special()),
-            (5, 3, false)
-        );
+        assert_eq!(fits, Place(3 << bits | 5));
+        assert!(!fits.is_special());
         let beyond = place(5, 4, false, bits);
-        assert_eq!(
-            (beyond.class(bits), beyond.host(bits), beyond.is_special()),
-            (5, 0, true)
-        );
+        assert_eq!(beyond, Place(SPECIAL | 5));
+        assert!(beyond.is_special());
     }
 }

@@ -34,25 +34,10 @@ impl Place {
         Place(class | host << class_bits | if special { SPECIAL } else { 0 })
     }
 
-    /// What a walk found; what is no place is damage, and denied.
-    #[inline]
-    const fn of_entry(entry: u32) -> Place {
-        Place(if entry >> 31 == 0 { entry } else { 0 })
-    }
-
-    #[inline]
-    pub(crate) const fn class(self, class_bits: u32) -> u32 {
-        self.0 & !(u32::MAX << class_bits)
-    }
-
-    #[inline]
-    pub(crate) const fn host(self, class_bits: u32) -> u32 {
-        (self.0 & (SPECIAL - 1)) >> class_bits
-    }
-
+    /// Whether the fast path cannot judge; what is no place is special, too.
     #[inline]
     pub(crate) const fn is_special(self) -> bool {
-        self.0 & SPECIAL != 0
+        self.0 >= SPECIAL
     }
 }
 
@@ -68,13 +53,13 @@ impl Decision<'_> {
     /// The place of an IPv4 address.
     #[inline(always)]
     pub(crate) fn place_v4(&self, address: u32) -> Place {
-        Place::of_entry(trie::walk(self.trie, self.shape.root_v4, address))
+        Place(trie::walk(self.trie, self.shape.root_v4, address))
     }
 
     /// The place of an IPv6 address that is not IPv4-mapped.
     #[inline(always)]
     pub(crate) fn place_v6(&self, address: u128) -> Place {
-        Place::of_entry(self.entry_v6(address))
+        Place(self.entry_v6(address))
     }
 
     #[inline(always)]
@@ -152,13 +137,14 @@ impl HostTableV6<'_> {
                 .slots
                 .get(start.wrapping_add(probe) & len.wrapping_sub(1));
             let other = slot.address ^ address;
-            if slot.entry == 0 {
-                return 0;
-            }
+            // In front of the question whether the slot is empty: most often it is the one.
             if other >> LOW_BITS == 0 {
                 // A leaf is of one address, a node of all that share the prefix.
                 let is_here = other == 0 || slot.entry >> 31 != 0;
                 return if is_here { slot.entry } else { 0 };
+            }
+            if slot.entry == 0 {
+                return 0;
             }
         }
         0

@@ -13,6 +13,8 @@ pub(crate) const CHUNK_WORDS: u32 = 16;
 #[derive(Clone, Copy)]
 pub(crate) struct Decision<'a> {
     pub(crate) shape: Shape,
+    /// The bits of a place that are its class; `shape` tells how many.
+    pub(crate) class_mask: u32,
     /// The nodes of all tries.
     pub(crate) trie: Table<'a, u32>,
     pub(crate) hosts_v6: Table<'a, HostV6Record>,
@@ -38,6 +40,12 @@ impl Decision<'_> {
             + self.rows.size()
             + self.row_chunks.size()
             + self.chunk_words.size()
+    }
+
+    /// The class of a place.
+    #[inline(always)]
+    pub(crate) const fn class(&self, place: Place) -> u32 {
+        place.0 & self.class_mask
     }
 
     /// The interval of a port key.
@@ -74,14 +82,14 @@ impl Decision<'_> {
         (map != NONE).then(|| self.has(self.row(map, rows, interval), peer))
     }
 
-    /// What two ends are to each other: their classes, but a node's twin where both are
+    /// What two ends, whose places are not special, are to each other: their classes, but a node's twin where both are
     /// on that node.
     #[inline(always)]
     pub(crate) fn as_peers(&self, a: Place, b: Place) -> (u32, u32) {
-        let bits = self.shape.class_bits;
-        let classes = (a.class(bits), b.class(bits));
-        let host = a.host(bits);
-        if host != 0 && host == b.host(bits) {
+        let classes = (self.class(a), self.class(b));
+        // Both are below `SPECIAL`: what is no class is the host number.
+        let [host, other] = [a, b].map(|place| place.0 & !self.class_mask);
+        if host != 0 && host == other {
             (self.own_node(classes.0), self.own_node(classes.1))
         } else {
             classes

@@ -128,6 +128,14 @@ pub(crate) struct Shape {
     pub(crate) wide_chunks: u32,
 }
 
+impl Shape {
+    /// The bits of a place that are its class.
+    pub(crate) const fn class_mask(&self) -> u32 {
+        // Opening has refused more than 30.
+        !(u32::MAX << (self.class_bits & 31))
+    }
+}
+
 /// A decoded header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {

@@ -134,6 +134,7 @@ impl<'a> Image<'a> {
             options: layout.options,
             decision: Decision {
                 shape: layout.shape,
+                class_mask: layout.shape.class_mask(),
                 trie: table!(Trie),
                 hosts_v6: table!(HostsV6),
                 runs_v6: table!(RunsV6),

@@ -181,8 +181,7 @@ fn validate_shape(image: &Image<'_>) -> Result<(), OpenError> {
 fn validate_decision(image: &Image<'_>) -> Result<(), OpenError> {
     let decision = &image.decision;
     let shape = &decision.shape;
-    let place =
-        |word: u32| word >> 31 == 0 && index(decision.classes, Place(word).class(shape.class_bits));
+    let place = |word: u32| word >> 31 == 0 && index(decision.classes, decision.class(Place(word)));
     let roots = [shape.root_v4, shape.root_v6];
     let hosts_v6 = decision.hosts_v6.iter().map(|slot| slot.entry);
     trie::validate(
@@ -299,7 +298,7 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
             && index_or_none(cold.workloads, pod.workload)
             && index(
                 image.decision.classes,
-                Place(pod.place).class(image.decision.shape.class_bits),
+                image.decision.class(Place(pod.place)),
             )
     });
     check!("Workloads", cold.workloads, |workload| string(

@@ -177,6 +177,15 @@ macro_rules! number {
 number!(u16, 2);
 number!(u32, 4);
 
+impl Table<'_, u32> {
+    /// Half a word: the lower half of word 0, the upper half of it, and so on.
+    #[inline(always)]
+    pub(crate) fn half(&self, index: u32) -> u16 {
+        let (halves, _) = self.cells.as_flattened().as_chunks();
+        halves.get(index as usize).map_or(0, u16::decode)
+    }
+}
+
 /// A table of records over borrowed bytes. Reading past its end gives zeros,
 /// which every consumer takes for "deny" or "nothing".
 pub(crate) struct Table<'a, R: Record> {

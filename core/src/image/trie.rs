@@ -281,8 +281,8 @@ pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 
 /// The place of `index` (0–255) in the node of halves at `offset`.
 #[inline(always)]
 pub(crate) fn halves_place(words: Table<'_, u32>, offset: u32, index: u32) -> u32 {
-    let pair = words.get(offset + 1 + index / 2);
-    HalvesBase(words.get(offset)).place(pair >> (16 * (index % 2)))
+    let half = words.half(2 * (offset + 1) + index);
+    HalvesBase(words.get(offset)).place(half.into())
 }
 
 /// The entry that `bits` lead to from `entry`, which is a sorted node or none: below a

@@ -108,6 +108,7 @@ impl Tables {
     pub(super) fn decision(&self) -> Decision<'_> {
         Decision {
             shape: self.shape,
+            class_mask: self.shape.class_mask(),
             trie: self.trie.table(),
             hosts_v6: self.hosts_v6.table(),
             runs_v6: self.runs_v6.table(),

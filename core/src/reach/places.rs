@@ -181,7 +181,7 @@ impl<'i> Places<'i> {
                 .is_some_and(|address| self.own_node_addresses.contains(&address));
         let special = pod.filter(|_| is_special).unwrap_or(NONE);
         let key = PlaceKey {
-            class: place.class(self.image.decision.shape.class_bits),
+            class: self.image.decision.class(place),
             family: party.address.map(Family::of),
             own_node,
             special,
@@ -317,7 +317,7 @@ impl<'i> Places<'i> {
 
     fn class_at(&self, address: IpAddr) -> NodeClass {
         let decision = &self.image.decision;
-        let class = decision.place(address).class(decision.shape.class_bits);
+        let class = decision.class(decision.place(address));
         (class, Family::of(address))
     }
 

@@ -81,7 +81,7 @@ impl<'i> PodRef<'i> {
             if tell_nodes {
                 place.0
             } else {
-                place.class(image.decision.shape.class_bits)
+                image.decision.class(place)
             }
         };
         let own_node = tell_nodes.then_some((None, record.own_node));

@@ -264,9 +264,7 @@ impl<'i> Case<'i> {
         match subject {
             PodParty::Known(pod) => {
                 let place = crate::image::Place(cold.pods.get(pod).place);
-                let gates = cold
-                    .class_gates
-                    .get(place.class(self.image.decision.shape.class_bits));
+                let gates = cold.class_gates.get(self.image.decision.class(place));
                 let gate = cold.gates.get(match self.direction {
                     Direction::Egress => gates.egress,
                     Direction::Ingress => gates.ingress,

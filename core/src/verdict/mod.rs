@@ -198,8 +198,7 @@ impl Decision<'_> {
         if source.is_special() | destination.is_special() {
             return None;
         }
-        let bits = self.shape.class_bits;
-        let (from, to) = (source.class(bits), destination.class(bits));
+        let (from, to) = (self.class(source), self.class(destination));
         let interval = self.interval(key.0);
         let ClassRecord {
             egress_map,
