@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) newcomers: Newcomers,
     /// How large the tables may become before everything is compiled anew.
     most_bytes: usize,
+    /// How many newcomers there may be.
+    most_newcomers: usize,
 }
 
 /// How many bytes and addresses patches may add in any case.
@@ -109,6 +111,7 @@ impl State {
         State {
             epoch,
             most_bytes: 2 * tables.bytes() + SPARE_BYTES,
+            most_newcomers: image.image().pod_count() + SPARE_NEWCOMERS,
             tables,
             compiled: Arc::new(Compiled { epoch, image }),
             newcomers: Newcomers::default(),
@@ -118,8 +121,7 @@ impl State {
     /// Whether patches have left so much behind that everything should be compiled
     /// anew.
     pub(super) fn is_worn(&self) -> bool {
-        let most_newcomers = self.compiled.image.image().pod_count() + SPARE_NEWCOMERS;
-        self.tables.bytes() > self.most_bytes || self.newcomers.len() > most_newcomers
+        self.tables.bytes() > self.most_bytes || self.newcomers.len() > self.most_newcomers
     }
 
     #[inline]
