@@ -282,6 +282,19 @@ impl<'m> Arena<'m> {
         }
     }
 
+    /// Stores one record everywhere in a list.
+    pub(crate) fn fill<R: Record>(&mut self, list: List<R>, record: R) {
+        self.cells_mut(list).fill(record.encode());
+    }
+
+    /// Copies a list over another one of the same length.
+    pub(crate) fn copy<R: Record>(&mut self, from: List<R>, to: List<R>) {
+        debug_assert_eq!(from.len, to.len, "lists of two lengths");
+        let start = from.start as usize;
+        let end = start + from.len as usize * R::WIDTH;
+        self.memory.copy_within(start..end, to.start as usize);
+    }
+
     /// Reads one record of a list.
     #[inline]
     pub(crate) fn get<R: Record>(&self, list: List<R>, index: u32) -> R {

@@ -286,13 +286,15 @@ impl<'k> Maker<'k> {
     ) -> Result<Option<List<GateRow>>> {
         let rules = self.tiers.rules(arena, subject)?;
         let set_bytes = u64::from(rules.len) * u64::from(self.words) * 4;
-        let cuts = self.tiers.cuts(arena, subject, rules)?;
-        let effort = u64::from(cuts.len) * u64::from(rules.len) * u64::from(self.words + 8);
-        if set_bytes > MAX_RULE_SETS || effort > MAX_GATE_EFFORT.min(self.effort_left) {
+        if set_bytes > MAX_RULE_SETS {
             return Ok(None);
         }
+        let cuts = self.tiers.cuts(arena, subject, rules)?;
+        let most = MAX_GATE_EFFORT.min(self.effort_left);
+        let Some((script, effort)) = self.tiers.script(arena, subject, rules, cuts, most)? else {
+            return Ok(None);
+        };
         self.effort_left -= effort;
-        let sets = self.tiers.peer_sets(arena, rules)?;
 
         let rows: List<GateRow> = arena.scratch(cuts.len as usize)?;
         let mut len = 0;
@@ -302,7 +304,7 @@ impl<'k> Maker<'k> {
                 return Ok(None);
             }
             let key = arena.get(cuts, index);
-            self.tiers.play(arena, subject, rules, sets, key);
+            self.tiers.play(arena, subject, &script, index, key);
             let row = self.row(arena, self.tiers.allowed())?;
             if last != Some(row) {
                 arena.set(rows, len, GateRow { key, row });
@@ -319,8 +321,12 @@ impl<'k> Maker<'k> {
         let row: List<u32> = arena.scratch(self.gates.chunks_per_row as usize)?;
         for index in 0..self.gates.chunks_per_row {
             let chunk = set.slice(index * CHUNK_WORDS, CHUNK_WORDS);
-            let chunk = self.gates.chunks.intern_list(arena, chunk)?;
-            arena.set(row, index, chunk);
+            // Most are, of a subject that is isolated.
+            let is_zero = arena.view().iter(chunk).all(|word| word == 0);
+            if !is_zero || self.gates.chunks.len() == 0 {
+                let chunk = self.gates.chunks.intern_list(arena, chunk)?;
+                arena.set(row, index, chunk);
+            }
         }
         let id = self.gates.rows.intern_list(arena, row)?;
         arena.release(mark);

@@ -186,3 +186,17 @@ fn add_each(arena: &mut Arena<'_>, set: ClassSet, members: List<u32>) {
         add_run(arena, set, class, class + 1);
     }
 }
+
+/// Adds one class set to another.
+pub(super) fn add(arena: &mut Arena<'_>, to: ClassSet, from: ClassSet) {
+    let (to, from) = if to.start < from.start {
+        let (_, to, from) = arena.split_two(to, from);
+        (to, from)
+    } else {
+        let (_, from, to) = arena.split_two(from, to);
+        (to, from)
+    };
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = (u32::decode(to) | u32::decode(from)).encode();
+    }
+}

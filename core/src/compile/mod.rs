@@ -34,6 +34,7 @@ mod order;
 #[cfg(feature = "std")]
 mod policy_patch;
 mod pool;
+mod port_cover;
 mod projection;
 mod regions;
 #[cfg(feature = "std")]

@@ -14,7 +14,8 @@ use super::atoms::AtomKind;
 use super::classes::{Classes, Known};
 use super::growing::Growing;
 use super::intervals::key_of;
-use super::members::{ClassSet, Kept, Members, add_run};
+use super::members::{ClassSet, Kept, Members, add, add_run};
+use super::port_cover::{Filed, PortCover};
 use crate::image::record::{Record, record};
 use crate::image::tables::*;
 use crate::model::{Action, Direction, IsolationScope, OwnNode, Tier};
@@ -103,6 +104,11 @@ record! {
     }
 }
 
+record! {
+    /// Port keys, from the first to before the end.
+    struct KeyRange { first, end }
+}
+
 /// What a rule does with the peers it matches.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
@@ -145,8 +151,22 @@ pub(super) struct Tiers<'k> {
     words: u32,
     /// Every (name, protocol, port) that some pod has, sorted.
     every_named_port: List<NamedPortRecord>,
-    /// Port keys at which a gate may change; kept to be used again.
-    found: Growing<u32>,
+    /// Where rules match; kept to be used again.
+    found: Growing<KeyRange>,
+    /// What is filed in the cover of one gate's ports; kept to be used again.
+    filed: Growing<Filed>,
+}
+
+/// The rules of a gate, by how they are played.
+pub(super) struct Script {
+    /// All of them.
+    rules: List<GateRule>,
+    /// The peers that are listed, one set behind another.
+    sets: List<u32>,
+    /// The rules of NetworkPolicies: the union of all that match a port is what counts.
+    cover: PortCover,
+    /// The numbers of the others, to be played in this order.
+    in_order: List<u32>,
 }
 
 /// What playing the tiers needs, and is found once.
@@ -200,6 +220,7 @@ impl<'k> Tiers<'k> {
             words,
             every_named_port,
             found: Growing::new(),
+            filed: Growing::new(),
         })
     }
 
@@ -323,45 +344,57 @@ impl<'k> Tiers<'k> {
         subject: Subject,
         rules: List<GateRule>,
     ) -> Result<List<u32>> {
-        let Known { facts, .. } = self.known;
         self.found.clear();
-        self.found.push(arena, 0)?;
         for index in 0..rules.len {
             let rule = arena.get(rules, index);
-            if rule.every_port != 0 {
-                continue;
-            }
-            let record = facts.rules.get(arena.view(), rule.rule);
-            for port in record.ports..record.ports + record.ports_len {
-                let port = facts.rule_ports.get(arena.view(), port);
-                if port.name == NONE {
-                    self.found.push(arena, port.first)?;
-                    self.found.push(arena, port.last + 1)?;
-                    continue;
-                }
-                let named = self.named(arena.view(), subject, port);
-                for index in 0..named.len {
-                    let named = arena.get(named, index);
-                    if port.admits(named.protocol_port) {
-                        let key = key_of(named.protocol_port);
-                        self.found.push(arena, key)?;
-                        self.found.push(arena, key + 1)?;
-                    }
-                }
+            if rule.every_port == 0 {
+                self.find_ranges(arena, subject, &rule)?;
             }
         }
-        let cuts: List<u32> = arena.scratch(self.found.len() as usize)?;
-        let mut len = 0;
+        let cuts: List<u32> = arena.scratch(1 + 2 * self.found.len() as usize)?;
+        let mut len = 1;
         for index in 0..self.found.len() {
-            let key = self.found.get(arena.view(), index);
-            if key < PortKey::END {
-                arena.set(cuts, len, key);
-                len += 1;
+            let KeyRange { first, end } = self.found.get(arena.view(), index);
+            for key in [first, end] {
+                if key < PortKey::END {
+                    arena.set(cuts, len, key);
+                    len += 1;
+                }
             }
         }
         let cuts = cuts.slice(0, len);
         arena.sort_by_key(cuts, |key| key);
         Ok(arena.dedup(cuts))
+    }
+
+    /// Adds the ranges of port keys on which a rule with ports may match to `found`: of a
+    /// name, whatever it may resolve to.
+    fn find_ranges(
+        &mut self,
+        arena: &mut Arena<'_>,
+        subject: Subject,
+        rule: &GateRule,
+    ) -> Result<()> {
+        let Known { facts, .. } = self.known;
+        let record = facts.rules.get(arena.view(), rule.rule);
+        for port in record.ports..record.ports + record.ports_len {
+            let port = facts.rule_ports.get(arena.view(), port);
+            if port.name == NONE {
+                let (first, end) = (port.first, port.last + 1);
+                self.found.push(arena, KeyRange { first, end })?;
+                continue;
+            }
+            let named = self.named(arena.view(), subject, port);
+            for index in 0..named.len {
+                let named = arena.get(named, index);
+                if port.admits(named.protocol_port) {
+                    let first = key_of(named.protocol_port);
+                    let end = first + 1;
+                    self.found.push(arena, KeyRange { first, end })?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What a port name may resolve to: on the subject's own pods for ingress, on
@@ -381,13 +414,71 @@ impl<'k> Tiers<'k> {
         ports.slice(first, end - first)
     }
 
-    /// The peers of each rule that lists some, one set behind another; the rules
-    /// are told where.
-    pub(super) fn peer_sets(
+    /// Prepares to play `rules` at each of the `cuts`, and how many steps that takes, in
+    /// words of class sets; `None` where it is more than `most`. Takes scratch.
+    pub(super) fn script(
         &mut self,
         arena: &mut Arena<'_>,
+        subject: Subject,
         rules: List<GateRule>,
-    ) -> Result<List<u32>> {
+        cuts: List<u32>,
+        most: u64,
+    ) -> Result<Option<(Script, u64)>> {
+        let cover = PortCover::new(arena, cuts.len, self.words)?;
+        let in_order: List<u32> = arena.scratch(rules.len as usize)?;
+        let mut in_order_len = 0;
+        self.filed.clear();
+        for index in 0..rules.len {
+            let rule = arena.get(rules, index);
+            if rule.tier == Tier::NetworkPolicy as u32 && rule.by_name == 0 {
+                self.file(arena, subject, &cover, cuts, (index, &rule))?;
+            } else {
+                arena.set(in_order, in_order_len, index);
+                in_order_len += 1;
+            }
+        }
+        let words = u64::from(self.words);
+        let unions = u64::from(self.filed.len()) + 2 * u64::from(cuts.len);
+        let played = u64::from(cuts.len) * u64::from(in_order_len);
+        let effort = unions * words + played * (words + 8);
+        if effort > most {
+            return Ok(None);
+        }
+        let script = Script {
+            rules,
+            sets: self.peer_sets(arena, rules)?,
+            cover,
+            in_order: in_order.slice(0, in_order_len),
+        };
+        Ok(Some((script, effort)))
+    }
+
+    /// Files a rule, and its number, for the cuts that its ports cover.
+    fn file(
+        &mut self,
+        arena: &mut Arena<'_>,
+        subject: Subject,
+        cover: &PortCover,
+        cuts: List<u32>,
+        (number, rule): (u32, &GateRule),
+    ) -> Result<()> {
+        if rule.every_port != 0 {
+            return cover.file(arena, &mut self.filed, (0, cuts.len), number);
+        }
+        self.found.clear();
+        self.find_ranges(arena, subject, rule)?;
+        for index in 0..self.found.len() {
+            let KeyRange { first, end } = self.found.get(arena.view(), index);
+            let [first, end] =
+                [first, end].map(|key| arena.view().partition_point(cuts, |cut| cut < key));
+            cover.file(arena, &mut self.filed, (first, end), number)?;
+        }
+        Ok(())
+    }
+
+    /// The peers of each rule that lists some, one set behind another; the rules
+    /// are told where.
+    fn peer_sets(&mut self, arena: &mut Arena<'_>, rules: List<GateRule>) -> Result<List<u32>> {
         let listed = arena
             .view()
             .iter(rules)
@@ -409,31 +500,37 @@ impl<'k> Tiers<'k> {
         Ok(sets)
     }
 
-    /// Plays the tiers through for one port; leaves the result in
-    /// `state.allowed`.
+    /// Plays the tiers through for one cut after another, each a port key; leaves the
+    /// result in `state.allowed`.
     pub(super) fn play(
         &self,
         arena: &mut Arena<'_>,
         subject: Subject,
-        rules: List<GateRule>,
-        sets: List<u32>,
+        script: &Script,
+        cut: u32,
         key: u32,
     ) {
+        let Script {
+            rules,
+            sets,
+            ref cover,
+            in_order,
+        } = *script;
+        let peers_of = |arena: &Arena<'_>, rule| arena.get(rules, rule).peers;
+        let union = cover.at(arena, &self.filed, cut, sets, peers_of);
         let State {
             undecided,
             passed,
             allowed,
             ..
         } = self.state;
-        for index in 0..self.words {
-            arena.set(undecided, index, u32::MAX);
-            arena.set(passed, index, 0);
-            arena.set(allowed, index, 0);
-        }
+        arena.fill(undecided, u32::MAX);
+        arena.fill(passed, 0);
+        arena.fill(allowed, 0);
         let mut next = 0;
         let mut play_tier = |arena: &mut Arena<'_>, tier: Tier| {
-            while next < rules.len {
-                let rule = arena.get(rules, next);
+            while next < in_order.len {
+                let rule = arena.get(rules, arena.get(in_order, next));
                 if rule.tier != tier as u32 {
                     break;
                 }
@@ -444,8 +541,9 @@ impl<'k> Tiers<'k> {
             }
         };
         play_tier(arena, Tier::Admin);
-        self.add(arena, undecided, passed);
+        add(arena, undecided, passed);
         play_tier(arena, Tier::NetworkPolicy);
+        self.decide(arena, Peers::Set(union), Verb::Allow);
         match self.network_policy_tier(arena.view(), subject) {
             NetworkPolicyTier::Isolates => {
                 let own_node = match subject.direction {
@@ -456,10 +554,10 @@ impl<'k> Tiers<'k> {
                     self.decide(arena, Peers::Set(self.twins), Verb::Allow);
                 }
             }
-            NetworkPolicyTier::Allows => self.add(arena, allowed, undecided),
+            NetworkPolicyTier::Allows => add(arena, allowed, undecided),
             NetworkPolicyTier::Silent => {
                 play_tier(arena, Tier::Baseline);
-                self.add(arena, allowed, undecided);
+                add(arena, allowed, undecided);
             }
         }
     }
@@ -524,9 +622,7 @@ impl<'k> Tiers<'k> {
         }
         // The peers on which one of the names is this port.
         let set = self.state.matched;
-        for index in 0..self.words {
-            arena.set(set, index, 0);
-        }
+        arena.fill(set, 0);
         for port in record.ports..record.ports + record.ports_len {
             let port = facts.rule_ports.get(arena.view(), port);
             if by_name(&port)
@@ -572,14 +668,6 @@ impl<'k> Tiers<'k> {
             Peers::Set(set) => words
                 .zip(view.cells(set))
                 .for_each(|(pair, matched)| decide(pair, u32::decode(matched))),
-        }
-    }
-
-    /// Adds one class set to another.
-    fn add(&self, arena: &mut Arena<'_>, to: ClassSet, from: ClassSet) {
-        for index in 0..self.words {
-            let word = arena.get(to, index) | arena.get(from, index);
-            arena.set(to, index, word);
         }
     }
 }
