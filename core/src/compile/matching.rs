@@ -12,8 +12,8 @@ use super::growing::Growing;
 use super::order::Order;
 use super::pool::Pool;
 use super::projection::{Projection, has_bit, set_bit};
-use crate::image::record::record;
-use crate::image::tables::{LabelRecord, NONE, UNMENTIONED, operator_from_code};
+use crate::image::record::{Record, record};
+use crate::image::tables::{LabelRecord, NONE, UNMENTIONED, operator_code, operator_from_code};
 use crate::model::Operator;
 
 record! {
@@ -53,6 +53,7 @@ impl Matching {
             projection,
             kinds: &kinds,
         };
+        let mark = arena.mark();
         let index = Index::new(arena, &endpoints, atoms)?;
 
         let words = atoms.len().div_ceil(32) as usize;
@@ -80,24 +81,28 @@ impl Matching {
         let mut own = Growing::new();
         let mut found = Growing::new();
         for endpoint in endpoints.all() {
-            index.matches(arena, &endpoints, atoms, endpoint, (&mut own, &mut found))?;
+            index.matches(arena, &endpoints, endpoint, (&mut own, &mut found))?;
+            let mark = arena.mark();
+            let atoms = sorted(arena, &found)?;
             match endpoint {
                 Endpoint::PodKind(kind) => {
                     // No policy has a pod for its subject that is not judged.
                     let subjects = match kinds.record(arena.view(), kind) {
                         PodKindRecord { in_scope: 0, .. } => 0,
-                        _ => matching.intern(arena, &found, Some(is_subject))?,
+                        _ => matching.intern(arena, atoms, is_subject)?,
                     };
                     arena.set(matching.subjects, kind, subjects);
-                    let peers = matching.intern(arena, &found, Some(is_peer))?;
+                    let peers = matching.intern(arena, atoms, is_peer)?;
                     arena.set(matching.peers, kind, peers);
                 }
                 Endpoint::Node(node) => {
-                    let list = matching.intern(arena, &found, None)?;
+                    let list = matching.lists.intern_list(arena, atoms)?;
                     arena.set(matching.nodes, node, list);
                 }
             }
+            arena.release(mark);
         }
+        arena.release(mark);
         matching.kinds = kinds;
         Ok(matching)
     }
@@ -121,8 +126,9 @@ impl Matching {
             projection,
             kinds: &self.kinds,
         };
-        let endpoint = Endpoint::PodKind(kind);
-        demands(view, facts, atoms, atom).all(|demand| demand.holds(view, &endpoints, endpoint))
+        let traits = endpoints.traits(view, Endpoint::PodKind(kind));
+        demands(view, facts, atoms, atom)
+            .all(|demand| Question::new(view, facts, demand).holds(view, &traits))
     }
 
     /// The number of a kind that some pod is of.
@@ -136,29 +142,33 @@ impl Matching {
         self.kinds.record(view, kind)
     }
 
-    /// Interns the atoms that were found, or those of them that are in a set.
-    fn intern(
-        &mut self,
-        arena: &mut Arena<'_>,
-        found: &Growing<u32>,
-        set: Option<List<u32>>,
-    ) -> Result<u32> {
+    /// Interns those of some atoms that are in a set.
+    fn intern(&mut self, arena: &mut Arena<'_>, atoms: List<u32>, set: List<u32>) -> Result<u32> {
         let mark = arena.mark();
-        let list: List<u32> = arena.scratch(found.len() as usize)?;
+        let list: List<u32> = arena.scratch(atoms.len as usize)?;
         let mut len = 0;
-        for index in 0..found.len() {
-            let atom = found.get(arena.view(), index);
-            if set.is_none_or(|set| has_bit(arena.view(), set, atom)) {
+        for index in 0..atoms.len {
+            let atom = arena.get(atoms, index);
+            if has_bit(arena.view(), set, atom) {
                 arena.set(list, len, atom);
                 len += 1;
             }
         }
-        let list = list.slice(0, len);
-        arena.sort_by_key(list, |atom| atom);
-        let id = self.lists.intern_list(arena, list)?;
+        let id = self.lists.intern_list(arena, list.slice(0, len))?;
         arena.release(mark);
         Ok(id)
     }
+}
+
+/// Numbers in order, as a scratch list.
+fn sorted(arena: &mut Arena<'_>, numbers: &Growing<u32>) -> Result<List<u32>> {
+    let list: List<u32> = arena.scratch(numbers.len() as usize)?;
+    for index in 0..numbers.len() {
+        let number = numbers.get(arena.view(), index);
+        arena.set(list, index, number);
+    }
+    arena.sort_by_key(list, |number| number);
+    Ok(list)
 }
 
 fn pod_kinds(
@@ -203,6 +213,29 @@ enum Space {
     Node,
 }
 
+impl Space {
+    const ALL: [Space; 3] = [Space::Pod, Space::Namespace, Space::Node];
+}
+
+/// What selectors look at in one endpoint.
+struct Traits {
+    /// [`NONE`] for a node.
+    namespace: u32,
+    /// By [`Space`], sorted by key; none where the space is another kind's.
+    labels: [List<LabelRecord>; 3],
+}
+
+impl Traits {
+    fn labels_in(&self, space: Space) -> List<LabelRecord> {
+        let [pod, namespace, node] = self.labels;
+        match space {
+            Space::Pod => pod,
+            Space::Namespace => namespace,
+            Space::Node => node,
+        }
+    }
+}
+
 /// The labels of all endpoints.
 struct Endpoints<'f> {
     facts: &'f Facts,
@@ -220,22 +253,36 @@ impl Endpoints<'_> {
         self.kinds.record(view, kind)
     }
 
-    /// The labels of an endpoint in a space, sorted by key.
-    fn labels(&self, view: View<'_>, endpoint: Endpoint, space: Space) -> List<LabelRecord> {
-        let set = match (endpoint, space) {
-            (Endpoint::PodKind(kind), Space::Pod) => self.kind(view, kind).labels,
-            (Endpoint::PodKind(kind), Space::Namespace) => {
-                let namespace = self.kind(view, kind).namespace;
-                let labels = self.facts.namespaces.get(view, namespace).labels;
-                view.get(self.projection.of_label_set, labels)
-            }
-            (Endpoint::Node(node), Space::Node) => {
-                let labels = self.facts.nodes.get(view, node).labels;
-                view.get(self.projection.of_label_set, labels)
-            }
-            _ => 0,
+    /// What selectors look at.
+    fn traits(&self, view: View<'_>, endpoint: Endpoint) -> Traits {
+        let projected = |labels| {
+            let set = view.get(self.projection.of_label_set, labels);
+            self.projection.label_sets.list(view, set)
         };
-        self.projection.label_sets.list(view, set)
+        match endpoint {
+            Endpoint::PodKind(kind) => {
+                let PodKindRecord {
+                    namespace, labels, ..
+                } = self.kind(view, kind);
+                let namespace_labels = self.facts.namespaces.get(view, namespace).labels;
+                Traits {
+                    namespace,
+                    labels: [
+                        self.projection.label_sets.list(view, labels),
+                        projected(namespace_labels),
+                        List::default(),
+                    ],
+                }
+            }
+            Endpoint::Node(node) => Traits {
+                namespace: NONE,
+                labels: [
+                    List::default(),
+                    List::default(),
+                    projected(self.facts.nodes.get(view, node).labels),
+                ],
+            },
+        }
     }
 
     /// The buckets that an endpoint belongs to.
@@ -246,8 +293,9 @@ impl Endpoints<'_> {
         buckets: &mut Growing<Bucket>,
     ) -> Result<()> {
         buckets.clear();
-        for space in [Space::Pod, Space::Namespace, Space::Node] {
-            let labels = self.labels(arena.view(), endpoint, space);
+        let traits = self.traits(arena.view(), endpoint);
+        for space in Space::ALL {
+            let labels = traits.labels_in(space);
             for index in 0..labels.len {
                 let label = arena.get(labels, index);
                 if label.value != UNMENTIONED {
@@ -257,9 +305,8 @@ impl Endpoints<'_> {
             }
         }
         match endpoint {
-            Endpoint::PodKind(kind) => {
-                let namespace = self.kind(arena.view(), kind).namespace;
-                buckets.push(arena, Bucket::namespace(namespace))?;
+            Endpoint::PodKind(_) => {
+                buckets.push(arena, Bucket::namespace(traits.namespace))?;
                 buckets.push(arena, Bucket::EVERY_POD)?;
             }
             Endpoint::Node(_) => {
@@ -347,35 +394,6 @@ fn is_about_labels(kind: AtomKind) -> bool {
 }
 
 impl Demand {
-    fn holds(self, view: View<'_>, endpoints: &Endpoints<'_>, endpoint: Endpoint) -> bool {
-        let (space, requirement) = match (self, endpoint) {
-            (Demand::Label(space, requirement), _) => (space, requirement),
-            (Demand::Namespace(namespace), Endpoint::PodKind(kind)) => {
-                return endpoints.kind(view, kind).namespace == namespace;
-            }
-            (Demand::Namespace(_), Endpoint::Node(_)) => return false,
-        };
-        let requirement: List<u32> = endpoints.facts.requirements.list(view, requirement);
-        let key = view.get(requirement, 0);
-        let labels = endpoints.labels(view, endpoint, space);
-        let at = view.partition_point(labels, |label| label.key < key);
-        let value = (at < labels.len)
-            .then(|| view.get(labels, at))
-            .filter(|label| label.key == key)
-            .map(|label| label.value);
-        let values = requirement.slice(2, requirement.len);
-        let listed = |value| {
-            let at = view.partition_point(values, |listed| listed < value);
-            at < values.len && view.get(values, at) == value
-        };
-        match operator_from_code(view.get(requirement, 1)) {
-            Some(Operator::In) => value.is_some_and(listed),
-            Some(Operator::NotIn) => !value.is_some_and(listed),
-            Some(Operator::Exists) => value.is_some(),
-            Some(Operator::DoesNotExist) | None => value.is_none(),
-        }
-    }
-
     /// The buckets of which an endpoint that satisfies the demand is in exactly
     /// one; `None` if the demand only rules out.
     fn buckets<'v>(
@@ -412,10 +430,125 @@ impl Demand {
     }
 }
 
+/// What a demand asks, ready to be asked of one endpoint after another.
+#[derive(Clone, Copy)]
+struct Question {
+    /// `None`: to be in the namespace `key`.
+    space: Option<Space>,
+    key: u32,
+    operator: Option<Operator>,
+    /// Sorted.
+    values: List<u32>,
+}
+
+impl Question {
+    fn new(view: View<'_>, facts: &Facts, demand: Demand) -> Question {
+        match demand {
+            Demand::Namespace(namespace) => Question {
+                space: None,
+                key: namespace,
+                operator: None,
+                values: List::default(),
+            },
+            Demand::Label(space, requirement) => {
+                let requirement: List<u32> = facts.requirements.list(view, requirement);
+                Question {
+                    space: Some(space),
+                    key: view.get(requirement, 0),
+                    operator: operator_from_code(view.get(requirement, 1)),
+                    values: requirement.slice(2, requirement.len),
+                }
+            }
+        }
+    }
+
+    /// Whether an endpoint is as demanded.
+    fn holds(self, view: View<'_>, traits: &Traits) -> bool {
+        let Some(space) = self.space else {
+            return traits.namespace == self.key;
+        };
+        // There are few labels that selectors look at, and few values to a requirement.
+        let mut labels = view.iter(traits.labels_in(space));
+        let label = labels.find(|label| label.key == self.key);
+        let value = label.map(|label| label.value);
+        let listed = |value| {
+            let at = view.partition_point(self.values, |listed| listed < value);
+            at < self.values.len && view.get(self.values, at) == value
+        };
+        match self.operator {
+            Some(Operator::In) => value.is_some_and(listed),
+            Some(Operator::NotIn) => !value.is_some_and(listed),
+            Some(Operator::Exists) => value.is_some(),
+            Some(Operator::DoesNotExist) | None => value.is_none(),
+        }
+    }
+}
+
+record! {
+    /// A [`Question`] as it is stored: `space` [`NONE`] for a namespace.
+    struct QuestionRecord { space, key, operator, values, values_len }
+}
+
+impl QuestionRecord {
+    fn of(question: Question) -> QuestionRecord {
+        QuestionRecord {
+            space: question.space.map_or(NONE, |space| space as u32),
+            key: question.key,
+            operator: question.operator.map_or(NONE, operator_code),
+            values: question.values.start,
+            values_len: question.values.len,
+        }
+    }
+
+    fn question(self) -> Question {
+        Question {
+            space: Space::ALL.get(self.space as usize).copied(),
+            key: self.key,
+            operator: operator_from_code(self.operator),
+            values: List::new(self.values, self.values_len),
+        }
+    }
+}
+
+/// What each atom asks.
+struct Questions {
+    /// Where those of each atom begin in `all`, and the end.
+    starts: List<u32>,
+    all: List<QuestionRecord>,
+}
+
+impl Questions {
+    /// Takes scratch.
+    fn new(arena: &mut Arena<'_>, facts: &Facts, atoms: &Atoms) -> Result<Questions> {
+        let starts: List<u32> = arena.scratch(atoms.len() as usize + 1)?;
+        let mut total = 0;
+        for atom in 0..atoms.len() {
+            arena.set(starts, atom, total);
+            total += demands(arena.view(), facts, atoms, atom).count() as u32;
+        }
+        arena.set(starts, atoms.len(), total);
+        let all: List<QuestionRecord> = arena.scratch(total as usize)?;
+        let (view, cells) = arena.split(all);
+        let questions = (0..atoms.len()).flat_map(|atom| demands(view, facts, atoms, atom));
+        for (cell, demand) in cells.iter_mut().zip(questions) {
+            *cell = QuestionRecord::of(Question::new(view, facts, demand)).encode();
+        }
+        Ok(Questions { starts, all })
+    }
+
+    /// Whether an endpoint is all that an atom asks for.
+    fn are_met(&self, view: View<'_>, atom: u32, traits: &Traits) -> bool {
+        let (first, end) = (view.get(self.starts, atom), view.get(self.starts, atom + 1));
+        view.iter(self.all.slice(first, end - first))
+            .all(|question| question.question().holds(view, traits))
+    }
+}
+
 /// Which atoms are filed under which buckets.
 struct Index {
     buckets: Pool,
     filed: Groups,
+    questions: Questions,
 }
 
 impl Index {
@@ -452,7 +585,11 @@ impl Index {
                 }
             }
         })?;
-        Ok(Index { buckets, filed })
+        Ok(Index {
+            buckets,
+            filed,
+            questions: Questions::new(arena, endpoints.facts, atoms)?,
+        })
     }
 
     /// Collects the atoms that match an endpoint, each once, in no order.
@@ -460,12 +597,12 @@ impl Index {
         &self,
         arena: &mut Arena<'_>,
         endpoints: &Endpoints<'_>,
-        atoms: &Atoms,
         endpoint: Endpoint,
         (own, found): (&mut Growing<Bucket>, &mut Growing<u32>),
     ) -> Result<()> {
         found.clear();
         endpoints.buckets(arena, endpoint, own)?;
+        let traits = endpoints.traits(arena.view(), endpoint);
         for index in 0..own.len() {
             let view = arena.view();
             let bucket = own.get(view, index);
@@ -476,9 +613,7 @@ impl Index {
             for index in 0..filed.len {
                 let view = arena.view();
                 let atom = view.get(filed, index);
-                let is_match = demands(view, endpoints.facts, atoms, atom)
-                    .all(|demand| demand.holds(view, endpoints, endpoint));
-                if is_match {
+                if self.questions.are_met(view, atom, &traits) {
                     found.push(arena, atom)?;
                 }
             }
