@@ -1,15 +1,16 @@
 //! `netpolicy compile`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use netpolicy::CompileReport;
+use netpolicy::{CompileReport, ImageBuf};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::input::{Compiled, Sources};
+use crate::input::{Compiled, Sources, counted};
 use crate::output::{self, Format};
 
 /// Compile manifests into an image
@@ -43,8 +44,60 @@ pub(crate) struct Arguments {
 struct Report<'r> {
     #[serde(flatten)]
     report: &'r CompileReport,
+    /// Which subjects those are that are interpreted.
+    interpreted: Vec<Interpreted>,
     errors: usize,
     skipped: &'r BTreeMap<String, usize>,
+}
+
+/// Pods whose verdicts in a direction are worked out from the rules.
+#[derive(Serialize)]
+struct Interpreted {
+    direction: String,
+    pods: usize,
+    /// The first of them.
+    first: String,
+    policies: usize,
+    rules: usize,
+}
+
+impl Interpreted {
+    fn of(interpreted: &netpolicy::Interpreted<'_>) -> Interpreted {
+        Interpreted {
+            direction: interpreted.direction.to_string(),
+            pods: interpreted.pods,
+            first: interpreted.first.to_string(),
+            policies: interpreted.policies,
+            rules: interpreted.rules,
+        }
+    }
+}
+
+impl fmt::Display for Interpreted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Interpreted {
+            direction,
+            pods,
+            first,
+            policies,
+            rules,
+        } = self;
+        write!(f, "{direction} of {first}")?;
+        if let more @ 1.. = pods - 1 {
+            write!(f, " and {}", counted(more, "more pod"))?;
+        }
+        let policy_word = if *policies == 1 { "policy" } else { "policies" };
+        let rules = counted(*rules, "rule");
+        write!(f, ": up to {rules} of {policies} {policy_word} a verdict")
+    }
+}
+
+/// How many of them text tells of.
+const TOLD_INTERPRETED: usize = 10;
+
+fn interpreted(image: &ImageBuf) -> Vec<Interpreted> {
+    let image = image.image();
+    image.interpreted().iter().map(Interpreted::of).collect()
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
@@ -59,6 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     match arguments.output {
         Format::Json => output::json(&Report {
             report: &report,
+            interpreted: interpreted(&image),
             errors,
             skipped: &skipped,
         })?,
@@ -79,6 +133,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
                     "{} of {} subjects did not fit the table budget, and are interpreted",
                     report.interpreted_gates, report.gates
                 ))?;
+                let interpreted = interpreted(&image);
+                for subject in interpreted.iter().take(TOLD_INTERPRETED) {
+                    output::line(&format!("  {subject}"))?;
+                }
+                if let more @ 1.. = interpreted.len().saturating_sub(TOLD_INTERPRETED) {
+                    output::line(&format!("  and {more} more; --output json tells all"))?;
+                }
             }
         }
     }

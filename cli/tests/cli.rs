@@ -835,9 +835,18 @@ fn a_table_budget() {
         ])
     };
     let text = stdout(&compile("0"));
-    assert!(
-        text.ends_with(" subjects did not fit the table budget, and are interpreted\n"),
-        "{text}"
+    let (_, told) = text
+        .split_once(" subjects did not fit the table budget, and are interpreted\n")
+        .expect(&text);
+    assert_eq!(
+        told,
+        "  egress of default/mysql and 1 more pod: up to 2 rules of 3 policies a verdict\n  \
+           ingress of default/wordpress: up to 2 rules of 2 policies a verdict\n  \
+           egress of default/batch: up to 1 rule of 2 policies a verdict\n  \
+           ingress of default/mysql: up to 1 rule of 2 policies a verdict\n  \
+           egress of kube-system/coredns: up to 0 rules of 0 policies a verdict\n  \
+           ingress of default/batch: up to 0 rules of 1 policy a verdict\n  \
+           ingress of kube-system/coredns: up to 0 rules of 0 policies a verdict\n",
     );
     assert_eq!(stdout(&compile("1")).lines().count(), 1);
     let output = compile("99999999999999999");

@@ -454,15 +454,16 @@ impl Cluster {
     ) -> Result<(ImageBuf, CompileReport, Vec<u8>, T), CompileError> {
         const LIMIT: usize = u32::MAX as usize;
         let policies = self.network_policies.all.len() + self.cluster_policies.all.len();
-        // What most clusters need. Memory that stays untouched costs nothing where
-        // the system hands out pages as they are written.
-        let mut working = (1 << 20) + self.pods.all.len() * 1024 + policies * 4096;
+        // More than most clusters need. Memory that stays untouched costs nothing where
+        // the system hands out pages as they are written, and too little costs the time
+        // until it is found out.
+        let mut working = (1 << 20) + self.pods.all.len() * 1024 + policies * (16 << 10);
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
             match self.prepared(&mut memory, options, &prepare) {
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
-                    working = needed.max(working.saturating_mul(2));
+                    working = needed.max(working.saturating_mul(4));
                 }
                 Err(error) => return Err(error),
                 Ok(compiled) => {

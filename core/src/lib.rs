@@ -70,6 +70,8 @@ pub use image::ImageBuf;
 pub use image::{Image, OpenError};
 pub use packet::PacketError;
 pub use protocol::Protocol;
+#[cfg(feature = "alloc")]
+pub use verdict::Interpreted;
 pub use verdict::{Connection, ConnectionKind, Endpoint, Pair, Pairs, PodRef, Verdict};
 
 /// The README's examples, as tests.

@@ -123,12 +123,26 @@ fn a_table_budget_is_kept_and_changes_no_verdict() {
     let (whole, report) = compile(Options::DEFAULT_TABLE_BUDGET);
     assert_eq!(report.interpreted_gates, 0);
     // So much that some subjects fit, and others do not.
-    let (part, _) = (1..32)
+    let (part, report) = (1..32)
         .map(|step| compile(step * 256))
         .find(|(_, report)| (1..report.gates - 2).contains(&report.interpreted_gates))
         .expect("a budget for some");
     let (whole, part) = (whole.image(), part.image());
     assert!(part.verdict_bytes() < whole.verdict_bytes());
+    assert!(whole.interpreted().is_empty());
+    // The pods of one gate are told of together, the most rules first.
+    let told = part.interpreted();
+    assert!(
+        (1..=report.interpreted_gates as usize).contains(&told.len()),
+        "{told:?}"
+    );
+    assert!(told.is_sorted_by(|a, b| a.rules >= b.rules), "{told:?}");
+    for interpreted in &told {
+        assert!(
+            interpreted.pods >= 1 && interpreted.policies >= 1,
+            "{interpreted:?}"
+        );
+    }
     for source in whole.pods().flat_map(|pod| pod.addresses()) {
         for destination in whole.pods().flat_map(|pod| pod.addresses()) {
             for port in [80, 443, 8080] {

@@ -159,7 +159,8 @@ pub struct CompileReport {
     /// Ways in which a direction of some pods is decided.
     pub gates: u32,
     /// Those of them that did not fit the budget, and are interpreted from their
-    /// rules at each verdict.
+    /// rules at each verdict. `Image::interpreted` tells of which pods they are, and
+    /// what they cost.
     pub interpreted_gates: u32,
     /// Distinct rows of bits, a bit for each class.
     pub rows: u32,

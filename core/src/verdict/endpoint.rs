@@ -123,6 +123,12 @@ impl PartialEq for PodRef<'_> {
 
 impl Eq for PodRef<'_> {}
 
+impl fmt::Debug for PodRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PodRef({self})")
+    }
+}
+
 impl fmt::Display for PodRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace(), self.name())

@@ -5,6 +5,8 @@
 
 mod endpoint;
 mod interpret;
+#[cfg(feature = "alloc")]
+mod interpreted;
 mod kind;
 mod labels;
 #[cfg(feature = "alloc")]
@@ -16,6 +18,8 @@ pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 #[cfg(feature = "alloc")]
 pub(crate) use interpret::Without;
 pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, rule_ports};
+#[cfg(feature = "alloc")]
+pub use interpreted::Interpreted;
 pub use kind::ConnectionKind;
 pub(crate) use labels::requirements;
 #[cfg(feature = "alloc")]
