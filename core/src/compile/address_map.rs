@@ -28,6 +28,7 @@ impl AddressMap {
         regions: &Regions,
         classes: &Classes,
         class_bits: u32,
+        table_budget: usize,
     ) -> Result<Option<AddressMap>> {
         let external = |view: View<'_>, region| {
             let class = view.get(classes.external, region);
@@ -43,7 +44,7 @@ impl AddressMap {
         );
 
         let mark = arena.mark();
-        let tries = Tries::begin(arena);
+        let tries = Tries::begin(arena, table_budget);
         let ground_v4 = arena.scratch(2 * regions.of_v4().len as usize)?;
         let ground_v4 = ground(
             arena,

@@ -17,9 +17,10 @@ const HALVES_ENTRIES: u32 = 54;
 const ARRAY_WORDS_BELOW: u32 = 256;
 /// From this many runs on the root is an array of 65,536.
 const WIDE_ROOT_RUNS: u32 = 4096;
-/// As long as all tries have fewer words, nodes are what is fastest, not what is
-/// smallest: 512 KiB, which the second cache of most processors holds.
-const FAST_WORDS: u32 = 1 << 17;
+/// As long as all tries are smaller than this share of the table budget, nodes are what
+/// is fastest, not what is smallest: by default 512 KiB, which the second cache of most
+/// processors holds.
+const FAST_SHARE_OF_BUDGET: usize = 128;
 /// Beyond, a list of runs is preferred to nodes of 8 bits that take this many times its
 /// room, as long as it can be searched in ten steps.
 const SORTED_GAIN: u32 = 3;
@@ -36,13 +37,16 @@ record! {
 pub(super) struct Tries {
     /// Where the words begin.
     start: u32,
+    /// Up to how many bytes speed counts more than size.
+    fast_bytes: u32,
 }
 
 impl Tries {
     /// No node yet.
-    pub(super) fn begin(arena: &Arena<'_>) -> Tries {
+    pub(super) fn begin(arena: &Arena<'_>, table_budget: usize) -> Tries {
         Tries {
             start: arena.front(),
+            fast_bytes: u32::try_from(table_budget / FAST_SHARE_OF_BUDGET).unwrap_or(u32::MAX),
         }
     }
 
@@ -54,7 +58,7 @@ impl Tries {
 
     /// Whether there is room enough to care for speed alone.
     fn may_be_fast(&self, arena: &Arena<'_>) -> bool {
-        arena.front() - self.start < 4 * FAST_WORDS
+        arena.front() - self.start < self.fast_bytes
     }
 
     /// Adds a trie over values of `bits` bits; the first run begins at 0. Returns
@@ -262,4 +266,97 @@ struct Values {
     first: u32,
     bits: u32,
     run: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::image::record::Table;
+    use crate::image::walk;
+
+    /// Runs over all addresses, from distances between their beginnings that are drawn
+    /// again and again; places of `hosts` hosts.
+    fn runs(count: u32, distances: &[u32], hosts: u32) -> Vec<Run> {
+        let mut random = 7_u32;
+        let mut next = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            random >> 12
+        };
+        let mut first = 0_u32;
+        let mut runs = Vec::new();
+        for _ in 0..count {
+            let entry = TrieEntry::Leaf((next() % 300) | ((next() % hosts) << 16)).encode();
+            runs.push(Run { first, entry });
+            let distance = 1 + next() % distances[next() as usize % distances.len()];
+            match first.checked_add(distance) {
+                Some(sum) => first = sum,
+                None => break,
+            }
+        }
+        runs
+    }
+
+    #[test]
+    fn every_kind_of_node_leads_to_the_run() {
+        let mut kinds = BTreeSet::new();
+        let mut memory = vec![0xaa; 64 << 20];
+        for (count, distances, hosts) in [
+            (1, &[1][..], 1),
+            (3, &[1 << 30], 1),
+            (200, &[1 << 24], 1),
+            (900, &[2, 4, 1 << 10], 1),
+            (900, &[2, 4, 1 << 10], 9),
+            (60_000, &[1 << 16], 1),
+            (60_000, &[3, 5, 200], 1),
+            (60_000, &[3, 5, 200], 9),
+            (60_000, &[900, 1 << 16], 9),
+        ] {
+            let runs = runs(count, distances, hosts);
+            for table_budget in [0, 1 << 20, usize::MAX] {
+                let mut arena = Arena::new(&mut memory);
+                let list: List<Run> = arena.scratch(runs.len()).unwrap();
+                for (index, run) in (0..).zip(&runs) {
+                    arena.set(list, index, *run);
+                }
+                let tries = Tries::begin(&arena, table_budget);
+                let root = tries.add(&mut arena, 32, list).unwrap();
+                let nodes: Vec<[u8; 4]> = {
+                    let words = tries.end(&arena).unwrap();
+                    arena.view().cells(words).to_vec()
+                };
+                let table = Table::of_cells(&nodes);
+                crate::image::validate_tries(table, [root.encode()], |entry| {
+                    matches!(entry, TrieEntry::Leaf(_))
+                })
+                .unwrap();
+                for (index, run) in runs.iter().enumerate() {
+                    let end = runs.get(index + 1).map_or(u32::MAX, |next| next.first - 1);
+                    for address in [run.first, run.first.midpoint(end), end] {
+                        let place = walk(table, root.encode(), address);
+                        assert_eq!(place, run.entry, "{address:08x} of {count} {distances:?}");
+                    }
+                }
+                collect_kinds(table, root.encode(), &mut kinds);
+            }
+        }
+        let all = ["Array16", "Array8", "Halves", "Popcount", "Sorted"];
+        assert_eq!(Vec::from_iter(kinds), all, "every kind was there");
+    }
+
+    /// The kinds of nodes, by the words in front of them.
+    fn collect_kinds(words: Table<'_, u32>, root: u32, kinds: &mut BTreeSet<std::string::String>) {
+        let entries = words.iter().chain([root]);
+        for entry in entries.filter_map(TrieEntry::decode) {
+            if let TrieEntry::Node(kind, offset) = entry
+                && offset > 0
+                && words.get(offset - 1) >> 24 == node_header(kind, 0) >> 24
+            {
+                kinds.insert(std::format!("{kind:?}"));
+            }
+        }
+    }
 }

@@ -41,6 +41,8 @@ pub(crate) use trie::{
 
 #[cfg(feature = "std")]
 pub(crate) use trie::{HalvesBase, halves_place, sorted_runs};
+#[cfg(test)]
+pub(crate) use trie::{validate as validate_tries, walk};
 
 use crate::model::Options;
 #[cfg(not(feature = "std"))]
