@@ -89,20 +89,22 @@ impl Reading<'_> {
         protocol: Protocol,
         port: u16,
     ) -> Verdict {
-        self.state.verdict(source, destination, protocol, port)
+        let connection = Connection {
+            source,
+            destination,
+            protocol,
+            port,
+        };
+        let decision = self.state.tables.decision();
+        self.state.verdict(&decision, connection)
     }
 
     /// Answers `connections` in order into `verdicts`, all of one state. The
     /// shorter of the two slices says how many.
     pub fn verdicts(&self, connections: &[Connection], verdicts: &mut [Verdict]) {
+        let decision = self.state.tables.decision();
         for (connection, verdict) in connections.iter().zip(verdicts) {
-            let Connection {
-                source,
-                destination,
-                protocol,
-                port,
-            } = *connection;
-            *verdict = self.verdict(source, destination, protocol, port);
+            *verdict = self.state.verdict(&decision, *connection);
         }
     }
 

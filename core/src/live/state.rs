@@ -12,10 +12,10 @@ use left_right::Absorb;
 use super::tables::Tables;
 use crate::address::{AddressBits, from_bits};
 use crate::compile::PolicyPatch;
-use crate::image::{Image, ImageBuf};
+use crate::image::{Decision, Image, ImageBuf};
 use crate::protocol::PortKey;
 use crate::verdict::{Identity, Pair, Party, PodParty, holder, node_at};
-use crate::{Protocol, Verdict};
+use crate::{Connection, Verdict};
 
 /// One of the two copies.
 #[derive(Clone)]
@@ -124,17 +124,18 @@ impl State {
         self.tables.bytes() > self.most_bytes || self.newcomers.len() > self.most_newcomers
     }
 
+    /// A verdict; `decision` is that of these tables.
     #[inline]
-    pub(super) fn verdict(
-        &self,
-        source: IpAddr,
-        destination: IpAddr,
-        protocol: Protocol,
-        port: u16,
-    ) -> Verdict {
+    pub(super) fn verdict(&self, decision: &Decision<'_>, connection: Connection) -> Verdict {
+        let Connection {
+            source,
+            destination,
+            protocol,
+            port,
+        } = connection;
         let (source, destination) = (AddressBits::of(source), AddressBits::of(destination));
         let key = PortKey::new(protocol, port);
-        match self.tables.decision().verdict(source, destination, key) {
+        match decision.verdict(source, destination, key) {
             Some(verdict) => verdict,
             None => self.verdict_of_parties(source.stored(), destination.stored(), key),
         }
