@@ -73,7 +73,8 @@ pub(crate) const MAPPED_LAST: u128 = 0xffff_ffff_ffff;
 /// The IPv4 address that [`to_bits`] stored, if it is one.
 #[inline]
 pub(crate) const fn unmapped(bits: u128) -> Option<u32> {
-    if bits >> 32 == MAPPED_FIRST >> 32 {
+    // Of most addresses the upper half tells.
+    if bits >> 64 == 0 && bits as u64 >> 32 == MAPPED_FIRST as u64 >> 32 {
         Some(bits as u32)
     } else {
         None

@@ -70,7 +70,7 @@ impl Decision<'_> {
         };
         match table.find(address) {
             0 => self.run_v6(address),
-            entry => trie::walk(self.trie, entry, (address as u32) << (32 - LOW_BITS)),
+            entry => trie::last_step(self.trie, entry, address as u32 % (1 << LOW_BITS)),
         }
     }
 

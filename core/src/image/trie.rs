@@ -245,16 +245,6 @@ pub(crate) fn popcount_header(starts: &[u32; 8]) -> [u32; 9] {
 /// and with a `match` of all kinds it is an indirect jump.
 #[inline(always)]
 pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 {
-    /// The offset of the node that an entry leads to, if it is of a kind.
-    #[inline(always)]
-    const fn target(entry: u32, kind: NodeKind) -> Option<u32> {
-        let rest = entry ^ (NODE_BIT | kind.code() << KIND_SHIFT);
-        if rest <= OFFSET_MASK {
-            Some(rest)
-        } else {
-            None
-        }
-    }
     // Only a root is one.
     if let Some(offset) = target(entry, NodeKind::Array16) {
         entry = words.get(offset + (bits >> 16));
@@ -275,6 +265,32 @@ pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 
         } else {
             return last_entry(words, entry, bits);
         }
+    }
+}
+
+/// The entry that the last 8 bits lead to from `entry`: a node by 8 bits, below which are
+/// no others, or none.
+#[inline(always)]
+pub(crate) fn last_step(words: Table<'_, u32>, entry: u32, index: u32) -> u32 {
+    if let Some(offset) = target(entry, NodeKind::Halves) {
+        halves_place(words, offset, index)
+    } else if let Some(offset) = target(entry, NodeKind::Popcount) {
+        popcount_entry(words, offset, index)
+    } else if let Some(offset) = target(entry, NodeKind::Array8) {
+        words.get(offset + index)
+    } else {
+        entry
+    }
+}
+
+/// The offset of the node that an entry leads to, if it is of a kind.
+#[inline(always)]
+const fn target(entry: u32, kind: NodeKind) -> Option<u32> {
+    let rest = entry ^ (NODE_BIT | kind.code() << KIND_SHIFT);
+    if rest <= OFFSET_MASK {
+        Some(rest)
+    } else {
+        None
     }
 }
 
