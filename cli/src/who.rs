@@ -124,16 +124,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
 }
 
 fn pods_called<'i>(image: &'i Image<'i>, name: &str) -> Vec<PodRef<'i>> {
-    let Some((namespace, name)) = name.split_once('/') else {
-        return Vec::new();
-    };
-    if let Some(pod) = image.pod(namespace, name) {
-        return vec![pod];
-    }
-    let of_workload = |pod: &PodRef<'_>| {
-        pod.namespace() == namespace && pod.workload().is_some_and(|(_, workload)| workload == name)
-    };
-    image.pods().filter(of_workload).collect()
+    let named = name.split_once('/');
+    named.map_or_else(Vec::new, |(namespace, name)| {
+        image.pods_named(namespace, name)
+    })
 }
 
 fn is_called(policy: &PolicyRef<'_>, name: &str) -> bool {
