@@ -11,6 +11,7 @@ mod code;
 mod effects;
 mod egress;
 mod ports;
+mod questions;
 mod selectors;
 
 use alloc::string::String;
@@ -35,18 +36,20 @@ pub struct Finding {
 /// line.
 ///
 /// The time it takes is bounded: where too many connections would have to be compared
-/// to prove that something is removable, [`Code::TooMuchToCompare`] says so.
+/// to prove that something is removable, [`Code::TooMuchToCompare`] says of which
+/// policies that was not worked out.
 #[must_use]
 pub fn lint(cluster: &Cluster, image: &Image<'_>) -> Vec<Finding> {
-    lint_within(cluster, image, MAX_QUESTIONS)
+    lint_within(cluster, image, MAX_STEPS)
 }
 
-/// How many questions [`lint`] asks at most.
-const MAX_QUESTIONS: u64 = 20_000_000;
+/// How many steps [`lint`] takes at most: some seconds.
+const MAX_STEPS: u64 = 100_000_000;
 
-/// The same, asking at most so many times what decides a connection.
+/// The same, comparing connections in at most so many steps: a step is a rule that is
+/// held to a connection.
 #[must_use]
-pub fn lint_within(cluster: &Cluster, image: &Image<'_>, questions: u64) -> Vec<Finding> {
+pub fn lint_within(cluster: &Cluster, image: &Image<'_>, steps: u64) -> Vec<Finding> {
     let (coded, second) = check_coded(image);
     let mut findings: Vec<Finding> = coded
         .into_iter()
@@ -55,7 +58,7 @@ pub fn lint_within(cluster: &Cluster, image: &Image<'_>, questions: u64) -> Vec<
     findings.retain(|finding| {
         finding.code != Code::MissingNamespace || is_really_missing(cluster, finding)
     });
-    effects::find(cluster, image, &second, questions, &mut findings);
+    effects::find(cluster, image, &second, steps, &mut findings);
     egress::find(image, &mut findings);
     selectors::find(image, &mut findings);
     ports::find(cluster, image, &mut findings);

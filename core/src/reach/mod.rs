@@ -71,7 +71,7 @@ pub use peer::{NodePeer, OnNode, Peer, PodAt, WorkloadPeer};
 pub use port_set::{PortSet, Ports};
 pub use rows::{Reachability, Row};
 
-pub(crate) use deciders::rule_starts;
+pub(crate) use deciders::{add_starts, rule_starts, sorted_starts};
 pub(crate) use places::{GroupKey, Places};
 
 /// Fixed seeds: nothing but speed depends on them.
