@@ -60,6 +60,7 @@ mod partition;
 mod peer;
 mod places;
 mod port_set;
+mod potential_ports;
 mod rows;
 
 pub use address_range::AddressRange;
@@ -69,6 +70,7 @@ pub(crate) use exposure::with_potential_ends;
 pub use exposure::{POTENTIAL, with_potential_pods};
 pub use peer::{NodePeer, OnNode, Peer, PodAt, WorkloadPeer};
 pub use port_set::{PortSet, Ports};
+pub use potential_ports::{PortName, PotentialPorts};
 pub use rows::{Reachability, Row};
 
 pub(crate) use deciders::{add_starts, rule_starts, sorted_starts};
