@@ -389,6 +389,69 @@ spec:
 }
 
 #[test]
+fn lint_says_where_workloads_are() {
+    let folder = TempFolder::new("places");
+    let template = "template: {metadata: {labels: {app: a}}, spec: {containers: []}}";
+    let pod = |name: &str, owner: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: web, labels: {{app: a}}, ownerReferences: [{owner}]}}\nspec: {{}}\n---\n"
+        )
+    };
+    let owner = |kind: &str, name: &str| {
+        format!("{{apiVersion: apps/v1, kind: {kind}, name: {name}, controller: true}}")
+    };
+    folder.file(
+        "pods.yaml",
+        &[
+            pod("alone", ""),
+            pod("db-0", &owner("StatefulSet", "db")),
+            pod("db-1", &owner("StatefulSet", "db")),
+            pod("front-1a2b-x", &owner("ReplicaSet", "front-1a2b")),
+            // What is not given stands where the first of its pods does.
+            pod("agent-x", &owner("DaemonSet", "agent")),
+        ]
+        .concat(),
+    );
+    folder.file(
+        "workloads.yaml",
+        &format!(
+            "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {{name: front-1a2b, namespace: web, ownerReferences: [{}]}}\nspec: {{{template}}}\n---\n\
+             apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: front, namespace: web}}\nspec: {{{template}}}\n---\n\
+             apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: db, namespace: web}}\nspec: {{{template}}}\n---\n\
+             apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: without-pods, namespace: web}}\nspec: {{{template}}}\n",
+            owner("Deployment", "front"),
+        ),
+    );
+    folder.file(
+        "policy.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: web}\nspec: {podSelector: {}, policyTypes: [Egress]}\n",
+    );
+    let path = folder.0.to_str().unwrap();
+    let json = answer(&["lint", "-f", path, "-o", "json"], 0);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    let places: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding["code"] == "NP302")
+        .map(|finding| {
+            let file = finding["file"].as_str().unwrap();
+            let file = file.rsplit('/').next().unwrap();
+            format!("{file}:{} {}", finding["line"], finding["object"])
+        })
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "pods.yaml:1 \"Pod web/alone\"",
+            "pods.yaml:21 \"DaemonSet web/agent\"",
+            "workloads.yaml:6 \"Deployment web/front\"",
+            "workloads.yaml:11 \"StatefulSet web/db\"",
+            "workloads.yaml:16 \"Deployment web/without-pods\"",
+        ]
+    );
+}
+
+#[test]
 fn lint_as_text_and_sarif() {
     let folder = TempFolder::new("lint");
     let policy = folder.file(

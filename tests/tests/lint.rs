@@ -62,14 +62,15 @@ fn without(manifests: &[Value], finding: &Finding) -> Vec<Value> {
         let kept = manifests.iter().filter(|object| !is_named(object, finding));
         return kept.cloned().collect();
     }
-    // spec.ingress[2]
-    let path = &finding.diagnostic.path;
-    let (direction, index) = path
-        .strip_prefix("spec.")
-        .and_then(|path| path.strip_suffix(']'))
-        .and_then(|path| path.split_once('['))
-        .unwrap();
-    let index: usize = index.parse().unwrap();
+    // spec.ingress[2], or spec.ingress for all rules of a direction.
+    let path = finding.diagnostic.path.strip_prefix("spec.").unwrap();
+    let (direction, index) = match path.split_once('[') {
+        Some((direction, index)) => {
+            let index: usize = index.strip_suffix(']').unwrap().parse().unwrap();
+            (direction, Some(index))
+        }
+        None => (path, None),
+    };
     let mut manifests = manifests.to_vec();
     for object in manifests
         .iter_mut()
@@ -90,10 +91,13 @@ fn without(manifests: &[Value], finding: &Finding) -> Vec<Value> {
                 serde_json::json!(["Ingress"])
             };
         }
-        object["spec"][direction]
-            .as_array_mut()
-            .unwrap()
-            .remove(index);
+        let rules = object["spec"][direction].as_array_mut().unwrap();
+        match index {
+            Some(index) => {
+                rules.remove(index);
+            }
+            None => rules.clear(),
+        }
     }
     manifests
 }
@@ -115,7 +119,10 @@ fn what_is_removable_is_removed() {
             let removable = |finding: &&Finding| {
                 matches!(
                     finding.code,
-                    Code::RemovablePolicy | Code::RemovableRule | Code::ShadowedRule
+                    Code::RemovablePolicy
+                        | Code::RemovableRule
+                        | Code::RulesWithoutType
+                        | Code::ShadowedRule
                 )
             };
             for finding in findings.iter().filter(removable) {
@@ -362,6 +369,34 @@ fn which_of_two_comes_first_is_open() {
     let witness = "such as TCP 1 from a pod without labels in a namespace with \
                    kubernetes.io/metadata.name=any;";
     assert!(message.contains(witness), "{message}");
+}
+
+#[test]
+fn what_nothing_asks_for_is_removable() {
+    let policy = |types: &str| {
+        format!(
+            "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p, namespace: data}}
+spec: {{podSelector: {{}}, {types}ingress: [{{ports: [{{port: 5432}}]}}], egress: [{{}}, {{ports: [{{port: 53}}]}}]}}
+---
+"
+        )
+    };
+    let egress = (
+        "NP106",
+        "NetworkPolicy data/p".to_owned(),
+        "spec.egress".to_owned(),
+    );
+    assert_eq!(effects(&policy("policyTypes: [Ingress], ")), [egress]);
+    let both = effects(&policy(""));
+    assert!(both.iter().all(|(code, ..)| *code != "NP106"), "{both:?}");
+    let without_rules = admin("a", "");
+    assert_eq!(
+        effects(&without_rules),
+        [("NP101", "AdminNetworkPolicy a".to_owned(), String::new())]
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::questions::{Kinds, Steps, Subject};
 use super::{Code, Finding, some_of};
 use crate::check::warning;
 use crate::image::Image;
-use crate::image::tables::{NONE, PolicyKind};
+use crate::image::tables::NONE;
 use crate::model::{Action, Direction, Tier};
 use crate::reach::{Places, with_potential_ends};
 use crate::verdict::{Assumed, Case, Decided, Party, PodParty, Without};
@@ -422,13 +422,6 @@ impl Effects {
         let rules = self.removable.rules.iter();
         for key in rules.filter(|(of, ..)| *of == policy) {
             let (_, direction, index) = *key;
-            let is_governed = match record.kind() {
-                PolicyKind::Network => record.isolates(direction),
-                PolicyKind::Cluster(_) => true,
-            };
-            if !is_governed {
-                continue;
-            }
             let rule = image.cold.rules.get(record.rules(direction).0 + index);
             let decides = self.rules.get(key).is_some_and(|known| known.decides);
             let path = format!("spec.{direction}[{index}]");
