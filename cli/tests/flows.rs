@@ -368,6 +368,34 @@ fn generate_adds_only_what_is_not_allowed() {
 }
 
 #[test]
+fn generate_says_what_becomes_of_the_unseen() {
+    let folder = TempFolder::new("unseen-present");
+    let cluster = folder.file("cluster.yaml", &shop());
+    let flows = folder.file(
+        "flows.csv",
+        "source,destination,protocol,port\n10.0.1.1,10.0.2.1,TCP,5432\n",
+    );
+    let denial = folder.file(
+        "denial.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: d, namespace: shop}\nspec: {podSelector: {}}\n",
+    );
+    let of_unseen = |more: &[&str]| {
+        let (_, account) = generated(&[&["-f", &cluster, "--flows", &flows], more].concat());
+        let mut lines = account.lines();
+        let line = lines.find(|line| line.contains("in no flow"));
+        line.unwrap_or("").to_owned()
+    };
+    assert!(of_unseen(&[]).contains("stay as they are"));
+    // What isolated them goes with the policies that are replaced.
+    let replaced = of_unseen(&["-f", &denial]);
+    assert!(
+        replaced.contains("are open without the NetworkPolicies of -f"),
+        "{replaced}"
+    );
+    assert!(of_unseen(&["-f", &denial, "--start-from"]).contains("stay as they are"));
+}
+
+#[test]
 fn generate_isolates_the_unseen_if_asked() {
     let folder = TempFolder::new("unseen");
     let cluster = folder.file("cluster.yaml", &shop());
