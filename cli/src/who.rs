@@ -15,6 +15,9 @@ use crate::output::{self, Format};
 /// Look up who is meant: the policies that select a pod, the pods that a policy
 /// selects, and the peers and ports of each of its rules
 ///
+/// Pods are shown of peers that select them by labels. An ipBlock is shown as it is
+/// written: it matches addresses, of pods as well (see --ip-block-selects-pods).
+///
 /// Exit status: 0 found, 2 there is no such pod or policy.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

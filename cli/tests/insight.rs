@@ -5,7 +5,7 @@ mod common;
 
 use serde_json::Value;
 
-use common::{TempFolder, WORDPRESS, answer, netpolicy, refusal, stdout};
+use common::{TempFolder, WORDPRESS, answer, netpolicy, refusal, root, stdout};
 
 #[test]
 fn list_in_every_format() {
@@ -609,7 +609,56 @@ fn sarif_names_files_by_uris() {
         .collect();
     assert!(!uris.is_empty(), "{log}");
     assert!(
-        uris.iter().all(|uri| uri.ends_with("/a%20b/p%231.yaml")),
+        uris.iter()
+            .all(|uri| uri.starts_with("file:///") && uri.ends_with("/a%20b/p%231.yaml")),
         "{uris:?}"
     );
+    // What is in the working directory is relative to it, however it was written.
+    let base = "%SRCROOT%";
+    for path in [
+        "tests/golden",
+        "./tests/../tests/golden",
+        root().join("tests/golden").to_str().unwrap(),
+    ] {
+        let output = netpolicy(&["lint", "-f", path, "-o", "sarif"]);
+        let log: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let run = &log["runs"][0];
+        assert!(run["originalUriBaseIds"][base].is_object());
+        let results = run["results"].as_array().unwrap();
+        let places = results
+            .iter()
+            .map(|of| &of["locations"][0]["physicalLocation"]["artifactLocation"])
+            .filter(|place| !place.is_null());
+        let places: Vec<_> = places.collect();
+        assert!(!places.is_empty(), "{path}: {log}");
+        for place in places {
+            assert_eq!(place["uri"], "tests/golden/cluster.yaml", "{path}");
+            assert_eq!(place["uriBaseId"], base);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_left_out_of_reports() {
+    let folder = TempFolder::new("controls");
+    let tests = folder.file(
+        "tests.yaml",
+        "- {from: default/batch, to: default/mysql, port: 3306, expect: allow, name: \"a\\u001b[31m\\rb\\n# c\\u0085d\"}\n",
+    );
+    let report = |format: &str| answer(&["test", "-f", WORDPRESS, &tests, "-o", format], 1);
+    let tap = report("tap");
+    assert!(tap.contains("not ok 1 - a [31m b \\# c d\n"), "{tap:?}");
+    let junit = report("junit");
+    assert!(junit.contains("name=\"a [31m b\n# c d\""), "{junit:?}");
+    let text = report("text");
+    assert!(
+        text.contains("FAILED a [31m b # c d: expected allow"),
+        "{text:?}"
+    );
+    for report in [tap, junit, text] {
+        assert!(
+            report.chars().all(|c| c == '\n' || !c.is_control()),
+            "{report:?}"
+        );
+    }
 }
