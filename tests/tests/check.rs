@@ -104,6 +104,21 @@ fn selectors_that_select_only_what_policies_do_not_see() {
 }
 
 #[test]
+fn dns_servers_need_not_be_given() {
+    let egress = |pods: &str| {
+        policy(&format!(
+            "podSelector: {{}}\n  egress:\n  - to: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{{pods}}}}}}}]"
+        ))
+    };
+    let dns = egress("k8s-app: kube-dns");
+    assert!(warnings(&dns).is_empty(), "kube-system may have them");
+    let other =
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: kube-system}\nspec: {}\n";
+    assert_eq!(warnings(&format!("{dns}{other}")).len(), 1);
+    assert_eq!(warnings(&egress("k8s-app: kube-dnss")).len(), 1);
+}
+
+#[test]
 fn namespaces_that_were_not_given() {
     let by_name = policy(
         "podSelector: {}\n  ingress:\n  - from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: dns}}}]",

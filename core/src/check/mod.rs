@@ -4,6 +4,7 @@
 //! suffice to tell (no pods at all), nothing is said.
 
 mod ambiguity;
+mod dns;
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -12,12 +13,14 @@ use alloc::vec::Vec;
 
 use hashbrown::{HashMap, HashSet};
 
+pub(crate) use dns::usual_servers;
+
 use crate::Diagnostic;
 use crate::image::Image;
 use crate::image::tables::*;
 use crate::lint::Code;
 use crate::model::Direction;
-use crate::verdict::{Labels, asks_beyond_name, rule_ports};
+use crate::verdict::{Labels, PodParty, asks_beyond_name, rule_ports};
 
 /// Everything that may be worth a second look:
 ///
@@ -129,6 +132,23 @@ impl Checked<'_> {
             })
     }
 
+    /// Whether a peer selects the DNS servers that a cluster usually has, and no pod was
+    /// given of the namespace in which these are.
+    fn may_be_dns(&self, kinds: &PodKinds, peer: &PeerRecord) -> bool {
+        let image = self.image;
+        let namespaces = kinds.with_pods.iter();
+        let mut names = namespaces.map(|of| image.string(image.cold.namespaces.get(*of).name));
+        PeerKind::from_code(peer.kind) == Some(PeerKind::Pods)
+            && peer.a != NONE
+            && names.all(|name| name != dns::NAMESPACE)
+            && usual_servers().iter().any(|server| {
+                let server = PodParty::Described(server);
+                let labels = server.namespace_labels(image);
+                labels.match_selector(image, peer.a)
+                    && server.labels(image).match_selector(image, peer.b)
+            })
+    }
+
     /// Peers that select nothing.
     fn check_peers(
         &self,
@@ -152,6 +172,7 @@ impl Checked<'_> {
                 _ => continue,
             };
             let is_known = peer.a == NONE || what != "pods" || self.knows_namespaces(kinds, peer.a);
+            let is_known = is_known && !self.may_be_dns(kinds, &peer);
             if peer.selected != 0 || !is_known {
                 continue;
             }

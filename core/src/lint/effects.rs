@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::questions::{Kinds, Steps, Subject};
+use super::questions::{Asked, Kinds, Steps, Subject};
 use super::{Code, Finding, some_of};
 use crate::check::warning;
 use crate::image::Image;
@@ -197,9 +197,9 @@ impl Effects {
         for number in 0..parties.len() {
             for direction in Direction::BOTH {
                 match kinds.subject(number, direction, &mut alone) {
-                    Some(Ok(subject)) => subjects.push(subject),
-                    Some(Err(policies)) => effects.unfinished.extend(policies),
-                    None => {}
+                    Some(Asked::New(subject)) => subjects.push(subject),
+                    Some(Asked::TooMuch(policies)) => effects.unfinished.extend(policies),
+                    Some(Asked::Like(_)) | None => {}
                 }
             }
         }

@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::image::Image;
 use crate::image::tables::{NONE, NamedPortRecord, PeerRecord, PolicyRecord, RuleRecord};
@@ -44,18 +44,43 @@ pub(super) struct Subject<'i> {
 struct Peer<'i> {
     party: Party<'i>,
     starts: Vec<u32>,
+    is_own_node: bool,
 }
 
 impl<'i> Subject<'i> {
-    /// Every question about it, peer by peer.
+    /// Every question about it, peer by peer. Its own node is left out where it is
+    /// allowed whatever the NetworkPolicies say; another stands for what they do.
     pub(super) fn by_peer(&self) -> impl Iterator<Item = impl Iterator<Item = Case<'i>>> {
-        self.peers.iter().map(move |peer| {
+        let others = self.peers.iter().filter(|peer| !peer.is_own_node);
+        others.map(move |peer| {
             peer.starts.iter().map(move |start| Case {
                 peer: peer.party,
                 key: PortKey(*start),
                 ..case(self.image, self.direction, self.party)
             })
         })
+    }
+
+    /// Whether it may be allowed what is asked about each kind of peer at these keys, its
+    /// own node among them.
+    pub(super) fn may_reach_any(&self, keys: &[PortKey]) -> bool {
+        self.peers.iter().any(|peer| {
+            keys.iter().any(|key| {
+                let case = Case {
+                    peer: peer.party,
+                    key: *key,
+                    ..case(self.image, self.direction, self.party)
+                };
+                case.decide(&mut Assumed::default()).is_allowed()
+            })
+        })
+    }
+
+    /// Whether it may reach a pod at any port.
+    pub(super) fn may_reach_pods(&self) -> bool {
+        let cases = self.by_peer().flatten();
+        let mut to_pods = cases.filter(|case| case.peer.pod().is_some());
+        to_pods.any(|case| case.decide(&mut Assumed::default()).is_allowed())
     }
 
     /// What a question costs.
@@ -91,7 +116,7 @@ pub(super) struct Kinds<'i, 'p> {
     /// For each name, which ports each party has of it: parties with the same number
     /// have the same.
     named: HashMap<u32, Vec<u32>, ahash::RandomState>,
-    known: HashSet<SubjectKey, ahash::RandomState>,
+    known: HashMap<SubjectKey, usize, ahash::RandomState>,
 }
 
 /// What a peer of a rule selects: its record without its place, and the namespace of
@@ -102,6 +127,16 @@ type PeerKey = (u32, u32, u32, u32, u32);
 /// the ports that the policies call by name.
 type SubjectKey = (Direction, Vec<u32>, u32, Vec<u32>);
 
+/// What there is to ask about a party as a subject.
+pub(super) enum Asked<'i> {
+    /// This.
+    New(Subject<'i>),
+    /// What was asked about the party of this number, which is decided alike.
+    Like(usize),
+    /// It takes too many steps; these policies govern it.
+    TooMuch(Vec<u32>),
+}
+
 impl<'i, 'p> Kinds<'i, 'p> {
     pub(super) fn new(image: &'i Image<'i>, parties: &'p [Party<'i>]) -> Kinds<'i, 'p> {
         let hasher = || ahash::RandomState::with_seeds(1, 2, 3, 4);
@@ -110,19 +145,18 @@ impl<'i, 'p> Kinds<'i, 'p> {
             parties,
             matched: HashMap::with_hasher(hasher()),
             named: HashMap::with_hasher(hasher()),
-            known: HashSet::with_hasher(hasher()),
+            known: HashMap::with_hasher(hasher()),
         }
     }
 
-    /// What is to be asked about the party of this number as a subject; `Err` with the
-    /// policies that govern it where that takes too many steps. `None` where there is
-    /// nothing to ask, or one like it was there before.
+    /// What is to be asked about the party of this number as a subject; `None` where
+    /// nothing governs it.
     pub(super) fn subject(
         &mut self,
         number: usize,
         direction: Direction,
         steps: &mut Steps,
-    ) -> Option<Result<Subject<'i>, Vec<u32>>> {
+    ) -> Option<Asked<'i>> {
         let image = self.image;
         let party = *self.parties.get(number)?;
         let pod = party.pod()?;
@@ -138,11 +172,14 @@ impl<'i, 'p> Kinds<'i, 'p> {
             Direction::Egress => Vec::new(),
         };
         let key = (direction, policies, own_node, named);
-        if key.1.is_empty() || self.known.contains(&key) {
+        if key.1.is_empty() {
             return None;
         }
+        if let Some(first) = self.known.get(&key) {
+            return Some(Asked::Like(*first));
+        }
         let policies = key.1.clone();
-        self.known.insert(key);
+        self.known.insert(key, number);
         let subject = Subject {
             image,
             direction,
@@ -155,10 +192,10 @@ impl<'i, 'p> Kinds<'i, 'p> {
                 .sum(),
             policies,
         };
-        match self.peers_of(&subject, &names, steps) {
-            Some(peers) => Some(Ok(Subject { peers, ..subject })),
-            None => Some(Err(subject.policies)),
-        }
+        Some(match self.peers_of(&subject, &names, steps) {
+            Some(peers) => Asked::New(Subject { peers, ..subject }),
+            None => Asked::TooMuch(subject.policies),
+        })
     }
 
     /// One peer of each kind.
@@ -213,11 +250,6 @@ impl<'i, 'p> Kinds<'i, 'p> {
         }
         let mut peers = Vec::new();
         for (number, peer) in kinds.firsts(self.parties) {
-            // The own node is allowed whatever the NetworkPolicies say; another stands
-            // for what they do.
-            if own_node_counts && is_own_node(&peer) == (true, true) {
-                continue;
-            }
             let destination = match direction {
                 Direction::Egress => peer,
                 Direction::Ingress => subject.party,
@@ -237,6 +269,7 @@ impl<'i, 'p> Kinds<'i, 'p> {
             peers.push(Peer {
                 party: peer,
                 starts: sorted_starts(starts),
+                is_own_node: own_node_counts && is_own_node(&peer) == (true, true),
             });
         }
         Some(peers)

@@ -73,7 +73,7 @@ pub use port_set::{PortSet, Ports};
 pub use potential_ports::{PortName, PotentialPorts};
 pub use rows::{Reachability, Row};
 
-pub(crate) use deciders::{add_starts, rule_starts, sorted_starts};
+pub(crate) use deciders::{add_starts, sorted_starts};
 pub(crate) use places::{GroupKey, Places};
 
 /// Fixed seeds: nothing but speed depends on them.
