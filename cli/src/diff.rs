@@ -61,7 +61,10 @@ enum DiffFormat {
     Csv,
     /// A table for a document
     Markdown,
-    /// The lines of np-guard's netpol-analyzer
+    /// The lines of np-guard's netpol-analyzer: IPv4, without nodes, with ipBlocks that
+    /// do not select pods, and pods by the owner that they state (the ReplicaSet); an
+    /// image on a side has them by what runs that (the Deployment), so give manifests on
+    /// both
     NpGuard,
 }
 

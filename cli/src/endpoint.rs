@@ -133,20 +133,14 @@ impl EndpointArgument {
             EndpointArgument::Address(address) => Ok(vec![Endpoint::Address(*address)]),
             EndpointArgument::Described(pod) => Ok(vec![Endpoint::Described(pod)]),
             EndpointArgument::Name { namespace, name } => {
-                if let Some(pod) = image.pod(namespace, name) {
-                    return Ok(vec![Endpoint::Pod(pod)]);
-                }
-                let pods: Vec<_> = image
-                    .pods_of_workload(namespace, name)
-                    .map(Endpoint::Pod)
-                    .collect();
+                let pods = image.pods_named(namespace, name);
                 if pods.is_empty() {
                     bail!(
                         "no pod or workload {namespace}/{name}{}",
                         similar(image, namespace, name)
                     );
                 }
-                Ok(pods)
+                Ok(pods.into_iter().map(Endpoint::Pod).collect())
             }
         }
     }

@@ -4,7 +4,7 @@ mod sarif;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use netpolicy::lint::{Code, Finding, lint};
+use netpolicy::lint::{Code, Finding, lint, with_places};
 use netpolicy::{Diagnostic, Severity};
 use serde::Serialize;
 
@@ -81,6 +81,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     progress::say("checking");
     let (image, _) = loaded.cluster.compile(&arguments.manifests.options())?;
     let findings = lint(&loaded.cluster, &image.image());
+    let findings = with_places(findings, |kind, namespace, name| {
+        loaded.source_of(kind, namespace, name)
+    });
     progress::clear();
     let is_asked = |finding: &&Finding| {
         let mut ignored = arguments.ignore.iter();

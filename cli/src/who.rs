@@ -15,6 +15,9 @@ use crate::output::{self, Format};
 /// Look up who is meant: the policies that select a pod, the pods that a policy
 /// selects, and the peers and ports of each of its rules
 ///
+/// Pods are shown of peers that select them by labels. An ipBlock is shown as it is
+/// written: it matches addresses, of pods as well (see --ip-block-selects-pods).
+///
 /// Exit status: 0 found, 2 there is no such pod or policy.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -124,16 +127,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
 }
 
 fn pods_called<'i>(image: &'i Image<'i>, name: &str) -> Vec<PodRef<'i>> {
-    let Some((namespace, name)) = name.split_once('/') else {
-        return Vec::new();
-    };
-    if let Some(pod) = image.pod(namespace, name) {
-        return vec![pod];
-    }
-    let of_workload = |pod: &PodRef<'_>| {
-        pod.namespace() == namespace && pod.workload().is_some_and(|(_, workload)| workload == name)
-    };
-    image.pods().filter(of_workload).collect()
+    let named = name.split_once('/');
+    named.map_or_else(Vec::new, |(namespace, name)| {
+        image.pods_named(namespace, name)
+    })
 }
 
 fn is_called(policy: &PolicyRef<'_>, name: &str) -> bool {

@@ -1,60 +1,11 @@
-//! The commands that tell what is open, what would change, what is wrong and what
-//! should be written, as a user meets them.
+//! The commands that tell what is open, what would change and what is wrong, as a user
+//! meets them.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+mod common;
 
 use serde_json::Value;
 
-const WORDPRESS: &str = "examples/wordpress";
-
-fn netpolicy(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_netpolicy"))
-        .args(arguments)
-        .current_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .output()
-        .unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-/// What a command writes, if it ends with this status.
-fn answer(arguments: &[&str], status: i32) -> String {
-    let output = netpolicy(arguments);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(
-        output.status.code(),
-        Some(status),
-        "{arguments:?}: {stderr}"
-    );
-    stdout(&output)
-}
-
-/// A folder that is there as long as the test runs.
-struct TempFolder(PathBuf);
-
-impl TempFolder {
-    fn new(name: &str) -> TempFolder {
-        let path =
-            std::env::temp_dir().join(format!("netpolicy-insight-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        TempFolder(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use common::{TempFolder, WORDPRESS, answer, netpolicy, refusal, root, stdout};
 
 #[test]
 fn list_in_every_format() {
@@ -183,14 +134,6 @@ fn diff_of_folders_images_and_files() {
     answer(&["diff", "-f", WORDPRESS, "--with", &broken], 2);
     answer(&["diff", "-f", WORDPRESS], 2);
     answer(&["diff", WORDPRESS, "nowhere"], 2);
-}
-
-/// What a command says on standard error, if it ends with 2 and writes nothing.
-fn refusal(arguments: &[&str]) -> String {
-    let output = netpolicy(arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-    assert_eq!(stdout(&output), "", "{arguments:?}");
-    String::from_utf8(output.stderr).unwrap()
 }
 
 #[test]
@@ -350,6 +293,165 @@ fn exposure_to_each_value_of_a_list() {
 }
 
 #[test]
+fn exposure_to_ports_by_name() {
+    let folder = TempFolder::new("exposure-names");
+    let file = folder.file(
+        "web.yaml",
+        "apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: web, labels: {app: web}}
+spec: {containers: [{name: c, ports: [{name: http, containerPort: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: web}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Ingress, Egress]
+  ingress: [{ports: [{port: http}]}]
+  egress:
+  - to: [{podSelector: {matchLabels: {app: api}}}]
+    ports: [{port: grpc}, {port: 9000}]
+",
+    );
+    let list = |more: &[&str]| {
+        let command = ["list", "-f", &file, "--exposure", "--direction", "egress"];
+        let about_web = ["--workload", "web"];
+        answer(&[&command[..], &about_web, more].concat(), 0)
+    };
+    let of_api = |text: &str| {
+        let mut lines = text.lines().filter(|line| line.contains("app=api"));
+        let line = lines.next().unwrap_or("").to_owned();
+        assert_eq!(lines.next(), None, "{text}");
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        of_api(&list(&[])),
+        "web/web[Pod] -> pods with app=api in web TCP 9000; TCP grpc"
+    );
+    let markdown = of_api(&list(&["-o", "markdown"]));
+    assert!(markdown.ends_with("| TCP 9000; TCP grpc |"), "{markdown}");
+    let csv = list(&["-o", "csv"]);
+    assert!(csv.contains("[Potential],TCP,grpc,grpc\n"), "{csv}");
+    let dot = list(&["-o", "dot"]);
+    assert!(dot.contains("[label=\"TCP 9000; TCP grpc\"]"), "{dot}");
+    assert!(list(&["-o", "svg"]).contains("TCP 9000; TCP grpc"));
+    let lines = list(&["-o", "np-guard"]);
+    assert!(lines.contains(" : TCP 9000,TCP grpc\n"), "{lines}");
+    let json: Value = serde_json::from_str(&list(&["-o", "json", "--explain"])).unwrap();
+    let row = &json[0];
+    assert_eq!(row["names"][0]["name"], "grpc", "{row}");
+    assert_eq!(row["names"][0]["open"], true);
+    assert_eq!(row["ports"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        row["destination"]["namedPorts"].as_array().unwrap().len(),
+        0
+    );
+    assert_eq!(row["decisions"][0]["names"][0]["name"], "grpc");
+    let explained = list(&["--explain"]);
+    assert!(
+        explained.contains("    TCP 9000; TCP grpc: egress allowed by"),
+        "{explained}"
+    );
+    // What stands for a name is no number that anybody could ask for.
+    assert_eq!(of_api(&list(&["--port", "60000-65535"])), "");
+    // Ports of pods that are there keep their numbers.
+    let ingress = answer(
+        &["list", "-f", &file, "--exposure", "--direction", "ingress"],
+        0,
+    );
+    assert!(ingress.contains("TCP 8080 (http=8080)"), "{ingress}");
+    assert!(!ingress.contains("TCP http"), "{ingress}");
+}
+
+#[test]
+fn exposure_to_all_but_a_name() {
+    let folder = TempFolder::new("exposure-closed-name");
+    let file = folder.file(
+        "deny.yaml",
+        "apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: web, labels: {app: web}}
+spec: {containers: []}
+---
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: {name: no-metrics}
+spec:
+  priority: 1
+  subject: {namespaces: {}}
+  egress: [{action: Deny, to: [{namespaces: {}}], ports: [{namedPort: metrics}]}]
+",
+    );
+    let text = answer(&["list", "-f", &file, "--exposure", "--workload", "web"], 0);
+    let line = "everything; not TCP metrics; not UDP metrics; not SCTP metrics";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn lint_says_where_workloads_are() {
+    let folder = TempFolder::new("places");
+    let template = "template: {metadata: {labels: {app: a}}, spec: {containers: []}}";
+    let pod = |name: &str, owner: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: web, labels: {{app: a}}, ownerReferences: [{owner}]}}\nspec: {{}}\n---\n"
+        )
+    };
+    let owner = |kind: &str, name: &str| {
+        format!("{{apiVersion: apps/v1, kind: {kind}, name: {name}, controller: true}}")
+    };
+    folder.file(
+        "pods.yaml",
+        &[
+            pod("alone", ""),
+            pod("db-0", &owner("StatefulSet", "db")),
+            pod("db-1", &owner("StatefulSet", "db")),
+            pod("front-1a2b-x", &owner("ReplicaSet", "front-1a2b")),
+            // What is not given stands where the first of its pods does.
+            pod("agent-x", &owner("DaemonSet", "agent")),
+        ]
+        .concat(),
+    );
+    folder.file(
+        "workloads.yaml",
+        &format!(
+            "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {{name: front-1a2b, namespace: web, ownerReferences: [{}]}}\nspec: {{{template}}}\n---\n\
+             apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: front, namespace: web}}\nspec: {{{template}}}\n---\n\
+             apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: db, namespace: web}}\nspec: {{{template}}}\n---\n\
+             apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: without-pods, namespace: web}}\nspec: {{{template}}}\n",
+            owner("Deployment", "front"),
+        ),
+    );
+    folder.file(
+        "policy.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: web}\nspec: {podSelector: {}, policyTypes: [Egress]}\n",
+    );
+    let path = folder.0.to_str().unwrap();
+    let json = answer(&["lint", "-f", path, "-o", "json"], 0);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    let places: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding["code"] == "NP302")
+        .map(|finding| {
+            let file = finding["file"].as_str().unwrap();
+            let file = file.rsplit('/').next().unwrap();
+            format!("{file}:{} {}", finding["line"], finding["object"])
+        })
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "pods.yaml:1 \"Pod web/alone\"",
+            "pods.yaml:21 \"DaemonSet web/agent\"",
+            "workloads.yaml:6 \"Deployment web/front\"",
+            "workloads.yaml:11 \"StatefulSet web/db\"",
+            "workloads.yaml:16 \"Deployment web/without-pods\"",
+        ]
+    );
+}
+
+#[test]
 fn lint_as_text_and_sarif() {
     let folder = TempFolder::new("lint");
     let policy = folder.file(
@@ -379,447 +481,6 @@ fn lint_as_text_and_sarif() {
         0,
     );
     answer(&["lint", "-f", WORDPRESS, "--ignore", "NP999"], 2);
-}
-
-const FLOWS: &str = "source,destination,protocol,port,count\n\
-    10.244.1.10,10.244.1.11,TCP,3306,100\n\
-    203.0.113.7,10.244.1.10,TCP,443,7\n\
-    10.244.1.10,10.244.1.53,UDP,53,50\n\
-    default/batch,198.51.100.53,UDP,53,3\n";
-
-#[test]
-fn simulate() {
-    let folder = TempFolder::new("simulate");
-    let flows = folder.file("flows.csv", FLOWS);
-    let text = answer(&["simulate", "-f", WORDPRESS, "--flows", &flows], 0);
-    assert!(text.contains("160 flows, 4 of them distinct"), "{text}");
-    assert!(
-        text.contains("present policies: 160 allowed, 0 denied"),
-        "{text}"
-    );
-    assert!(
-        text.contains("NetworkPolicy default/database ingress[0]: 100 flows"),
-        "{text}"
-    );
-    let candidate = folder.file(
-        "candidate.yaml",
-        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: default}\n\
-         spec: {podSelector: {matchLabels: {tier: database}}, ingress: []}\n",
-    );
-    let arguments = [
-        "simulate",
-        "-f",
-        WORDPRESS,
-        "--flows",
-        &flows,
-        "--candidate",
-        &candidate,
-        "-o",
-        "json",
-    ];
-    let json: Value = serde_json::from_str(&answer(&arguments, 1)).unwrap();
-    assert_eq!(json["candidate"]["denied"], 100);
-    assert_eq!(json["newlyDenied"][0]["source"], "default/wordpress[Pod]");
-    assert_eq!(json["newlyDenied"][0]["flows"], 100);
-    assert_eq!(json["newlyDenied"][0]["explanation"]["verdict"], "deny");
-}
-
-/// A pod with an address, and what else its metadata and its container have.
-fn pod(name: &str, address: &str, metadata: &str, container: &str) -> String {
-    format!(
-        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, {metadata}}}\n\
-         spec: {{containers: [{{name: c, {container}}}]}}\n\
-         status: {{podIP: {address}, phase: Running}}\n---\n"
-    )
-}
-
-/// A pod that a StatefulSet runs.
-fn replica(set: &str, ordinal: u8, address: &str, labels: &str) -> String {
-    let owner = format!(
-        "ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: {set}, uid: x, \
-         controller: true}}]"
-    );
-    let metadata = format!("namespace: shop, labels: {{{labels}}}, {owner}");
-    pod(&format!("{set}-{ordinal}"), address, &metadata, "ports: []")
-}
-
-/// Pods of three workloads, and of DNS.
-fn shop() -> String {
-    [
-        pod(
-            "coredns",
-            "10.0.9.9",
-            "namespace: kube-system, labels: {k8s-app: kube-dns}",
-            "ports: [{name: dns, containerPort: 53, protocol: UDP}, {name: dns-tcp, containerPort: 53}]",
-        ),
-        pod("front", "10.0.1.1", "namespace: shop, labels: {app: front}", "ports: []"),
-        pod("toolbox", "10.0.3.1", "namespace: shop", "ports: []"),
-        replica("db", 0, "10.0.2.1", "app: db, role: primary"),
-        replica("db", 1, "10.0.2.2", "app: db, role: replica"),
-    ]
-    .concat()
-}
-
-#[test]
-fn simulate_flows_of_workloads() {
-    let folder = TempFolder::new("workloads");
-    let cluster = folder.file("cluster.yaml", &shop());
-    // The front may ask the primary; replicas may ask both.
-    let policy = folder.file(
-        "policy.yaml",
-        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: primary, namespace: shop}\n\
-         spec: {podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {role: replica}}}]}]}\n---\n\
-         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: front, namespace: shop}\n\
-         spec: {podSelector: {matchLabels: {role: primary}}, ingress: [{from: [{podSelector: {matchLabels: {app: front}}}]}]}\n",
-    );
-    // A StatefulSet's pods are ordinals of it; `db-cache-0` is none of db's.
-    let flows = folder.file(
-        "flows.csv",
-        "source,destination,port,count\nshop/front,shop/db,5432,2\nshop/toolbox,shop/db,5432,3\n\
-         shop/db-7,shop/front,80,5\nshop/db,shop/db,5432,7\nshop/db-cache-0,shop/front,80,11\n\
-         shop/front,,80,1\n",
-    );
-    let arguments = [
-        "simulate", "-f", &cluster, "-f", &policy, "--flows", &flows, "-o", "json",
-    ];
-    let json: Value = serde_json::from_str(&answer(&arguments, 1)).unwrap();
-    assert_eq!(json["unknown"], 11, "{json}");
-    assert_eq!(json["unreadableRecords"], 1, "{json}");
-    assert_eq!(
-        json["present"],
-        serde_json::json!({"allowed": 5, "denied": 3, "differs": 9}),
-        "{json}"
-    );
-    // Where pods differ before and after, they may differ otherwise.
-    let candidate = folder.file(
-        "candidate.yaml",
-        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: front, namespace: shop}\n\
-         spec: {podSelector: {matchLabels: {role: primary}}, ingress: [{from: [{podSelector: {matchLabels: {role: replica}}}]}]}\n",
-    );
-    let arguments = [
-        "simulate",
-        "-f",
-        &cluster,
-        "-f",
-        &policy,
-        "--flows",
-        &flows,
-        "--candidate",
-        &candidate,
-        "-o",
-        "json",
-    ];
-    let json: Value = serde_json::from_str(&answer(&arguments, 1)).unwrap();
-    let changed = |which: &str| {
-        let changes = json[which].as_array().unwrap().iter();
-        let changes = changes.map(|change| {
-            format!("{} -> {}", change["source"], change["destination"]).replace('"', "")
-        });
-        changes.collect::<Vec<_>>()
-    };
-    let front = "shop/front[Pod] -> shop/db[StatefulSet]";
-    let toolbox = "shop/toolbox[Pod] -> shop/db[StatefulSet]";
-    // The front had the primary alone, and would have the replica alone.
-    assert_eq!(changed("newlyDenied"), [front], "{json}");
-    assert!(
-        changed("newlyAllowed").contains(&front.to_owned()),
-        "{json}"
-    );
-    assert!(
-        changed("newlyAllowed").contains(&toolbox.to_owned()),
-        "{json}"
-    );
-}
-
-#[test]
-fn simulate_keeps_what_was_denied_and_tells_what_it_passed_over() {
-    let folder = TempFolder::new("denied");
-    let cluster = folder.file("cluster.yaml", &shop());
-    let policy = folder.file(
-        "policy.yaml",
-        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: db, namespace: shop}\n\
-         spec: {podSelector: {matchLabels: {app: db}}, ingress: []}\n",
-    );
-    let open = folder.file(
-        "open.yaml",
-        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: db, namespace: shop}\n\
-         spec: {podSelector: {matchLabels: {app: db}}, ingress: [{}]}\n",
-    );
-    let flow = |verdict: &str, rest: &str| {
-        format!(
-            "{{\"flow\":{{\"verdict\":\"{verdict}\",\"IP\":{{\"source\":\"10.0.1.1\",\"destination\":\"10.0.2.1\"}},\
-             \"l4\":{{\"TCP\":{{\"destination_port\":5432}}}}{rest}}}}}\n"
-        )
-    };
-    let flows = folder.file(
-        "flows.jsonl",
-        &[
-            &flow("DROPPED", ""),
-            &flow("FORWARDED", ",\"is_reply\":true"),
-            "{\n",
-        ]
-        .map(|s| s as &str)
-        .concat(),
-    );
-    let arguments = [
-        "simulate",
-        "-f",
-        &cluster,
-        "-f",
-        &policy,
-        "--flows",
-        &flows,
-        "--candidate",
-        &open,
-    ];
-    let text = answer(&arguments, 0);
-    assert!(text.contains("1 flows were denied when observed"), "{text}");
-    assert!(text.contains("newly allowed: 1 flows"), "{text}");
-    assert!(
-        text.contains(
-            "1 records that open no connection were passed over; 1 records could not be read"
-        ),
-        "{text}"
-    );
-    // What was denied is nothing to write policies from.
-    let output = netpolicy(&["generate", "-f", &cluster, "--flows", &flows]);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(stdout(&output), "");
-    assert!(
-        stderr.contains("1 flows were denied when observed, and were left out"),
-        "{stderr}"
-    );
-}
-
-/// What `generate` writes, and says of it.
-fn generated(arguments: &[&str]) -> (String, String) {
-    let output = netpolicy(&[&["generate"], arguments].concat());
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
-    (stdout(&output), stderr)
-}
-
-#[test]
-fn generate_keeps_dns() {
-    let folder = TempFolder::new("dns");
-    let cluster = folder.file("cluster.yaml", &shop());
-    // Only the front was seen asking, and DNS never.
-    let flows = folder.file(
-        "flows.csv",
-        "source,destination,protocol,port\n10.0.1.1,10.0.9.9,UDP,53\n10.0.1.1,10.0.2.1,TCP,5432\n",
-    );
-    let (policies, account) = generated(&["-f", &cluster, "--flows", &flows]);
-    assert!(
-        account.contains("DNS kept: 4 pods may ask as before"),
-        "{account}"
-    );
-    assert!(
-        account.contains("1 workloads are in no flow and stay as they are"),
-        "{account}"
-    );
-    let file = folder.file("policies.yaml", &policies);
-    let may = |from: &str, to: &str, protocol: &str, port: &str, status: i32| {
-        let arguments = [
-            "verdict",
-            "-f",
-            &cluster,
-            "-f",
-            &file,
-            "--from",
-            from,
-            "--to",
-            to,
-            "--protocol",
-            protocol,
-            "--port",
-            port,
-        ];
-        answer(&arguments, status);
-    };
-    for from in ["shop/front", "shop/db-0", "shop/toolbox", "elsewhere:app=x"] {
-        for protocol in ["UDP", "TCP"] {
-            may(from, "kube-system/coredns", protocol, "53", 0);
-        }
-    }
-    may("shop/db-0", "kube-system/coredns", "TCP", "9153", 1);
-    may("kube-system/coredns", "198.51.100.53", "UDP", "53", 0);
-    may("shop/db-0", "198.51.100.53", "UDP", "53", 1);
-}
-
-#[test]
-fn generate_opens_no_more_than_it_must() {
-    let folder = TempFolder::new("least");
-    let cluster = folder.file("cluster.yaml", &shop());
-    let flows = folder.file(
-        "flows.csv",
-        "source,destination,port\n10.0.3.1,10.0.1.1,80\n10.0.2.1,10.0.2.1,81\n",
-    );
-    // A pod without labels is its address; a pod is open to itself without a rule.
-    let (policies, account) = generated(&["-f", &cluster, "--flows", &flows]);
-    assert!(policies.contains("cidr: \"10.0.3.1/32\""), "{policies}");
-    assert!(!policies.contains("port: 81"), "{policies}");
-    assert!(
-        account.contains("its present addresses stand for it"),
-        "{account}"
-    );
-    assert!(
-        account.contains("0 by the labels of others, 0 otherwise"),
-        "{account}"
-    );
-    let file = folder.file("policies.yaml", &policies);
-    answer(
-        &[
-            "verdict",
-            "-f",
-            &cluster,
-            "-f",
-            &file,
-            "--from",
-            "shop/db-0",
-            "--to",
-            "shop/front",
-            "--port",
-            "80",
-        ],
-        1,
-    );
-    // Where blocks do not mean pods, it is left out, and that is told.
-    let output = netpolicy(&[
-        "generate",
-        "-f",
-        &cluster,
-        "--flows",
-        &flows,
-        "--ip-block-selects-pods",
-        "no",
-    ]);
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("it was left out"), "{stderr}");
-}
-
-#[test]
-fn generate_tells_what_labels_open() {
-    let folder = TempFolder::new("labels");
-    // Two workloads that nothing tells apart.
-    let twin = pod(
-        "twin",
-        "10.0.4.1",
-        "namespace: shop, labels: {app: front}",
-        "ports: []",
-    );
-    let cluster = folder.file("cluster.yaml", &(shop() + &twin));
-    let flows = folder.file(
-        "flows.csv",
-        "source,destination,port\n10.0.1.1,10.0.2.1,5432\n",
-    );
-    let (_, account) = generated(&["-f", &cluster, "--flows", &flows]);
-    assert!(
-        account.contains("1 by the labels of others, 0 otherwise"),
-        "{account}"
-    );
-    assert!(
-        account.contains("the labels of shop/front[Pod] select shop/twin[Pod] as well"),
-        "{account}"
-    );
-}
-
-#[test]
-fn generate_adds_only_what_is_not_allowed() {
-    let folder = TempFolder::new("start");
-    let cluster = folder.file("cluster.yaml", &shop());
-    let flows = folder.file(
-        "flows.csv",
-        "source,destination,port\n10.0.1.1,10.0.2.1,5432\n",
-    );
-    let (policies, _) = generated(&["-f", &cluster, "--flows", &flows]);
-    let first = folder.file("first.yaml", &policies);
-    let again = ["-f", &cluster, "-f", &first, "--start-from", "--flows"];
-    let (policies, account) = generated(&[&again[..], &[&flows]].concat());
-    assert_eq!(policies, "", "{account}");
-    assert!(
-        account.contains("2 workloads need no policy besides those they have"),
-        "{account}"
-    );
-    let more = folder.file(
-        "more.csv",
-        "source,destination,port\n10.0.1.1,10.0.2.1,5432\n10.0.1.1,10.0.2.1,5433\n",
-    );
-    let (policies, _) = generated(&[&again[..], &[&more]].concat());
-    assert!(policies.contains("port: 5433"), "{policies}");
-    assert!(!policies.contains("port: 5432"), "{policies}");
-    assert!(!policies.contains("kube-dns"), "{policies}");
-}
-
-#[test]
-fn generate_isolates_the_unseen_if_asked() {
-    let folder = TempFolder::new("unseen");
-    let cluster = folder.file("cluster.yaml", &shop());
-    let flows = folder.file(
-        "flows.csv",
-        "source,destination,port\n10.0.1.1,10.0.3.1,80\n",
-    );
-    let unseen = |policies: &str| policies.matches("name: db-statefulset").count();
-    let arguments = ["-f", &cluster, "--flows", &flows];
-    assert_eq!(unseen(&generated(&arguments).0), 0);
-    let (policies, account) = generated(&[&arguments[..], &["--isolate-unseen"]].concat());
-    assert_eq!(unseen(&policies), 1, "{policies}");
-    assert!(account.contains("DNS kept"), "{account}");
-}
-
-#[test]
-fn generate_says_when_blocks_are_too_many() {
-    let folder = TempFolder::new("blocks");
-    let cluster = folder.file("cluster.yaml", &shop());
-    let flows = folder.file(
-        "flows.csv",
-        "source,destination,port\n10.0.1.1,198.51.100.1,443\n10.0.1.1,203.0.113.1,443\n",
-    );
-    let arguments = ["-f", &cluster, "--flows", &flows, "--max-blocks", "1"];
-    let (_, account) = generated(&arguments);
-    assert!(
-        account.contains("a rule for egress of shop/front[Pod] has 2 blocks instead of 1"),
-        "{account}"
-    );
-    let (policies, account) = generated(&[&arguments[..], &["--min-prefix-v4", "0"]].concat());
-    assert_eq!(policies.matches("ipBlock").count(), 1, "{policies}");
-    assert!(!account.contains("instead of"), "{account}");
-}
-
-#[test]
-fn generate_round_trips() {
-    let folder = TempFolder::new("generate");
-    let flows = folder.file("flows.csv", FLOWS);
-    let cluster = "examples/wordpress/cluster.yaml";
-    let output = netpolicy(&["generate", "-f", cluster, "--flows", &flows]);
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
-    assert!(stderr.contains("would be closed"), "{stderr}");
-    let policies = stdout(&output);
-    let file = folder.file("policies.yaml", &policies);
-    // Everything that was seen passes, and what was not does not.
-    let text = answer(
-        &["simulate", "-f", cluster, "-f", &file, "--flows", &flows],
-        0,
-    );
-    assert!(text.contains("160 allowed, 0 denied"), "{text}");
-    for (from, to, port, status) in [
-        ("default/wordpress", "default/mysql", "22", 1),
-        ("default/batch", "default/mysql", "3306", 1),
-        ("203.0.113.8", "default/wordpress", "443", 1),
-        ("default/wordpress", "default/mysql", "3306", 0),
-    ] {
-        answer(
-            &[
-                "verdict", "-f", cluster, "-f", &file, "--from", from, "--to", to, "--port", port,
-            ],
-            status,
-        );
-    }
-    // Named ports are written by name.
-    assert!(policies.contains("port: https"), "{policies}");
-    // And no finding of lint is about what was generated, but notes.
-    answer(&["lint", "-f", cluster, "-f", &file], 0);
 }
 
 const HOST_NETWORKED: &str = "
@@ -948,7 +609,56 @@ fn sarif_names_files_by_uris() {
         .collect();
     assert!(!uris.is_empty(), "{log}");
     assert!(
-        uris.iter().all(|uri| uri.ends_with("/a%20b/p%231.yaml")),
+        uris.iter()
+            .all(|uri| uri.starts_with("file:///") && uri.ends_with("/a%20b/p%231.yaml")),
         "{uris:?}"
     );
+    // What is in the working directory is relative to it, however it was written.
+    let base = "%SRCROOT%";
+    for path in [
+        "tests/golden",
+        "./tests/../tests/golden",
+        root().join("tests/golden").to_str().unwrap(),
+    ] {
+        let output = netpolicy(&["lint", "-f", path, "-o", "sarif"]);
+        let log: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let run = &log["runs"][0];
+        assert!(run["originalUriBaseIds"][base].is_object());
+        let results = run["results"].as_array().unwrap();
+        let places = results
+            .iter()
+            .map(|of| &of["locations"][0]["physicalLocation"]["artifactLocation"])
+            .filter(|place| !place.is_null());
+        let places: Vec<_> = places.collect();
+        assert!(!places.is_empty(), "{path}: {log}");
+        for place in places {
+            assert_eq!(place["uri"], "tests/golden/cluster.yaml", "{path}");
+            assert_eq!(place["uriBaseId"], base);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_left_out_of_reports() {
+    let folder = TempFolder::new("controls");
+    let tests = folder.file(
+        "tests.yaml",
+        "- {from: default/batch, to: default/mysql, port: 3306, expect: allow, name: \"a\\u001b[31m\\rb\\n# c\\u0085d\"}\n",
+    );
+    let report = |format: &str| answer(&["test", "-f", WORDPRESS, &tests, "-o", format], 1);
+    let tap = report("tap");
+    assert!(tap.contains("not ok 1 - a [31m b \\# c d\n"), "{tap:?}");
+    let junit = report("junit");
+    assert!(junit.contains("name=\"a [31m b\n# c d\""), "{junit:?}");
+    let text = report("text");
+    assert!(
+        text.contains("FAILED a [31m b # c d: expected allow"),
+        "{text:?}"
+    );
+    for report in [tap, junit, text] {
+        assert!(
+            report.chars().all(|c| c == '\n' || !c.is_control()),
+            "{report:?}"
+        );
+    }
 }

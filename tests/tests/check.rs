@@ -79,6 +79,46 @@ fn selectors_that_select_nothing() {
 }
 
 #[test]
+fn selectors_that_select_only_what_policies_do_not_see() {
+    let text = |pod: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: job, namespace: shop, labels: {{app: job}}}}\n{pod}\n---\n{}",
+            policy(
+                "podSelector: {matchLabels: {app: job}}\n  ingress:\n  - from: [{podSelector: {matchLabels: {app: job}}}]"
+            )
+        )
+    };
+    let ended = warnings(&text("spec: {}\nstatus: {phase: Succeeded}"));
+    assert_eq!(ended.len(), 2, "{ended:?}");
+    for warning in ended {
+        let end = "selects only pods that have ended (1)";
+        assert!(warning.ends_with(end), "{warning}");
+    }
+    let on_node = warnings(&text("spec: {hostNetwork: true}"));
+    assert_eq!(on_node.len(), 2, "{on_node:?}");
+    for warning in on_node {
+        let end = "selects only pods on the network of their node (1), which are nodes to policies";
+        assert!(warning.ends_with(end), "{warning}");
+    }
+    assert!(warnings(&text("spec: {}")).is_empty());
+}
+
+#[test]
+fn dns_servers_need_not_be_given() {
+    let egress = |pods: &str| {
+        policy(&format!(
+            "podSelector: {{}}\n  egress:\n  - to: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{{pods}}}}}}}]"
+        ))
+    };
+    let dns = egress("k8s-app: kube-dns");
+    assert!(warnings(&dns).is_empty(), "kube-system may have them");
+    let other =
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: kube-system}\nspec: {}\n";
+    assert_eq!(warnings(&format!("{dns}{other}")).len(), 1);
+    assert_eq!(warnings(&egress("k8s-app: kube-dnss")).len(), 1);
+}
+
+#[test]
 fn namespaces_that_were_not_given() {
     let by_name = policy(
         "podSelector: {}\n  ingress:\n  - from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: dns}}}]",

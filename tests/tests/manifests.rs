@@ -1,7 +1,7 @@
 //! Manifests in all the shapes in which they come, and what stands in for pods.
 
 use netpolicy::manifest::{Loaded, Loader};
-use netpolicy::model::{Direction, Phase};
+use netpolicy::model::{Direction, Options, Phase};
 
 #[track_caller]
 fn load(text: &str) -> Loaded {
@@ -339,6 +339,28 @@ fn workloads_that_share_a_name_are_told_apart() {
         controller("Job", "w", ""),
     ];
     assert_eq!(names(&load(&both.concat())), ["web/w", "web/w-job"]);
+}
+
+#[test]
+fn a_name_is_a_pods_before_it_is_a_workloads() {
+    let replica = |name: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: web, ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: db, controller: true}}]}}\nspec: {{}}\n"
+        )
+    };
+    let named = |text: &str| {
+        let cluster = load(text).cluster;
+        let (image, _) = cluster.compile(&Options::default()).unwrap();
+        let image = image.image();
+        let pods = image.pods_named("web", "db").into_iter();
+        let pods: Vec<String> = pods.map(|pod| pod.to_string()).collect();
+        assert!(image.pods_named("other", "db").is_empty());
+        pods
+    };
+    let replicas = [replica("db-0"), replica("db-1")].concat();
+    assert_eq!(named(&replicas), ["web/db-0", "web/db-1"]);
+    let beside = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: web}\nspec: {}\n";
+    assert_eq!(named(&format!("{replicas}{beside}")), ["web/db"]);
 }
 
 #[test]

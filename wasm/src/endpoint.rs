@@ -140,17 +140,11 @@ impl Resolved {
             Resolved::Described(pod) => return Ok(vec![Endpoint::Described(pod)]),
             Resolved::Named { namespace, name } => (namespace, name),
         };
-        if let Some(pod) = image.pod(namespace, name) {
-            return Ok(vec![Endpoint::Pod(pod)]);
-        }
-        let pods: Vec<_> = image
-            .pods_of_workload(namespace, name)
-            .map(Endpoint::Pod)
-            .collect();
+        let pods = image.pods_named(namespace, name);
         if pods.is_empty() {
             return Err(error(format!("no pod or workload {namespace}/{name}")));
         }
-        Ok(pods)
+        Ok(pods.into_iter().map(Endpoint::Pod).collect())
     }
 }
 

@@ -13,5 +13,6 @@ pub(crate) fn test() -> Result<()> {
     let suites = ["test", "--package", "netpolicy-tests"];
     run(cargo(&suites).args(["--test", "reach", "--test", "lint"]))?;
     let cli = ["test", "--package", "netpolicy-cli", "--lib"];
-    run(cargo(&cli).args(["--test", "np_guard", "--test", "insight"]))
+    let suites = ["np_guard", "insight", "flows"];
+    run(cargo(&cli).args(suites.map(|suite| format!("--test={suite}"))))
 }

@@ -11,7 +11,8 @@ pub(super) fn text(results: &[Outcomes<'_>]) -> Result<()> {
     for result in results.iter().filter(|result| !result.passed) {
         output::line(&format!(
             "FAILED {}: expected {}",
-            result.name, result.expect
+            on_one_line(&result.name),
+            result.expect
         ))?;
         for line in details(result).lines() {
             output::line(&format!("  {line}"))?;
@@ -93,13 +94,29 @@ fn escaped(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(c),
-            // XML has no way to write them.
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
+            c => escaped.push(printable(c)),
         }
     }
     escaped
+}
+
+/// The character, or a space for what XML and YAML have no way to write as it is, and
+/// what a terminal would obey.
+fn printable(c: char) -> char {
+    match c {
+        '\n' | '\t' => c,
+        '\u{fffe}' | '\u{ffff}' => ' ',
+        c if c.is_control() => ' ',
+        c => c,
+    }
+}
+
+/// A text on one line.
+fn on_one_line(text: &str) -> String {
+    let is_break = |c| matches!(c, '\n' | '\u{2028}' | '\u{2029}');
+    text.chars()
+        .map(|c| if is_break(c) { ' ' } else { printable(c) })
+        .collect()
 }
 
 pub(super) fn tap(results: &[Outcomes<'_>]) -> Result<()> {
@@ -107,8 +124,8 @@ pub(super) fn tap(results: &[Outcomes<'_>]) -> Result<()> {
     output::line(&format!("1..{}", results.len()))?;
     for (number, result) in (1..).zip(results) {
         // A number sign would begin a directive.
-        let name = result.name.replace('\\', "\\\\").replace('#', "\\#");
-        let name = name.replace('\n', " ");
+        let name = on_one_line(&result.name);
+        let name = name.replace('\\', "\\\\").replace('#', "\\#");
         if result.passed {
             output::line(&format!("ok {number} - {name}"))?;
             continue;
@@ -116,10 +133,10 @@ pub(super) fn tap(results: &[Outcomes<'_>]) -> Result<()> {
         output::line(&format!("not ok {number} - {name}"))?;
         output::line("  ---")?;
         output::line("  message: |")?;
-        output::line(&format!("    {}", message(result)))?;
+        output::line(&format!("    {}", on_one_line(&message(result))))?;
         output::line("  details: |")?;
         for line in details(result).lines() {
-            output::line(&format!("    {line}"))?;
+            output::line(&format!("    {}", on_one_line(line)))?;
         }
         output::line("  ...")?;
     }

@@ -1,6 +1,6 @@
 //! Lines of `conntrack -L` and of `/proc/net/nf_conntrack`.
 
-use super::{FlowEnd, Record, Seen, port, protocol};
+use super::{Flow, FlowEnd, Record, Seen, port, protocol};
 
 /// How the line begins in which conntrack tells its version.
 pub(super) const BANNER: &str = "conntrack v";
@@ -32,12 +32,12 @@ pub(super) fn record(text: &str) -> Result<Record, String> {
     let replies_from = field("src", 1).or(field("dst", 0));
     let destination = FlowEnd::parse(replies_from.ok_or("no dst=")?)?;
     let destination_port = field("sport", 1).or(field("dport", 0));
-    Ok(Record::Flow {
+    Ok(Record::Flow(Flow {
         source,
         destination,
         protocol,
         port: port(protocol, destination_port)?,
         seen: Seen::Passed,
         count: 1,
-    })
+    }))
 }

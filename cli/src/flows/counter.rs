@@ -179,24 +179,7 @@ impl Counter {
     /// Adds the record at a place, or why it could not be read.
     pub(super) fn add(&mut self, place: u64, record: Result<Record, String>) {
         match record {
-            Ok(Record::Flow {
-                source,
-                destination,
-                protocol,
-                port,
-                seen,
-                count,
-            }) => {
-                let (source, destination) = (self.ends.id(source), self.ends.id(destination));
-                self.counts.add(&Flow {
-                    source,
-                    destination,
-                    protocol,
-                    port,
-                    seen,
-                    count,
-                });
-            }
+            Ok(Record::Flow(flow)) => self.counts.add(&self.ends.numbered(flow)),
             Ok(Record::Other) => self.rest.skip(1),
             Err(problem) => self.rest.refuse(place, || problem),
         }

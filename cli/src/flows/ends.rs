@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use netpolicy::canonical;
 
+use super::Flow;
+
 /// The number of an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EndId(pub(crate) u32);
@@ -73,6 +75,18 @@ impl Ends {
         self.all.push(end.clone());
         self.ids.insert(end, id);
         id
+    }
+
+    /// A flow whose ends have their numbers.
+    pub(super) fn numbered(&mut self, flow: Flow<FlowEnd>) -> Flow {
+        Flow {
+            source: self.id(flow.source),
+            destination: self.id(flow.destination),
+            protocol: flow.protocol,
+            port: flow.port,
+            seen: flow.seen,
+            count: flow.count,
+        }
     }
 
     /// The ends in their own order, and the new number of each.

@@ -7,7 +7,7 @@ use netpolicy::{Protocol, canonical};
 use serde_json::Value;
 
 use super::table::{COUNT, DESTINATION, PORT, PROTOCOL, SOURCE, parse};
-use super::{BOM, Counter, FlowEnd, FlowFormat, Record, Seen};
+use super::{BOM, Counter, Flow, FlowEnd, FlowFormat, Record, Seen};
 
 /// A line.
 pub(super) fn value(text: &str) -> Result<Value, String> {
@@ -104,14 +104,14 @@ pub(super) fn hubble(object: &Value) -> Result<Record, String> {
         )
     };
     let (protocol, port) = layer_4(l4)?;
-    Ok(Record::Flow {
+    Ok(Record::Flow(Flow {
         source: end("source")?,
         destination: end("destination")?,
         protocol,
         port,
         seen,
         count: 1,
-    })
+    }))
 }
 
 /// Kind and name of what runs an endpoint, where Hubble knows.

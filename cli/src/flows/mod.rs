@@ -65,11 +65,12 @@ enum FlowFormat {
     Vpc,
 }
 
-/// The same connection, seen `count` times.
+/// The same connection, seen `count` times; its ends are numbered, or as they were
+/// written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Flow {
-    pub(crate) source: EndId,
-    pub(crate) destination: EndId,
+pub(crate) struct Flow<End = EndId> {
+    pub(crate) source: End,
+    pub(crate) destination: End,
     pub(crate) protocol: Protocol,
     pub(crate) port: u16,
     pub(crate) seen: Seen,
@@ -123,14 +124,7 @@ impl Flows {
 /// What a record is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Record {
-    Flow {
-        source: FlowEnd,
-        destination: FlowEnd,
-        protocol: Protocol,
-        port: u16,
-        seen: Seen,
-        count: u64,
-    },
+    Flow(Flow<FlowEnd>),
     /// Something that opens no connection.
     Other,
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow, bail};
 
-use super::{Counter, FlowEnd, Lines, Record, Seen, port, protocol};
+use super::{Counter, Flow, FlowEnd, Lines, Record, Seen, port, protocol};
 
 /// What the columns may be called.
 pub(super) const SOURCE: &[&str] = &["source", "src", "src_ip", "source_ip", "srcaddr", "from"];
@@ -118,12 +118,12 @@ pub(super) fn parse(
             .map_err(|_| format!("{text:?} is no number of flows"))?,
         None => 1,
     };
-    Ok(Record::Flow {
+    Ok(Record::Flow(Flow {
         source: FlowEnd::parse(source.ok_or("no source")?)?,
         destination: FlowEnd::parse(destination.ok_or("no destination")?)?,
         protocol,
         port: port(protocol, port_text)?,
         seen: Seen::Passed,
         count,
-    })
+    }))
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use anyhow::Result;
 use netpolicy::{Protocol, canonical};
 
-use super::{Counter, FlowEnd, Lines, Record, Seen, port, protocol};
+use super::{Counter, Flow, FlowEnd, Lines, Record, Seen, port, protocol};
 
 /// From here on systems choose the ports of clients.
 const FIRST_EPHEMERAL: u16 = 32768;
@@ -76,14 +76,14 @@ impl Direction {
     }
 
     fn record(&self, seen: Seen, count: u64) -> Record {
-        Record::Flow {
+        Record::Flow(Flow {
             source: FlowEnd::Address(self.source.0),
             destination: FlowEnd::Address(self.destination.0),
             protocol: self.protocol,
             port: self.destination.1,
             seen,
             count,
-        }
+        })
     }
 }
 

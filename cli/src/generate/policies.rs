@@ -89,6 +89,11 @@ pub(super) struct Generator<'a> {
 }
 
 impl Generator<'_> {
+    /// Whether what is generated stands in place of other NetworkPolicies.
+    fn replaces_present(&self) -> bool {
+        !self.keeps_present && !self.cluster.network_policies().is_empty()
+    }
+
     pub(super) fn generate(&self, flows: &Flows, observed: &Observed<'_>) -> Generated {
         let seen = self.sightings(flows, observed);
         let mut notes = self.general_notes(flows, &seen);
@@ -101,9 +106,13 @@ impl Generator<'_> {
                 continue;
             }
             if workload.labels.is_empty() {
+                let fate = if self.replaces_present() {
+                    "without the NetworkPolicies of -f it is open"
+                } else {
+                    "it stays as open as it is"
+                };
                 notes.push(format!(
-                    "{} has no label of its own, so no policy can select it: it stays as open \
-                     as it is",
+                    "{} has no label of its own, so no policy can select it alone: {fate}",
                     workload.title()
                 ));
                 continue;
@@ -131,9 +140,14 @@ impl Generator<'_> {
             ));
         }
         if !unseen.is_empty() {
+            let fate = if self.replaces_present() {
+                "are open without the NetworkPolicies of -f (--isolate-unseen isolates them, \
+                 --start-from keeps those policies)"
+            } else {
+                "stay as they are (--isolate-unseen isolates them)"
+            };
             notes.push(format!(
-                "{} workloads are in no flow and stay as they are (--isolate-unseen isolates \
-                 them): {}",
+                "{} workloads are in no flow and {fate}: {}",
                 unseen.len(),
                 unseen.join(", ")
             ));

@@ -1,5 +1,7 @@
 //! Findings as SARIF 2.1.0.
 
+use std::path::{Component, Path, PathBuf};
+
 use netpolicy::Diagnostic;
 use netpolicy::lint::{Code, Finding};
 use serde_json::{Value, json};
@@ -8,6 +10,9 @@ use super::Found;
 
 /// The rule that stands for errors of the manifests.
 const ERROR: &str = "NP001";
+
+/// What relative URIs begin at: by this name code review takes the root of the sources.
+const WORKING_DIRECTORY: &str = "%SRCROOT%";
 
 /// A log of one run.
 pub(super) fn log(found: &Found<'_>) -> Value {
@@ -27,6 +32,10 @@ pub(super) fn log(found: &Found<'_>) -> Value {
                 "name": "netpolicy",
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": rules(),
+            }},
+            // Where that is, whoever opens the log knows.
+            "originalUriBaseIds": {WORKING_DIRECTORY: {
+                "description": {"text": "The directory in which netpolicy ran."},
             }},
             "results": errors.chain(findings).collect::<Vec<_>>(),
         }],
@@ -82,7 +91,7 @@ fn result(rule: &str, level: &str, diagnostic: &Diagnostic) -> Value {
             region["startColumn"] = json!(column);
         }
         location["physicalLocation"] = json!({
-            "artifactLocation": {"uri": uri(file)},
+            "artifactLocation": artifact(file),
             "region": region,
         });
     }
@@ -92,6 +101,50 @@ fn result(rule: &str, level: &str, diagnostic: &Diagnostic) -> Value {
         "message": {"text": parts.join(": ")},
         "locations": [location],
     })
+}
+
+/// A file: relative to the working directory if it is in it, else with its whole path.
+fn artifact(file: &str) -> Value {
+    let Ok(directory) = std::env::current_dir() else {
+        return json!({"uri": uri(file)});
+    };
+    let path = without_dots(&directory.join(file));
+    match path.strip_prefix(&directory) {
+        Ok(inside) => json!({
+            "uri": uri(&slashes(inside)),
+            "uriBaseId": WORKING_DIRECTORY,
+        }),
+        Err(_) => {
+            let path = slashes(&path);
+            let slash = if path.starts_with('/') { "" } else { "/" };
+            json!({"uri": format!("file://{slash}{}", uri(&path))})
+        }
+    }
+}
+
+/// A path without `.` and `..`, as a URI with a base must be.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// A path with the separators of URIs.
+fn slashes(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if cfg!(windows) {
+        text.replace('\\', "/")
+    } else {
+        text.into_owned()
+    }
 }
 
 /// A path as a URI reference: what has a meaning in URIs is percent-encoded.

@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use netpolicy::reach::{Peer, PortSet, Row};
+use netpolicy::reach::{Peer, PortSet, PotentialPorts, Row};
 use netpolicy::{Image, Protocol};
 
-use super::Listed;
+use super::{Listed, ports_of_row};
 
 /// What narrows a list.
 #[derive(Clone, clap::Args)]
@@ -108,26 +108,35 @@ impl Filter {
     }
 
     /// What is asked for of a row.
-    pub(super) fn apply<'r>(&self, row: Row<'r>) -> Option<Listed<'r>> {
+    pub(super) fn apply<'r>(
+        &self,
+        row: Row<'r>,
+        potential: Option<&'r PotentialPorts>,
+    ) -> Option<Listed<'r>> {
         let (source, destination) = (row.source(), row.destination());
+        let (ports, names) = ports_of_row(destination, row.ports(), potential);
         let is_chosen = match self.direction {
             Some(DirectionArgument::Egress) => self.chooses(source),
             Some(DirectionArgument::Ingress) => self.chooses(destination),
             None => self.chooses(source) || self.chooses(destination),
         };
-        let ports = if self.port.is_empty() {
-            row.ports().clone()
+        // Which numbers names stand for is not known.
+        let (ports, names) = if self.port.is_empty() {
+            (ports, names)
         } else {
             let asked = self
                 .port
                 .iter()
                 .fold(PortSet::EMPTY, |all, port| all.union(&port.0));
-            row.ports().intersection(&asked)
+            (ports.intersection(&asked), Vec::new())
         };
-        (is_chosen && !ports.is_empty()).then_some(Listed {
+        let is_something = !ports.is_empty() || !names.is_empty();
+        (is_chosen && is_something).then_some(Listed {
             source,
             destination,
             ports,
+            names,
+            potential,
             row,
         })
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use netpolicy::reach::Peer;
 
-use super::{Listed, ports_of};
+use super::Listed;
 
 /// A directed graph, with a cluster for each namespace.
 pub(super) fn dot(rows: &[Listed<'_>]) -> String {
@@ -44,7 +44,7 @@ pub(super) fn dot(rows: &[Listed<'_>]) -> String {
             "  {} -> {} [label={}];",
             quoted(&row.source.to_string()),
             quoted(&row.destination.to_string()),
-            quoted(&ports_of(row.destination, &row.ports)),
+            quoted(&row.ports()),
         );
     }
     text.push_str("}\n");
@@ -106,12 +106,7 @@ pub(super) fn svg(rows: &[Listed<'_>]) -> String {
         } else {
             "#1b7837"
         };
-        let title = format!(
-            "{} -> {}: {}",
-            row.source,
-            row.destination,
-            ports_of(row.destination, &row.ports)
-        );
+        let title = format!("{} -> {}: {}", row.source, row.destination, row.ports());
         let _ = writeln!(
             text,
             "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{colour}\"><title>{}</title></rect>",

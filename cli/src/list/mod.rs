@@ -11,7 +11,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 use netpolicy::Image;
 use netpolicy::reach::{
-    Decision, POTENTIAL, Peer, PortSet, Reachability, Row, with_potential_pods,
+    Decision, POTENTIAL, Peer, PortName, PortSet, PotentialPorts, Reachability, Row,
+    with_potential_pods,
 };
 use serde::Serialize;
 
@@ -43,6 +44,11 @@ pub(crate) struct Arguments {
 
     /// Show what stays open to pods and namespaces that do not exist yet: for each
     /// peer that rules select by labels, and for pods without labels
+    ///
+    /// Ports that rules call by name are shown by name, as such a pod may give it any
+    /// number: `TCP grpc` is open by its name alone, `not TCP grpc` is closed where
+    /// other numbers are open. In CSV the name stands for both ports, with `!` in front
+    /// where it is closed; in JSON it is in `names`. --port leaves names out.
     #[arg(long, conflicts_with = "image")]
     exposure: bool,
 
@@ -81,10 +87,48 @@ struct Listed<'r> {
     source: &'r Peer,
     destination: &'r Peer,
     ports: PortSet,
+    /// Ports of pods that do not exist yet, by name.
+    names: Vec<PortName>,
+    /// What they are called, where pods were made up.
+    potential: Option<&'r PotentialPorts>,
     row: Row<'r>,
 }
 
+impl Listed<'_> {
+    /// Ports and names, for people.
+    fn ports(&self) -> String {
+        let numbers = ports_of(self.destination, &self.ports);
+        with_names(&numbers, &self.ports, &self.names)
+    }
+}
+
+/// Ports by number, as told, and what stands out by its name.
+fn with_names(numbers: &str, ports: &PortSet, names: &[PortName]) -> String {
+    let numbers = (!ports.is_empty()).then(|| numbers.to_owned());
+    let names = names.iter().map(ToString::to_string);
+    let parts: Vec<String> = numbers.into_iter().chain(names).collect();
+    parts.join("; ")
+}
+
+/// The ports of a row by number, and those that go by name.
+fn ports_of_row(
+    destination: &Peer,
+    ports: &PortSet,
+    potential: Option<&PotentialPorts>,
+) -> (PortSet, Vec<PortName>) {
+    match potential {
+        Some(potential) if is_potential(destination) => potential.told_apart(ports),
+        _ => (ports.clone(), Vec::new()),
+    }
+}
+
+fn is_potential(peer: &Peer) -> bool {
+    peer.workload()
+        .is_some_and(|workload| workload.kind == POTENTIAL)
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let mut potential = None;
     let image = match &arguments.image {
         Some(path) => open_image(path)?,
         None => {
@@ -96,6 +140,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             tell(&loaded.diagnostics);
             progress::say(&format!("compiling {} objects", loaded.objects));
             if arguments.exposure {
+                potential = Some(PotentialPorts::new(&loaded.cluster));
                 loaded.cluster = with_potential_pods(&loaded.cluster);
             }
             loaded.cluster.compile(&options)?.0
@@ -109,7 +154,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     progress::clear();
     let rows: Vec<Listed<'_>> = reach
         .rows()
-        .filter_map(|row| filter.apply(row))
+        .filter_map(|row| filter.apply(row, potential.as_ref()))
         .filter(|row| !arguments.exposure || is_exposure(row))
         .collect();
     match arguments.output {
@@ -141,21 +186,43 @@ fn name(peer: &Peer) -> String {
     }
 }
 
-/// The distinct reasons of a row, a line each.
-fn reasons(image: &Image<'_>, listed: &Listed<'_>) -> Vec<String> {
-    decisions(image, listed)
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+/// Why some ports of a row are open.
+#[derive(Serialize)]
+struct Why<'i> {
+    #[serde(flatten)]
+    decision: Decision<'i>,
+    /// Of pods that do not exist yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<PortName>,
 }
 
-fn decisions<'i>(image: &'i Image<'i>, listed: &Listed<'_>) -> Vec<Decision<'i>> {
-    let mut decisions = listed.row.decisions(image);
-    for decision in &mut decisions {
-        decision.ports = decision.ports.intersection(&listed.ports);
-    }
-    decisions.retain(|decision| !decision.ports.is_empty());
-    decisions
+/// The distinct reasons of a row, a line each.
+fn reasons(image: &Image<'_>, listed: &Listed<'_>) -> Vec<String> {
+    let reasons = decisions(image, listed).into_iter().map(|why| {
+        let Why { decision, names } = &why;
+        let numbers = decision.ports.to_string();
+        let all = with_names(&numbers, &decision.ports, names);
+        // The text begins with the numbers.
+        decision.to_string().replacen(&numbers, &all, 1)
+    });
+    reasons.collect()
+}
+
+fn decisions<'i>(image: &'i Image<'i>, listed: &Listed<'_>) -> Vec<Why<'i>> {
+    let decisions = listed.row.decisions(image).into_iter();
+    let decisions = decisions.map(|decision| {
+        let (ports, names) = ports_of_row(listed.destination, &decision.ports, listed.potential);
+        let names = names.into_iter();
+        Why {
+            names: names.filter(|_| !listed.names.is_empty()).collect(),
+            decision: Decision {
+                ports: ports.intersection(&listed.ports),
+                ..decision
+            },
+        }
+    });
+    let is_something = |why: &Why<'_>| !why.decision.ports.is_empty() || !why.names.is_empty();
+    decisions.filter(is_something).collect()
 }
 
 fn write_text(image: &Image<'_>, rows: &[Listed<'_>], explain: bool) -> Result<()> {
@@ -165,7 +232,7 @@ fn write_text(image: &Image<'_>, rows: &[Listed<'_>], explain: bool) -> Result<(
             [
                 name(row.source),
                 format!("-> {}", name(row.destination)),
-                ports_of(row.destination, &row.ports),
+                row.ports(),
             ]
         })
         .collect();
@@ -185,8 +252,11 @@ struct JsonRow<'r> {
     source: &'r Peer,
     destination: &'r Peer,
     ports: &'r PortSet,
+    /// Ports of pods that do not exist yet, by name.
+    #[serde(skip_serializing_if = "<[PortName]>::is_empty")]
+    names: &'r [PortName],
     #[serde(skip_serializing_if = "Option::is_none")]
-    decisions: Option<Vec<Decision<'r>>>,
+    decisions: Option<Vec<Why<'r>>>,
 }
 
 fn write_json(image: &Image<'_>, rows: &[Listed<'_>], explain: bool) -> Result<()> {
@@ -196,6 +266,7 @@ fn write_json(image: &Image<'_>, rows: &[Listed<'_>], explain: bool) -> Result<(
             source: row.source,
             destination: row.destination,
             ports: &row.ports,
+            names: &row.names,
             decisions: explain.then(|| decisions(image, row)),
         })
         .collect();

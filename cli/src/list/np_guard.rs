@@ -25,7 +25,7 @@ pub(super) fn lines(image: &Image<'_>, rows: &[Listed<'_>]) -> String {
     let destinations = ranges(image, Direction::Egress);
     let mut lines = Vec::new();
     for row in rows {
-        let Some(connections) = connections(&row.ports) else {
+        let Some(connections) = named_connections(row) else {
             continue;
         };
         if is_within_one_workload(row.source, row.destination) {
@@ -40,6 +40,16 @@ pub(super) fn lines(image: &Image<'_>, rows: &[Listed<'_>]) -> String {
     lines.sort();
     lines.dedup();
     lines.concat()
+}
+
+/// The connections of a row, and what is open by name alone.
+fn named_connections(row: &Listed<'_>) -> Option<String> {
+    let names = row.names.iter().map(|port| {
+        let not = if port.is_open { "" } else { "!" };
+        format!("{} {not}{}", port.protocol, port.name)
+    });
+    let parts: Vec<String> = connections(&row.ports).into_iter().chain(names).collect();
+    (!parts.is_empty()).then(|| parts.join(","))
 }
 
 /// A workload to itself is nothing to that tool.

@@ -74,21 +74,24 @@ pub(super) fn write_csv(image: &Image<'_>, rows: &[Listed<'_>], explain: bool) -
     writer.write_record(&header)?;
     for row in rows {
         let why = explain.then(|| reasons(image, row).join("\n"));
-        for range in row.ports.ranges() {
-            let protocol = range
-                .protocol
-                .map_or("other".to_owned(), |protocol| protocol.to_string());
+        let ranges = row.ports.ranges().map(|range| {
             let number = |port: u16| match range.protocol {
                 Some(_) => port.to_string(),
                 None => String::new(),
             };
-            let mut record = vec![
-                row.source.to_string(),
-                row.destination.to_string(),
-                protocol,
-                number(range.first),
-                number(range.last),
-            ];
+            let protocol = range
+                .protocol
+                .map_or("other".to_owned(), |protocol| protocol.to_string());
+            [protocol, number(range.first), number(range.last)]
+        });
+        let names = row.names.iter().map(|port| {
+            let not = if port.is_open { "" } else { "!" };
+            let name = format!("{not}{}", port.name);
+            [port.protocol.to_string(), name.clone(), name]
+        });
+        for ports in ranges.chain(names) {
+            let mut record = vec![row.source.to_string(), row.destination.to_string()];
+            record.extend(ports);
             record.extend(why.clone());
             writer.write_record(&record)?;
         }
@@ -109,7 +112,7 @@ pub(super) fn write_markdown(image: &Image<'_>, rows: &[Listed<'_>], explain: bo
         let mut cells = vec![
             row.source.to_string(),
             row.destination.to_string(),
-            ports_of(row.destination, &row.ports),
+            row.ports(),
         ];
         if explain {
             cells.push(reasons(image, row).join("<br>"));

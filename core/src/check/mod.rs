@@ -4,6 +4,7 @@
 //! suffice to tell (no pods at all), nothing is said.
 
 mod ambiguity;
+mod dns;
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -12,12 +13,14 @@ use alloc::vec::Vec;
 
 use hashbrown::{HashMap, HashSet};
 
+pub(crate) use dns::usual_servers;
+
 use crate::Diagnostic;
 use crate::image::Image;
 use crate::image::tables::*;
 use crate::lint::Code;
 use crate::model::Direction;
-use crate::verdict::{Labels, asks_beyond_name, rule_ports};
+use crate::verdict::{Labels, PodParty, asks_beyond_name, rule_ports};
 
 /// Everything that may be worth a second look:
 ///
@@ -95,18 +98,15 @@ impl Checked<'_> {
                 "metadata.namespace".into(),
                 "there is no such namespace, nor a pod in it".into(),
             );
-        } else if record.selected == 0 && !kinds.all.is_empty() {
+        } else if record.selected == 0 {
             let field = if record.namespace == NONE {
                 "spec.subject"
             } else {
                 "spec.podSelector"
             };
-            warn(
-                Code::SubjectSelectsNothing,
-                0,
-                field.into(),
-                "selects none of the pods that were given".into(),
-            );
+            if let Some(message) = kinds.selected_in_vain(|kind| self.is_subject(kind)) {
+                warn(Code::SubjectSelectsNothing, 0, field.into(), message);
+            }
         }
         for direction in Direction::BOTH {
             let (first, len) = record.rules(direction);
@@ -132,6 +132,23 @@ impl Checked<'_> {
             })
     }
 
+    /// Whether a peer selects the DNS servers that a cluster usually has, and no pod was
+    /// given of the namespace in which these are.
+    fn may_be_dns(&self, kinds: &PodKinds, peer: &PeerRecord) -> bool {
+        let image = self.image;
+        let namespaces = kinds.with_pods.iter();
+        let mut names = namespaces.map(|of| image.string(image.cold.namespaces.get(*of).name));
+        PeerKind::from_code(peer.kind) == Some(PeerKind::Pods)
+            && peer.a != NONE
+            && names.all(|name| name != dns::NAMESPACE)
+            && usual_servers().iter().any(|server| {
+                let server = PodParty::Described(server);
+                let labels = server.namespace_labels(image);
+                labels.match_selector(image, peer.a)
+                    && server.labels(image).match_selector(image, peer.b)
+            })
+    }
+
     /// Peers that select nothing.
     fn check_peers(
         &self,
@@ -150,13 +167,20 @@ impl Checked<'_> {
         };
         for peer in self.image.cold.peers.range(rule.peers, rule.peers_len) {
             let what = match PeerKind::from_code(peer.kind) {
-                Some(PeerKind::Pods) if !kinds.all.is_empty() => "pods",
+                Some(PeerKind::Pods) => "pods",
                 Some(PeerKind::Nodes) if self.image.cold.nodes.len() != 0 => "nodes",
                 _ => continue,
             };
             let is_known = peer.a == NONE || what != "pods" || self.knows_namespaces(kinds, peer.a);
-            if peer.selected == 0 && is_known {
-                let message = format!("selects none of the {what} that were given");
+            let is_known = is_known && !self.may_be_dns(kinds, &peer);
+            if peer.selected != 0 || !is_known {
+                continue;
+            }
+            let message = match what {
+                "pods" => kinds.selected_in_vain(|kind| self.peer_selects(&peer, kind)),
+                _ => Some(format!("selects none of the {what} that were given")),
+            };
+            if let Some(message) = message {
                 let path = format!("{path}.{list}[{}]", peer.index);
                 warn(Code::PeerSelectsNothing, rule.line, path, message);
             }
@@ -226,6 +250,32 @@ impl Checked<'_> {
         }
     }
 
+    /// Whether the policy's own selectors match pods of a kind.
+    fn is_subject(&self, kind: &PodKind) -> bool {
+        let PolicyRecord {
+            subject_namespaces,
+            subject_pods,
+            ..
+        } = self.record;
+        self.selects(subject_namespaces, subject_pods, kind)
+    }
+
+    /// Whether the selectors of a peer match pods of a kind.
+    fn peer_selects(&self, peer: &PeerRecord, kind: &PodKind) -> bool {
+        self.selects(peer.a, peer.b, kind)
+    }
+
+    /// Whether selectors of namespaces (or the policy's own) and of pods match pods of a
+    /// kind.
+    fn selects(&self, namespaces: u32, pods: u32, kind: &PodKind) -> bool {
+        let image = self.image;
+        let in_scope = match namespaces {
+            NONE => self.record.namespace == kind.namespace,
+            selector => kind.namespace_labels(image).match_selector(image, selector),
+        };
+        in_scope && kind.labels(image).match_selector(image, pods)
+    }
+
     /// Whether a rule's peers select pods of a kind. A block may hold any pod.
     fn is_peer(&self, rule: &RuleRecord, kind: &PodKind) -> bool {
         if rule.peers_len == NONE {
@@ -234,13 +284,7 @@ impl Checked<'_> {
         let image = self.image;
         let mut peers = image.cold.peers.range(rule.peers, rule.peers_len);
         peers.any(|peer| match PeerKind::from_code(peer.kind) {
-            Some(PeerKind::Pods) => {
-                let in_scope = match peer.a {
-                    NONE => self.record.namespace == kind.namespace,
-                    selector => kind.namespace_labels(image).match_selector(image, selector),
-                };
-                in_scope && kind.labels(image).match_selector(image, peer.b)
-            }
+            Some(PeerKind::Pods) => self.peer_selects(&peer, kind),
             Some(PeerKind::IpBlock | PeerKind::Network | PeerKind::Domain) => true,
             Some(PeerKind::Nodes) | None => false,
         })
@@ -251,11 +295,22 @@ impl Checked<'_> {
 /// alike.
 struct PodKinds {
     all: Vec<PodKind>,
+    /// The kinds that are no pods to policies.
+    beyond: HashMap<(PodKind, Beyond), usize, ahash::RandomState>,
     /// The namespaces that have pods of any sort.
     with_pods: HashSet<u32, ahash::RandomState>,
     /// Whether Namespace objects or pods were given, so that it tells something if a
     /// namespace has neither.
     tell_namespaces: bool,
+}
+
+/// Why policies do not see a pod, though their selectors match its labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Beyond {
+    /// Its addresses are no longer its own.
+    Ended,
+    /// It is a node to policies.
+    HostNetwork,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -288,20 +343,28 @@ impl PodKinds {
     fn new(image: &Image<'_>) -> PodKinds {
         let hasher = || ahash::RandomState::with_seeds(1, 2, 3, 4);
         let mut kinds = HashMap::with_hasher(hasher());
+        let mut beyond: HashMap<(PodKind, Beyond), usize, _> = HashMap::with_hasher(hasher());
         let mut with_pods = HashSet::with_hasher(hasher());
         for pod in image.cold.pods.iter() {
             with_pods.insert(pod.namespace);
-            if pod.flags & (pod_flags::HOST_NETWORK | pod_flags::ENDED) == 0 {
-                let class = image.decision.class(crate::image::Place(pod.place));
-                let ingress = image.cold.class_gates.get(class).ingress;
-                let kind = PodKind {
-                    namespace: pod.namespace,
-                    facts: pod.facts,
-                    ingress,
-                };
-                let order = kinds.len();
-                kinds.entry(kind).or_insert(order);
+            let kind = |ingress| PodKind {
+                namespace: pod.namespace,
+                facts: pod.facts,
+                ingress,
+            };
+            let why = if pod.flags & pod_flags::ENDED != 0 {
+                Some(Beyond::Ended)
+            } else {
+                (pod.flags & pod_flags::HOST_NETWORK != 0).then_some(Beyond::HostNetwork)
+            };
+            if let Some(why) = why {
+                *beyond.entry((kind(NONE), why)).or_default() += 1;
+                continue;
             }
+            let class = image.decision.class(crate::image::Place(pod.place));
+            let ingress = image.cold.class_gates.get(class).ingress;
+            let order = kinds.len();
+            kinds.entry(kind(ingress)).or_insert(order);
         }
         let mut all: Vec<_> = kinds.into_iter().collect();
         all.sort_unstable_by_key(|(_, order)| *order);
@@ -310,6 +373,31 @@ impl PodKinds {
             tell_namespaces: !with_pods.is_empty()
                 || image.cold.namespaces.iter().any(|it| it.given != 0),
             with_pods,
+            beyond,
+        }
+    }
+
+    /// What there is to say of selectors that select no pod that policies know; nothing
+    /// where there is none at all.
+    fn selected_in_vain(&self, is_selected: impl Fn(&PodKind) -> bool) -> Option<String> {
+        let count = |why: Beyond| -> usize {
+            let beyond = self.beyond.iter();
+            let selected = beyond.filter(|((kind, of), _)| *of == why && is_selected(kind));
+            selected.map(|(_, count)| count).sum()
+        };
+        let (ended, on_node) = (count(Beyond::Ended), count(Beyond::HostNetwork));
+        let on_node_says = "on the network of their node";
+        match (ended, on_node) {
+            (0, 0) if self.all.is_empty() => None,
+            (0, 0) => Some("selects none of the pods that were given".into()),
+            (ended, 0) => Some(format!("selects only pods that have ended ({ended})")),
+            (0, on_node) => Some(format!(
+                "selects only pods {on_node_says} ({on_node}), which are nodes to policies"
+            )),
+            (ended, on_node) => Some(format!(
+                "selects only pods that have ended ({ended}) or are {on_node_says} ({on_node}), \
+                 and so are nodes to policies"
+            )),
         }
     }
 

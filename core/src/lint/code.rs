@@ -15,6 +15,8 @@ pub enum Code {
     /// What was not asked, as it would take too long: nothing is said of what can be
     /// removed.
     TooMuchToCompare,
+    /// Rules in a direction that `policyTypes` leaves out.
+    RulesWithoutType,
     /// A policy that selects none of the pods.
     SubjectSelectsNothing,
     /// A peer that selects none of the pods or nodes.
@@ -40,12 +42,13 @@ type Text = (&'static str, &'static str, bool, &'static str, &'static str);
 
 impl Code {
     /// All kinds, by code.
-    pub const ALL: [Code; 14] = [
+    pub const ALL: [Code; 15] = [
         Code::RemovablePolicy,
         Code::RemovableRule,
         Code::ShadowedRule,
         Code::PriorityConflict,
         Code::TooMuchToCompare,
+        Code::RulesWithoutType,
         Code::SubjectSelectsNothing,
         Code::PeerSelectsNothing,
         Code::MissingNamespace,
@@ -97,12 +100,21 @@ impl Code {
                 "That nothing is found removable or shadowed says nothing here.",
                 "Give fewer objects at once, such as one namespace with its policies.",
             ),
+            Code::RulesWithoutType => (
+                "NP106",
+                "rules-without-type",
+                false,
+                "A NetworkPolicy is not asked in a direction that policyTypes leaves out: its \
+                 rules neither isolate there nor allow anything.",
+                "Add the direction to policyTypes, or remove the rules.",
+            ),
             Code::SubjectSelectsNothing => (
                 "NP201",
                 "subject-selects-nothing",
                 false,
                 "A policy that selects no pod protects none; a wrong label is the usual cause.",
-                "Compare the selector with the labels of the pods it is meant for.",
+                "Compare the selector with the labels of the pods it is meant for; of pods that have \
+                 ended or are on the network of their node, none is selected.",
             ),
             Code::PeerSelectsNothing => (
                 "NP202",

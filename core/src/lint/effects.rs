@@ -1,27 +1,28 @@
 //! Policies and rules without effect.
 //!
-//! Every place that policies can tell apart is asked as a subject, against every other
-//! as its peer, at every port at which a rule for the subject begins or ends. What
-//! decides is taken out, and the question asked again: whatever changes a verdict so
-//! has an effect. A subject is left as soon as all of its policies and rules are known
-//! to have one, which is mostly soon. What has none by itself is then taken out all at
-//! once, and comes back as far as a verdict needs it.
+//! Every place that policies can tell apart is asked as a subject, against a peer of each
+//! kind that its policies tell apart ([`questions`](super::questions)), at every port at
+//! which a rule for the subject begins or ends. What decides is taken out, and the
+//! question asked again: whatever changes a verdict so has an effect. A subject is left as
+//! soon as all of its policies and rules are known to have one, which is mostly soon. What
+//! has none by itself is then taken out all at once, and comes back as far as a verdict
+//! needs it.
 
 use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::{Code, Finding};
+use super::questions::{Asked, Kinds, Steps, Subject};
+use super::{Code, Finding, some_of};
 use crate::check::warning;
 use crate::image::Image;
-use crate::image::tables::{NONE, PolicyKind};
-use crate::model::{Action, Direction, OwnNode, Tier};
-use crate::protocol::PortKey;
-use crate::reach::{Places, rule_starts, with_potential_ends};
-use crate::verdict::{Assumed, Case, Decided, Identity, Party, PodParty, Without};
+use crate::image::tables::NONE;
+use crate::model::{Action, Direction, Tier};
+use crate::reach::{Places, with_potential_ends};
+use crate::verdict::{Assumed, Case, Decided, Party, PodParty, Without};
 use crate::{Cluster, Diagnostic};
 
 /// A rule: policy, direction, index in its list.
@@ -45,7 +46,7 @@ pub(super) fn find(
     cluster: &Cluster,
     image: &Image<'_>,
     second: &BTreeSet<u32>,
-    questions: u64,
+    steps: u64,
     findings: &mut Vec<Finding>,
 ) {
     // What selects nothing is told elsewhere.
@@ -59,25 +60,37 @@ pub(super) fn find(
     }
     // To decide about what is still to come is an effect.
     let compiled = with_potential_ends(cluster).compile(&image.options());
-    let effects = compiled.ok().and_then(|(with_potential, _)| {
-        let with_potential = with_potential.image();
-        let parties = Places::new(&with_potential).parties();
-        Effects::work_out(&with_potential, &parties, second, questions)
-    });
-    let Some(effects) = effects else {
-        findings.push(Finding {
-            code: Code::TooMuchToCompare,
-            diagnostic: Diagnostic {
-                message: "there are too many connections to compare them all: whether policies \
-                          and rules can be removed, or never decide, was not worked out"
-                    .into(),
-                ..Diagnostic::warning()
-            },
-        });
-        return;
+    let all: BTreeSet<u32> = (0..image.cold.policies.len() as u32).collect();
+    let Ok((with_potential, _)) = compiled else {
+        return findings.push(not_compared(image, &all));
     };
-    for policy in 0..image.cold.policies.len() as u32 {
+    let with_potential = with_potential.image();
+    let parties = Places::new(&with_potential).parties();
+    let effects = Effects::work_out(&with_potential, &parties, second, steps);
+    for policy in all {
         effects.report(image, policy, findings);
+    }
+    if !effects.unfinished.is_empty() {
+        findings.push(not_compared(image, &effects.unfinished));
+    }
+}
+
+/// What is said of policies of which not everything was asked.
+fn not_compared(image: &Image<'_>, policies: &BTreeSet<u32>) -> Finding {
+    let all = image.policies().zip(0..);
+    let named = all.filter(|(_, policy)| policies.contains(policy));
+    let names: Vec<String> = named.map(|(policy, _)| policy.to_string()).collect();
+    let message = format!(
+        "there are too many connections to compare them all: whether these policies, or rules \
+         of them, can be removed or never decide was not worked out: {}",
+        some_of(&names),
+    );
+    Finding {
+        code: Code::TooMuchToCompare,
+        diagnostic: Diagnostic {
+            message,
+            ..Diagnostic::warning()
+        },
     }
 }
 
@@ -85,220 +98,248 @@ struct Effects {
     policies: HashMap<u32, Known, ahash::RandomState>,
     rules: HashMap<RuleKey, Known, ahash::RandomState>,
     removable: Removable,
-    questions: u64,
+    /// Policies of which not everything was asked.
+    unfinished: BTreeSet<u32>,
 }
 
 /// What can be removed, all of it at once.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Removable {
-    /// Sorted.
-    policies: Vec<u32>,
-    /// Sorted; those of policies that can be removed are not among them.
-    rules: Vec<RuleKey>,
+    policies: BTreeSet<u32>,
+    /// Those of policies that can be removed are not among them.
+    rules: BTreeSet<RuleKey>,
 }
 
 impl Removable {
-    fn without(&self) -> Without<'_> {
-        Without::These {
-            policies: &self.policies,
-            rules: &self.rules,
+    /// What of it governs a subject.
+    fn of(&self, subject: &Subject<'_>) -> Left {
+        let of_policy = |policy: &u32| {
+            let policy = *policy;
+            let rules = (policy, subject.direction, 0)..=(policy, subject.direction, u32::MAX);
+            self.rules.range(rules).copied()
+        };
+        let policies = subject.policies.iter().copied();
+        let mut left = Left {
+            policies: policies
+                .filter(|policy| self.policies.contains(policy))
+                .collect(),
+            rules: subject.policies.iter().flat_map(of_policy).collect(),
+        };
+        left.policies.sort_unstable();
+        left.rules.sort_unstable();
+        left
+    }
+}
+
+/// What is left out of the policies of one subject. Sorted.
+#[derive(Clone, Default)]
+struct Left {
+    policies: Vec<u32>,
+    rules: Vec<RuleKey>,
+}
+
+/// A policy, or a rule of one, that may come back.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Policy(u32),
+    Rule(RuleKey),
+}
+
+impl Part {
+    fn policy(self) -> u32 {
+        match self {
+            Part::Policy(policy) | Part::Rule((policy, ..)) => policy,
         }
     }
 }
 
+impl Left {
+    fn is_empty(&self) -> bool {
+        self.policies.is_empty() && self.rules.is_empty()
+    }
+
+    fn bring_back(&mut self, part: Part) {
+        match part {
+            Part::Policy(policy) => self.policies.retain(|left| *left != policy),
+            Part::Rule(rule) => self.rules.retain(|left| *left != rule),
+        }
+    }
+
+    /// Whether a case is decided as it is with everything.
+    fn changes_nothing(&self, case: &Case<'_>) -> bool {
+        let without = Without::These {
+            policies: &self.policies,
+            rules: &self.rules,
+        };
+        let decide = |case: &Case<'_>| case.decide(&mut Assumed::default()).is_allowed();
+        decide(case) == decide(&Case { without, ..*case })
+    }
+}
+
 impl Effects {
-    /// `None` where there is too much to ask.
     fn work_out<'i>(
         image: &'i Image<'i>,
         parties: &[Party<'i>],
         second: &BTreeSet<u32>,
-        questions: u64,
-    ) -> Option<Effects> {
+        steps: u64,
+    ) -> Effects {
         let hasher = || ahash::RandomState::with_seeds(1, 2, 3, 4);
         let mut effects = Effects {
             policies: HashMap::with_hasher(hasher()),
             rules: HashMap::with_hasher(hasher()),
             removable: Removable::default(),
-            questions,
+            unfinished: BTreeSet::new(),
         };
-        for subject in parties {
-            effects.ask_subject(image, *subject, parties)?;
+        // Half for what each does by itself, and half for what they do together.
+        let (mut alone, mut together) = (Steps(steps / 2), Steps(steps / 2));
+        let mut kinds = Kinds::new(image, parties);
+        let mut subjects = Vec::new();
+        for number in 0..parties.len() {
+            for direction in Direction::BOTH {
+                match kinds.subject(number, direction, &mut alone) {
+                    Some(Asked::New(subject)) => subjects.push(subject),
+                    Some(Asked::TooMuch(policies)) => effects.unfinished.extend(policies),
+                    Some(Asked::Like(_)) | None => {}
+                }
+            }
         }
-        effects.keep_policies(image, parties, second)?;
-        effects.keep_rules(image, parties, second)?;
-        Some(effects)
+        // What takes most must not be at the expense of the others.
+        subjects.sort_by_key(Subject::all_steps);
+        for subject in &subjects {
+            if effects.ask_subject(image, subject, &mut alone).is_none() {
+                effects.unfinished.extend(&subject.policies);
+            }
+        }
+        effects.remove_policies(&subjects, second, &mut together);
+        effects.remove_rules(&subjects, second, &mut together);
+        effects
     }
 
     /// Of policies that can be removed one by one, keeps those that cannot go together
     /// with the ones before them: of two equal ones, the later.
-    fn keep_policies<'i>(
+    fn remove_policies(
         &mut self,
-        image: &'i Image<'i>,
-        parties: &[Party<'i>],
+        subjects: &[Subject<'_>],
         second: &BTreeSet<u32>,
-    ) -> Option<()> {
+        steps: &mut Steps,
+    ) {
         let known = self.policies.iter();
-        let known = known.filter(|(policy, known)| !known.has_effect && !second.contains(policy));
+        let known = known.filter(|(policy, known)| {
+            !known.has_effect && !second.contains(*policy) && !self.unfinished.contains(*policy)
+        });
         self.removable.policies = known.map(|(policy, _)| *policy).collect();
-        self.removable.policies.sort_unstable();
-        // What comes back may decide a connection that was asked about before.
-        while self.take_back(image, parties, |removable, case| {
-            let policies = removable.policies.clone();
-            let saves = |policy: &&u32| {
-                let rest: Vec<u32> = policies
-                    .iter()
-                    .copied()
-                    .filter(|it| it != *policy)
-                    .collect();
-                let without = Without::These {
-                    policies: &rest,
-                    rules: &[],
-                };
-                is_unchanged(case, without)
-            };
-            let governing: Vec<u32> = governing(case)
-                .filter(|policy| policies.binary_search(policy).is_ok())
-                .collect();
-            let last = governing.iter().rev().find(saves).or(governing.last());
-            removable.policies.retain(|policy| Some(policy) != last);
-        })? {}
-        Some(())
+        self.keep_what_is_needed(subjects, steps, |left, subject| {
+            let policies = subject.policies.iter().copied();
+            let left = policies.filter(|policy| left.policies.binary_search(policy).is_ok());
+            left.map(Part::Policy).collect()
+        });
     }
 
     /// The same for the rules of the policies that stay. What never decides is the last
     /// to be kept: that says more.
-    fn keep_rules<'i>(
+    fn remove_rules(
         &mut self,
-        image: &'i Image<'i>,
-        parties: &[Party<'i>],
+        subjects: &[Subject<'_>],
         second: &BTreeSet<u32>,
-    ) -> Option<()> {
-        let removed = &self.removable.policies;
+        steps: &mut Steps,
+    ) {
         let known = self.rules.iter().filter(|((policy, ..), known)| {
             let may_go = known.decides || !second.contains(policy);
-            known.matches && !known.has_effect && may_go && removed.binary_search(policy).is_err()
+            let is_known = !self.unfinished.contains(policy);
+            let stays = !self.removable.policies.contains(policy);
+            known.matches && !known.has_effect && may_go && is_known && stays
         });
-        let mut rules: Vec<RuleKey> = known.map(|(rule, _)| *rule).collect();
-        rules.sort_unstable();
-        let deciding: BTreeSet<RuleKey> = rules
-            .iter()
-            .filter(|rule| self.rules.get(*rule).is_some_and(|known| known.decides))
-            .copied()
-            .collect();
-        self.removable.rules = rules;
-        while self.take_back(image, parties, |removable, case| {
-            let (policies, rules) = (removable.policies.clone(), removable.rules.clone());
-            let saves = |rule: &&RuleKey| {
-                let rest: Vec<RuleKey> = rules.iter().copied().filter(|it| it != *rule).collect();
-                let without = Without::These {
-                    policies: &policies,
-                    rules: &rest,
-                };
-                is_unchanged(case, without)
-            };
-            let governing: BTreeSet<u32> = governing(case).collect();
-            let mut concerned: Vec<RuleKey> = rules
-                .iter()
-                .filter(|(policy, direction, _)| {
-                    *direction == case.direction && governing.contains(policy)
-                })
-                .copied()
-                .collect();
-            concerned.sort_by_key(|rule| deciding.contains(rule));
-            let last = concerned.iter().rev().find(saves).or(concerned.last());
-            removable.rules.retain(|rule| Some(rule) != last);
-        })? {}
-        Some(())
+        self.removable.rules = known.map(|(rule, _)| *rule).collect();
+        let decides = |rule: &RuleKey| self.rules.get(rule).is_some_and(|known| known.decides);
+        let rules = self.removable.rules.iter().copied();
+        let deciding: BTreeSet<RuleKey> = rules.filter(decides).collect();
+        self.keep_what_is_needed(subjects, steps, |left, _| {
+            let mut rules = left.rules.clone();
+            rules.sort_by_key(|rule| deciding.contains(rule));
+            rules.into_iter().map(Part::Rule).collect()
+        });
     }
 
-    /// Asks again with all that can be removed gone, and takes back some of it by
-    /// `keep`, where a verdict is another so. Returns whether any was.
-    fn take_back<'i>(
+    /// Asks again with all that can be removed gone, and takes back some of it where a
+    /// verdict is another so: of what `may_come_back`, the last that makes up for it.
+    fn keep_what_is_needed(
         &mut self,
-        image: &'i Image<'i>,
-        parties: &[Party<'i>],
-        keep: impl Fn(&mut Removable, &Case<'_>),
-    ) -> Option<bool> {
-        let mut removable = core::mem::take(&mut self.removable);
-        let mut is_taken_back = false;
-        let of_rules = removable.rules.iter().map(|(policy, ..)| *policy);
-        let concerned: BTreeSet<u32> = removable.policies.iter().copied().chain(of_rules).collect();
-        let is_done = |_: &Effects, policies: &[u32], _| {
-            !policies.iter().any(|policy| concerned.contains(policy))
-        };
-        for subject in parties {
-            self.ask_each(image, *subject, parties, is_done, |_, case, _, _| {
-                while !is_unchanged(case, removable.without()) {
-                    keep(&mut removable, case);
-                    is_taken_back = true;
-                }
-            })?;
+        subjects: &[Subject<'_>],
+        steps: &mut Steps,
+        may_come_back: impl Fn(&Left, &Subject<'_>) -> Vec<Part>,
+    ) {
+        let mut governed: HashMap<u32, Vec<usize>, _> =
+            HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4));
+        for (number, subject) in subjects.iter().enumerate() {
+            for policy in &subject.policies {
+                governed.entry(*policy).or_default().push(number);
+            }
         }
-        self.removable = removable;
-        Some(is_taken_back)
-    }
-
-    fn ask_subject<'i>(
-        &mut self,
-        image: &'i Image<'i>,
-        subject: Party<'i>,
-        peers: &[Party<'i>],
-    ) -> Option<()> {
-        let is_done = |effects: &Effects, policies: &[u32], direction| {
-            effects.is_done(image, policies, direction)
-        };
-        self.ask_each(
-            image,
-            subject,
-            peers,
-            is_done,
-            |effects, case, pod, policies| {
-                effects.ask(case, pod, policies);
-            },
-        )
+        // What comes back may decide a connection that was asked about before.
+        let mut open: BTreeSet<usize> = (0..subjects.len()).collect();
+        while let Some(number) = open.pop_first() {
+            let Some(subject) = subjects.get(number) else {
+                continue;
+            };
+            let mut left = self.removable.of(subject);
+            if left.is_empty() {
+                continue;
+            }
+            let mut back = Vec::new();
+            let mut is_asked = true;
+            for case in subject.by_peer().flatten() {
+                is_asked = steps.take(subject.steps()).is_some();
+                if !is_asked {
+                    break;
+                }
+                while !left.changes_nothing(&case) {
+                    let parts = may_come_back(&left, subject);
+                    let makes_up = |part: &&Part| {
+                        let mut without = left.clone();
+                        without.bring_back(**part);
+                        without.changes_nothing(&case)
+                    };
+                    let Some(part) = parts.iter().rev().find(makes_up).or(parts.last()) else {
+                        break;
+                    };
+                    left.bring_back(*part);
+                    back.push(*part);
+                }
+            }
+            if !is_asked {
+                // Nothing is proved of what governs it.
+                let parts = left.policies.iter().copied().map(Part::Policy);
+                back.extend(parts.chain(left.rules.iter().copied().map(Part::Rule)));
+                self.unfinished
+                    .extend(back.iter().map(|part| part.policy()));
+            }
+            for part in back {
+                match part {
+                    Part::Policy(policy) => self.removable.policies.remove(&policy),
+                    Part::Rule(rule) => self.removable.rules.remove(&rule),
+                };
+                open.extend(governed.get(&part.policy()).into_iter().flatten());
+            }
+        }
     }
 
     /// Asks about a subject with each peer at each port, until nothing is left to ask.
-    fn ask_each<'i>(
+    fn ask_subject<'i>(
         &mut self,
         image: &'i Image<'i>,
-        subject: Party<'i>,
-        peers: &[Party<'i>],
-        is_done: impl Fn(&Effects, &[u32], Direction) -> bool,
-        mut ask: impl FnMut(&mut Effects, &Case<'i>, PodParty<'i>, &[u32]),
+        subject: &Subject<'i>,
+        steps: &mut Steps,
     ) -> Option<()> {
-        for direction in Direction::BOTH {
-            let starts = rule_starts(image, direction, subject);
-            let case = Case {
-                image,
-                direction,
-                subject,
-                peer: subject,
-                is_same_pod: false,
-                without: Without::Nothing,
-                key: PortKey(0),
-            };
-            let Some(pod) = subject.pod() else { continue };
-            let policies: Vec<u32> = case.policies(pod).collect();
-            for policy in &policies {
-                self.policies.entry(*policy).or_default();
+        for policy in &subject.policies {
+            self.policies.entry(*policy).or_default();
+        }
+        for cases in subject.by_peer() {
+            if self.is_done(image, &subject.policies, subject.direction) {
+                break;
             }
-            for peer in peers {
-                if is_done(self, &policies, direction) {
-                    break;
-                }
-                if is_own_node(image, direction, pod, peer) {
-                    continue;
-                }
-                for start in &starts {
-                    self.questions = self.questions.checked_sub(1)?;
-                    let case = Case {
-                        peer: *peer,
-                        key: PortKey(*start),
-                        ..case
-                    };
-                    ask(self, &case, pod, &policies);
-                }
+            for case in cases {
+                steps.take(subject.steps())?;
+                self.ask(&case, subject.pod, &subject.policies);
             }
         }
         Some(())
@@ -373,7 +414,7 @@ impl Effects {
             let diagnostic = warning(image, &record, line, path, message);
             findings.push(Finding { code, diagnostic });
         };
-        if self.removable.policies.binary_search(&policy).is_ok() {
+        if self.removable.policies.contains(&policy) {
             let message = format!("can be removed{UNCHANGED}");
             find(Code::RemovablePolicy, 0, String::new(), message);
             return;
@@ -381,13 +422,6 @@ impl Effects {
         let rules = self.removable.rules.iter();
         for key in rules.filter(|(of, ..)| *of == policy) {
             let (_, direction, index) = *key;
-            let is_governed = match record.kind() {
-                PolicyKind::Network => record.isolates(direction),
-                PolicyKind::Cluster(_) => true,
-            };
-            if !is_governed {
-                continue;
-            }
             let rule = image.cold.rules.get(record.rules(direction).0 + index);
             let decides = self.rules.get(key).is_some_and(|known| known.decides);
             let path = format!("spec.{direction}[{index}]");
@@ -406,35 +440,3 @@ impl Effects {
 /// What is said of everything that can be removed.
 const UNCHANGED: &str = ", together with all else that is said to be: no verdict between pods, \
                          nodes and addresses, given or to come, would change";
-
-/// The policies that govern the subject of a case.
-fn governing<'i>(case: &Case<'i>) -> impl Iterator<Item = u32> + use<'i> {
-    let case = *case;
-    let pod = case.subject.pod();
-    pod.into_iter().flat_map(move |pod| case.policies(pod))
-}
-
-/// Whether a case is decided as it is with everything.
-fn is_unchanged<'r>(case: &Case<'r>, without: Without<'r>) -> bool {
-    let decide = |case: &Case<'r>| case.decide(&mut Assumed::default()).is_allowed();
-    decide(case) == decide(&Case { without, ..*case })
-}
-
-/// Ingress from the own node is allowed whatever the NetworkPolicies say; another node
-/// stands for what they do.
-fn is_own_node(
-    image: &Image<'_>,
-    direction: Direction,
-    pod: PodParty<'_>,
-    peer: &Party<'_>,
-) -> bool {
-    let counts = match direction {
-        Direction::Egress => image.options().own_node_egress,
-        Direction::Ingress => image.options().own_node_ingress,
-    };
-    counts == OwnNode::Allowed
-        && matches!(peer.identity, Identity::Node(_))
-        && peer
-            .address
-            .is_some_and(|address| pod.own_node_has(image, address))
-}

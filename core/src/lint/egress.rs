@@ -5,13 +5,14 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::questions::{self, Asked, Kinds, Steps};
 use super::{Code, Finding, some_of};
-use crate::check::warning;
+use crate::check::{usual_servers, warning};
 use crate::image::Image;
 use crate::image::tables::{NONE, PeerKind, PolicyKind, PolicyRecord};
 use crate::model::Direction;
 use crate::protocol::PortKey;
-use crate::reach::{GroupKey, Places, rule_starts};
+use crate::reach::{GroupKey, Places};
 use crate::verdict::{Assumed, Case, Party, PodParty, Without, rule_ports};
 use crate::{Diagnostic, Protocol};
 
@@ -40,7 +41,11 @@ pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
     }
     let mut without_dns: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
     let mut unprotected: BTreeSet<String> = BTreeSet::new();
+    let mut kinds = Kinds::new(image, &peers);
+    // What is known of the first of each kind of subject, by its number.
+    let mut known: BTreeMap<usize, Option<u32>> = BTreeMap::new();
     for (place, party) in (0..).zip(&peers) {
+        // Nobody who has no name is asked first on behalf of others.
         let Some(names) = workloads.get(&place) else {
             continue;
         };
@@ -50,7 +55,14 @@ pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
             party: *party,
             pod,
         };
-        if let Some(policy) = subject.isolated_without_dns(&peers) {
+        let number = place as usize;
+        let isolating = match kinds.subject(number, Direction::Egress, &mut Steps(u64::MAX)) {
+            Some(Asked::New(asked)) => subject.isolated_without_dns(&asked),
+            Some(Asked::Like(first)) => known.get(&first).copied().flatten(),
+            Some(Asked::TooMuch(_)) | None => None,
+        };
+        known.insert(number, isolating);
+        if let Some(policy) = isolating {
             without_dns
                 .entry(policy)
                 .or_default()
@@ -92,7 +104,10 @@ struct Subject<'i> {
 }
 
 impl<'i> Subject<'i> {
-    fn case(&self, direction: Direction, peer: Party<'i>, key: PortKey) -> Case<'i> {
+    fn case<'c>(&self, direction: Direction, peer: Party<'c>, key: PortKey) -> Case<'c>
+    where
+        'i: 'c,
+    {
         Case {
             image: self.image,
             direction,
@@ -112,14 +127,9 @@ impl<'i> Subject<'i> {
             .collect()
     }
 
-    fn may_send(&self, peer: Party<'i>, key: PortKey) -> bool {
-        let case = self.case(Direction::Egress, peer, key);
-        case.decide(&mut Assumed::default()).is_allowed()
-    }
-
     /// The first NetworkPolicy that isolates the pod for egress, if the pod may open
     /// connections to pods, and none to DNS.
-    fn isolated_without_dns(&self, peers: &[Party<'i>]) -> Option<u32> {
+    fn isolated_without_dns(&self, asked: &questions::Subject<'i>) -> Option<u32> {
         let policies = self.policies(Direction::Egress);
         let isolates = |(_, record): &&(u32, PolicyRecord)| {
             record.kind() == PolicyKind::Network && record.isolates(Direction::Egress)
@@ -131,21 +141,15 @@ impl<'i> Subject<'i> {
         let dns: Vec<PortKey> = dns
             .map(|(protocol, port)| PortKey::new(protocol, port))
             .collect();
-        let has_dns = |peer: &Party<'i>| dns.iter().any(|key| self.may_send(*peer, *key));
         let opens_dns =
             |(_, record): &(u32, PolicyRecord)| self.opens_dns_to_the_unknown(record, &dns);
-        if peers.iter().any(has_dns)
+        if asked.may_reach_any(&dns)
             || self.may_send_to_the_unknown(&dns)
             || policies.iter().any(opens_dns)
         {
             return None;
         }
-        let starts = rule_starts(self.image, Direction::Egress, self.party);
-        let reaches = |peer: &Party<'i>| {
-            let mut starts = starts.iter();
-            peer.pod().is_some() && starts.any(|start| self.may_send(*peer, PortKey(*start)))
-        };
-        peers.iter().any(reaches).then_some(*policy)
+        asked.may_reach_pods().then_some(*policy)
     }
 
     /// Whether a rule of a NetworkPolicy opens a port of DNS, or one with such a name,
@@ -180,42 +184,10 @@ impl<'i> Subject<'i> {
     /// Whether a DNS server that is not among the pods given could be reached: one
     /// with the usual labels, in the usual namespace.
     fn may_send_to_the_unknown(&self, dns: &[PortKey]) -> bool {
-        use crate::model::{Label, NamedPort, Pod};
-        let labels = [
-            Label::new("k8s-app", "kube-dns"),
-            Label::new("k8s-app", "coredns"),
-        ];
-        labels.iter().any(|label| {
-            let labels = [label.clone()];
-            let ports = [
-                NamedPort {
-                    name: "dns".into(),
-                    protocol: Protocol::UDP,
-                    number: 53,
-                },
-                NamedPort {
-                    name: "dns-tcp".into(),
-                    protocol: Protocol::TCP,
-                    number: 53,
-                },
-            ];
-            let pod = Pod {
-                namespace: "kube-system".into(),
-                labels: crate::model::List::borrowed(&labels),
-                ports: crate::model::List::borrowed(&ports),
-                ..Pod::default()
-            };
-            let peer = Party::described(&pod, None);
+        usual_servers().iter().any(|pod| {
+            let peer = Party::described(pod, None);
             dns.iter().any(|key| {
-                let case = Case {
-                    image: self.image,
-                    direction: Direction::Egress,
-                    subject: self.party,
-                    peer,
-                    is_same_pod: false,
-                    without: Without::Nothing,
-                    key: *key,
-                };
+                let case = self.case(Direction::Egress, peer, *key);
                 case.decide(&mut Assumed::default()).is_allowed()
             })
         })

@@ -10,7 +10,9 @@
 mod code;
 mod effects;
 mod egress;
+mod inert;
 mod ports;
+mod questions;
 mod selectors;
 
 use alloc::string::String;
@@ -20,6 +22,7 @@ pub use code::Code;
 
 use crate::check::check_coded;
 use crate::image::Image;
+use crate::model::Source;
 use crate::{Cluster, Diagnostic};
 
 /// Something worth a second look.
@@ -35,18 +38,20 @@ pub struct Finding {
 /// line.
 ///
 /// The time it takes is bounded: where too many connections would have to be compared
-/// to prove that something is removable, [`Code::TooMuchToCompare`] says so.
+/// to prove that something is removable, [`Code::TooMuchToCompare`] says of which
+/// policies that was not worked out.
 #[must_use]
 pub fn lint(cluster: &Cluster, image: &Image<'_>) -> Vec<Finding> {
-    lint_within(cluster, image, MAX_QUESTIONS)
+    lint_within(cluster, image, MAX_STEPS)
 }
 
-/// How many questions [`lint`] asks at most.
-const MAX_QUESTIONS: u64 = 20_000_000;
+/// How many steps [`lint`] takes at most: some seconds.
+const MAX_STEPS: u64 = 100_000_000;
 
-/// The same, asking at most so many times what decides a connection.
+/// The same, comparing connections in at most so many steps: a step is a rule that is
+/// held to a connection.
 #[must_use]
-pub fn lint_within(cluster: &Cluster, image: &Image<'_>, questions: u64) -> Vec<Finding> {
+pub fn lint_within(cluster: &Cluster, image: &Image<'_>, steps: u64) -> Vec<Finding> {
     let (coded, second) = check_coded(image);
     let mut findings: Vec<Finding> = coded
         .into_iter()
@@ -55,10 +60,44 @@ pub fn lint_within(cluster: &Cluster, image: &Image<'_>, questions: u64) -> Vec<
     findings.retain(|finding| {
         finding.code != Code::MissingNamespace || is_really_missing(cluster, finding)
     });
-    effects::find(cluster, image, &second, questions, &mut findings);
+    effects::find(cluster, image, &second, steps, &mut findings);
+    inert::find(cluster, image, &mut findings);
     egress::find(image, &mut findings);
     selectors::find(image, &mut findings);
     ports::find(cluster, image, &mut findings);
+    sort(&mut findings);
+    findings
+}
+
+/// The same findings, those about pods and workloads with the place that `source_of`
+/// gives for a kind, a namespace and a name. An image knows where policies stand, and
+/// leaves out where the pods do.
+///
+/// `manifest::Loaded::source_of` gives the place in what was read.
+#[must_use]
+pub fn with_places<'s>(
+    mut findings: Vec<Finding>,
+    source_of: impl Fn(&str, &str, &str) -> Option<&'s Source<'s>>,
+) -> Vec<Finding> {
+    for Finding { diagnostic, .. } in &mut findings {
+        if !diagnostic.file.is_empty() {
+            continue;
+        }
+        let parts = diagnostic.object.split_once(' ');
+        let parts = parts.and_then(|(kind, name)| Some((kind, name.split_once('/')?)));
+        if let Some((kind, (namespace, name))) = parts
+            && let Some(source) = source_of(kind, namespace, name)
+        {
+            diagnostic.file = String::from(&*source.file);
+            diagnostic.line = source.line;
+        }
+    }
+    sort(&mut findings);
+    findings
+}
+
+/// By file and line.
+fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| {
             let Diagnostic {
@@ -68,7 +107,6 @@ pub fn lint_within(cluster: &Cluster, image: &Image<'_>, questions: u64) -> Vec<
         };
         key(a).cmp(&key(b))
     });
-    findings
 }
 
 /// Whether the namespaces that were given can be all there are: some were, and it is

@@ -97,9 +97,19 @@ pub struct Loaded {
     pub objects: usize,
     /// The number of files and texts that were read.
     pub files: usize,
+    sources: workload::Sources,
 }
 
 impl Loaded {
+    /// Where a pod or a workload stands, by kind, namespace and name: its own manifest,
+    /// or that of a pod of it where the workload was not given. `None` for other kinds.
+    ///
+    /// Policies know themselves where they stand.
+    #[must_use]
+    pub fn source_of(&self, kind: &str, namespace: &str, name: &str) -> Option<&Source<'static>> {
+        self.sources.find(kind, namespace, name)
+    }
+
     /// The errors among the diagnostics.
     pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics
@@ -220,7 +230,8 @@ impl Loader {
             files,
         } = self;
         workload::warn_of_duplicates(&pods, &mut diagnostics);
-        for pod in workload::pods(pods, controllers, owners) {
+        let (pods, sources) = workload::pods(pods, controllers, owners);
+        for pod in pods {
             cluster.insert_pod(pod);
         }
         Loaded {
@@ -229,6 +240,7 @@ impl Loader {
             skipped,
             objects,
             files,
+            sources,
         }
     }
 

@@ -5,7 +5,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use super::Owners;
 use super::field::Field;
@@ -221,6 +222,36 @@ fn hasher() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)
 }
 
+/// Where pods and workloads stand in what was read.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// By namespace and name.
+    pods: HashMap<(String, String), Source<'static>, ahash::RandomState>,
+    workloads: HashMap<Key, Source<'static>, ahash::RandomState>,
+}
+
+impl Default for Sources {
+    fn default() -> Sources {
+        Sources {
+            pods: HashMap::with_hasher(hasher()),
+            workloads: HashMap::with_hasher(hasher()),
+        }
+    }
+}
+
+impl Sources {
+    /// Where the object of that kind, namespace and name stands: the workload's own
+    /// manifest, or else that of one of its pods.
+    pub(super) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Source<'static>> {
+        let [kind, namespace, name] = [kind, namespace, name].map(String::from);
+        if kind == "Pod" {
+            self.pods.get(&(namespace, name))
+        } else {
+            self.workloads.get(&(namespace, kind, name))
+        }
+    }
+}
+
 /// Tells each pod what runs it, and adds a pod for each controller that has none.
 ///
 /// A controller that is itself run by another (the ReplicaSet of a Deployment, the
@@ -230,13 +261,17 @@ pub(super) fn pods(
     owned: Vec<Owned>,
     controllers: Controllers,
     named_by: Owners,
-) -> Vec<Pod<'static>> {
+) -> (Vec<Pod<'static>>, Sources) {
     let controllers = controllers.all;
     let runners = Runners::new(&controllers);
-    let mut with_pods: HashSet<Key, ahash::RandomState> = HashSet::with_hasher(hasher());
-    let mut names: HashSet<(String, String), ahash::RandomState> = HashSet::with_hasher(hasher());
+    let mut sources = Sources::default();
     let mut pods = Vec::with_capacity(owned.len() + controllers.len());
-    for Owned { mut pod, owner, .. } in owned {
+    for Owned {
+        mut pod,
+        owner,
+        source,
+    } in owned
+    {
         if let Some(owner) = owner {
             let hash = pod
                 .labels
@@ -244,11 +279,13 @@ pub(super) fn pods(
                 .find(|label| &*label.key == "pod-template-hash");
             let hash = hash.map(|label| &*label.value);
             let root = runners.root_of_pod(&pod.namespace, owner.clone(), hash);
-            with_pods.insert((
+            let key = (
                 String::from(&*pod.namespace),
                 root.kind.clone(),
                 root.name.clone(),
-            ));
+            );
+            let of_workload = sources.workloads.entry(key);
+            of_workload.or_insert_with(|| source.clone());
             let workload = match named_by {
                 Owners::Root => root,
                 Owners::Stated => owner,
@@ -258,7 +295,8 @@ pub(super) fn pods(
                 name: workload.name.into(),
             });
         }
-        names.insert((String::from(&*pod.namespace), String::from(&*pod.name)));
+        let key = (String::from(&*pod.namespace), String::from(&*pod.name));
+        sources.pods.insert(key, source);
         pods.push(pod);
     }
     // What runs others comes first, so that its own template is the one that counts.
@@ -272,22 +310,34 @@ pub(super) fn pods(
             name,
             owner,
             mut pod,
-            ..
+            source,
         } = controller;
+        let own_name = name.clone();
         let own = Owner {
             kind: kind.into(),
             name,
         };
         let root = runners.root(&namespace, owner.unwrap_or(own));
-        if !with_pods.insert((namespace.clone(), root.kind.clone(), root.name.clone())) {
-            continue;
-        }
+        let key = (namespace.clone(), root.kind.clone(), root.name.clone());
+        // What runs others has its own place, and its pods tell it only without.
+        let is_itself = root.kind == kind && root.name == own_name;
+        match sources.workloads.entry(key) {
+            Entry::Occupied(mut known) => {
+                if is_itself {
+                    known.insert(source);
+                }
+                continue;
+            }
+            Entry::Vacant(unknown) => unknown.insert(source.clone()),
+        };
         // Two controllers of different kinds may share a name, and so may a pod.
         let mut name = root.name.clone();
-        if !names.insert((namespace.clone(), name.clone())) {
+        let mut key = (namespace, name.clone());
+        if sources.pods.contains_key(&key) {
             name = format!("{name}-{}", root.kind.to_ascii_lowercase());
-            names.insert((namespace, name.clone()));
+            key.1.clone_from(&name);
         }
+        sources.pods.insert(key, source);
         pod.name = name.into();
         pod.workload = Some(Workload {
             kind: root.kind.into(),
@@ -295,7 +345,7 @@ pub(super) fn pods(
         });
         pods.push(pod);
     }
-    pods
+    (pods, sources)
 }
 
 /// Who runs whom among the controllers.

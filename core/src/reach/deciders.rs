@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::port_set::{Combine, PortSet, PortSets};
 use crate::image::Image;
-use crate::image::tables::{ClassRecord, NONE};
+use crate::image::tables::{ClassRecord, NONE, NamedPortRecord, RuleRecord};
 use crate::model::Direction;
 use crate::protocol::PortKey;
 use crate::verdict::{Assumed, Case, Party, Without, rule_ports};
@@ -288,21 +288,36 @@ pub(crate) fn rule_starts<'i>(
     for policy in subject.pod().into_iter().flat_map(|pod| case.policies(pod)) {
         let (first, len) = case.record(policy).rules(direction);
         for rule in image.cold.rules.range(first, len) {
-            for port in rule_ports(image, &rule) {
-                if port.name == NONE {
-                    starts.extend([port.first, port.last + 1]);
-                    continue;
-                }
-                // Whatever any pod calls by that name.
-                let named = image.cold.named_ports.iter();
-                let named = named.filter(|named| named.name == port.name);
-                starts.extend(named.flat_map(|named| {
-                    let key = key_of(named.protocol_port);
-                    [key, key + 1]
-                }));
-            }
+            // Whatever any pod calls by a name.
+            add_starts(image, &rule, || image.cold.named_ports.iter(), &mut starts);
         }
     }
+    sorted_starts(starts)
+}
+
+/// Adds the port keys at which a rule begins or ends to match, where ports are called
+/// as `named` says.
+pub(crate) fn add_starts<N: Iterator<Item = NamedPortRecord>>(
+    image: &Image<'_>,
+    rule: &RuleRecord,
+    named: impl Fn() -> N,
+    starts: &mut Vec<u32>,
+) {
+    for port in rule_ports(image, rule) {
+        if port.name == NONE {
+            starts.extend([port.first, port.last + 1]);
+            continue;
+        }
+        let named = named().filter(|named| named.name == port.name);
+        starts.extend(named.flat_map(|named| {
+            let key = key_of(named.protocol_port);
+            [key, key + 1]
+        }));
+    }
+}
+
+/// Port keys, each once and in order.
+pub(crate) fn sorted_starts(mut starts: Vec<u32>) -> Vec<u32> {
     starts.retain(|key| *key < PortKey::END);
     starts.sort_unstable();
     starts.dedup();

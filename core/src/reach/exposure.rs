@@ -1,15 +1,17 @@
 //! Pods and namespaces that do not exist yet, to see what stays open to them.
 //!
-//! Whoever comes matters only by the selectors it matches. So a pod is made up for
-//! each peer that a rule selects by labels, and each value that it lists, in a namespace that matches as well, and
-//! besides one without labels: in each namespace, and in one of which nothing is
-//! known. They take part in the image like any others.
+//! Whoever comes matters only by the selectors it matches, and by the names it gives its
+//! ports. So a pod is made up for each peer that a rule selects by labels, and each value
+//! that it lists, in a namespace that matches as well, and besides one without labels: in
+//! each namespace, and in one of which nothing is known. All have every port that a rule
+//! calls by name ([`PotentialPorts`]). They take part in the image like any others.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::potential_ports::PotentialPorts;
 use crate::Cluster;
 use crate::model::{
     ClusterPolicyPeer, Direction, Label, NAMESPACE_NAME_LABEL, Namespace, NetworkPolicyPeer,
@@ -23,11 +25,13 @@ pub const POTENTIAL: &str = "Potential";
 /// The cluster, with a made-up pod for everybody that policies could tell from others.
 ///
 /// Rows of its [`Reachability`](super::Reachability) in which one end is a workload of
-/// kind [`POTENTIAL`] are what stays open to whoever comes.
+/// kind [`POTENTIAL`] are what stays open to whoever comes. What they say of its ports
+/// [`PotentialPorts`] tells.
 #[must_use]
 pub fn with_potential_pods(cluster: &Cluster) -> Cluster {
     let mut made = Made {
         cluster: cluster.clone(),
+        ports: PotentialPorts::new(cluster),
         names: cluster
             .namespaces()
             .iter()
@@ -83,6 +87,7 @@ pub(crate) fn with_potential_ends(cluster: &Cluster) -> Cluster {
         names: names
             .chain(pods.map(|pod| pod.namespace.to_string()))
             .collect(),
+        ports: PotentialPorts::new(&cluster),
         cluster: cluster.clone(),
     };
     for policy in cluster.network_policies() {
@@ -98,6 +103,7 @@ struct Made {
     cluster: Cluster,
     /// The namespaces that there are.
     names: BTreeSet<String>,
+    ports: PotentialPorts,
 }
 
 impl Made {
@@ -106,6 +112,7 @@ impl Made {
             namespace: namespace.to_string().into(),
             name: name.to_string().into(),
             labels: labels.into(),
+            ports: self.ports.ports().to_vec().into(),
             workload: Some(Workload {
                 kind: POTENTIAL.into(),
                 name: name.to_string().into(),

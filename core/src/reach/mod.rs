@@ -60,6 +60,7 @@ mod partition;
 mod peer;
 mod places;
 mod port_set;
+mod potential_ports;
 mod rows;
 
 pub use address_range::AddressRange;
@@ -69,9 +70,10 @@ pub(crate) use exposure::with_potential_ends;
 pub use exposure::{POTENTIAL, with_potential_pods};
 pub use peer::{NodePeer, OnNode, Peer, PodAt, WorkloadPeer};
 pub use port_set::{PortSet, Ports};
+pub use potential_ports::{PortName, PotentialPorts};
 pub use rows::{Reachability, Row};
 
-pub(crate) use deciders::rule_starts;
+pub(crate) use deciders::{add_starts, sorted_starts};
 pub(crate) use places::{GroupKey, Places};
 
 /// Fixed seeds: nothing but speed depends on them.

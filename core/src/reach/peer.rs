@@ -8,6 +8,7 @@ use core::net::IpAddr;
 use hashbrown::HashMap;
 
 use super::address_range::{AddressRange, Bits, joined};
+use super::exposure::POTENTIAL;
 use super::network::{Network, Relation};
 use super::places::{GroupKey, Member};
 use crate::image::Image;
@@ -56,7 +57,8 @@ pub struct WorkloadPeer {
     pub host_network: bool,
     /// How many pods it has; 1 where its template stands in for them.
     pub pods: u32,
-    /// The ports of its pods that some rule calls by name.
+    /// The ports of its pods that some rule calls by name. None of made-up pods, of which
+    /// [`PotentialPorts`](super::PotentialPorts) tells.
     #[cfg_attr(feature = "serde", serde(serialize_with = "named_ports"))]
     pub named_ports: Vec<NamedPort<'static>>,
     /// Empty for all of its pods. Otherwise policies tell its pods (or their
@@ -174,6 +176,7 @@ impl Peer {
                 named_ports: description
                     .named_ports
                     .iter()
+                    .filter(|_| kind != POTENTIAL)
                     .map(|(name, protocol, number)| NamedPort {
                         name: name.clone().into(),
                         protocol: *protocol,

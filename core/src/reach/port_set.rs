@@ -44,7 +44,7 @@ pub struct Ports {
 /// The empty set, for who needs a reference.
 pub(super) const NOTHING: &PortSet = &PortSet::EMPTY;
 
-const PROTOCOLS: [Protocol; 3] = [Protocol::TCP, Protocol::UDP, Protocol::SCTP];
+pub(super) const PROTOCOLS: [Protocol; 3] = [Protocol::TCP, Protocol::UDP, Protocol::SCTP];
 
 /// The lowest and highest key of each protocol, and of those without ports.
 fn blocks() -> [(u32, u32); 4] {

@@ -386,7 +386,7 @@ impl<'i> Case<'i> {
         peers.any(|peer| self.matches_peer(policy, &peer, assumed))
     }
 
-    fn matches_peer(
+    pub(crate) fn matches_peer(
         &self,
         policy: &PolicyRecord,
         peer: &PeerRecord,

@@ -21,6 +21,30 @@ impl<'i> Image<'i> {
         })
     }
 
+    /// The pod of that name; where there is none, all pods of the workload of that name.
+    /// Empty where there is neither.
+    ///
+    #[cfg_attr(feature = "std", doc = "```")]
+    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
+    /// use netpolicy::manifest::Loader;
+    /// use netpolicy::model::Options;
+    ///
+    /// let mut loader = Loader::default();
+    /// loader.read_path("../examples/wordpress");
+    /// let (image, _) = loader.finish().cluster.compile(&Options::default())?;
+    /// let image = image.image();
+    /// assert_eq!(image.pods_named("default", "mysql").len(), 1);
+    /// assert!(image.pods_named("default", "nobody").is_empty());
+    /// # Ok::<(), netpolicy::CompileError>(())
+    /// ```
+    #[must_use]
+    pub fn pods_named(&'i self, namespace: &str, name: &str) -> Vec<PodRef<'i>> {
+        match self.pod(namespace, name) {
+            Some(pod) => alloc::vec![pod],
+            None => self.pods_of_workload(namespace, name).collect(),
+        }
+    }
+
     /// What comes out between any of some sources and any of some destinations: for
     /// each verdict in the two directions a pair of addresses that gets it. That a pod
     /// may always reach itself counts only where there is no other pair. Empty where
