@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use super::holders::{Holders, claims};
 use super::state::{Change, Newcomer};
-use crate::address::to_bits;
+use crate::address::{canonical, to_bits};
 use crate::compile::{PodTraits, Retained};
 use crate::image::Place;
 use crate::model::Pod;
@@ -73,8 +73,9 @@ impl Pods {
         while let Some(address) = concerned.get(at).copied() {
             at += 1;
             for index in self.holders.claimants(address) {
-                let pod = pods.get(*index as usize)?;
-                for other in claims(pod) {
+                // Who claims an address is no host-networked pod, nor one that ended.
+                for other in &pods.get(*index as usize)?.addresses {
+                    let other = canonical(*other);
                     if !concerned.contains(&other) {
                         concerned.push(other);
                     }
@@ -123,6 +124,11 @@ impl Pods {
         let Some(pod) = pods.get(index as usize) else {
             return false;
         };
+        let is_v4 = |address: &IpAddr| canonical(*address).is_ipv4();
+        let of_family = |own: &&IpAddr| is_v4(own) == address.is_ipv4();
+        if pod.addresses.iter().filter(of_family).count() <= 1 {
+            return false;
+        }
         claims(pod).into_iter().any(|other| {
             other != address
                 && other.is_ipv4() == address.is_ipv4()
