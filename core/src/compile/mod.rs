@@ -11,8 +11,9 @@
 //!            └─► address_map ─► emit ─► image
 //! ```
 //!
-//! Each step is a file, reads what stands before it, and keeps its results in the
-//! [`arena`].
+//! Gates are made by `tiers`, which plays the rules by `members` (who a peer is) and
+//! `port_cover` (who is allowed on a port). Each step is a file, reads what stands
+//! before it, and keeps its results in the [`arena`].
 
 mod address_map;
 mod arena;
