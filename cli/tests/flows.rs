@@ -230,7 +230,7 @@ fn generate_keeps_dns() {
         "{account}"
     );
     assert!(
-        account.contains("1 workloads are in no flow and stay as they are"),
+        account.contains("1 workload in no flow, left as before (--isolate-unseen isolates): "),
         "{account}"
     );
     let file = folder.file("policies.yaml", &policies);
@@ -354,7 +354,7 @@ fn generate_adds_only_what_is_not_allowed() {
     let (policies, account) = generated(&[&again[..], &[&flows]].concat());
     assert_eq!(policies, "", "{account}");
     assert!(
-        account.contains("2 workloads need no policy besides those they have"),
+        account.contains("2 workloads covered by the policies that are kept"),
         "{account}"
     );
     let more = folder.file(
@@ -389,7 +389,7 @@ fn generate_says_what_becomes_of_the_unseen() {
     // What isolated them goes with the policies that are replaced.
     let replaced = of_unseen(&["-f", &denial]);
     assert!(
-        replaced.contains("are open without the NetworkPolicies of -f"),
+        replaced.contains("open without the NetworkPolicies of -f (--isolate-unseen isolates"),
         "{replaced}"
     );
     assert!(of_unseen(&["-f", &denial, "--start-from"]).contains("stay as they are"));

@@ -10,6 +10,7 @@ use netpolicy::{Cluster, ConnectionKind, Image, Protocol};
 use super::cidrs::Bound;
 use super::workloads::{DNS, Id, Workload, Workloads};
 use crate::flows::{Flow, Flows, Seen};
+use crate::input::counted;
 use crate::observed::Observed;
 
 pub(super) type Labels = BTreeMap<String, String>;
@@ -136,19 +137,20 @@ impl Generator<'_> {
         }
         if covered != 0 {
             notes.push(format!(
-                "{covered} workloads need no policy besides those they have"
+                "{} covered by the policies that are kept",
+                counted(covered, "workload")
             ));
         }
         if !unseen.is_empty() {
             let fate = if self.replaces_present() {
-                "are open without the NetworkPolicies of -f (--isolate-unseen isolates them, \
+                "open without the NetworkPolicies of -f (--isolate-unseen isolates, \
                  --start-from keeps those policies)"
             } else {
-                "stay as they are (--isolate-unseen isolates them)"
+                "left as before (--isolate-unseen isolates)"
             };
             notes.push(format!(
-                "{} workloads are in no flow and {fate}: {}",
-                unseen.len(),
+                "{} in no flow, {fate}: {}",
+                counted(unseen.len(), "workload"),
                 unseen.join(", ")
             ));
         }
