@@ -385,14 +385,14 @@ fn generate_says_what_becomes_of_the_unseen() {
         let line = lines.find(|line| line.contains("in no flow"));
         line.unwrap_or("").to_owned()
     };
-    assert!(of_unseen(&[]).contains("stay as they are"));
+    assert!(of_unseen(&[]).contains("left as before"));
     // What isolated them goes with the policies that are replaced.
     let replaced = of_unseen(&["-f", &denial]);
     assert!(
         replaced.contains("open without the NetworkPolicies of -f (--isolate-unseen isolates"),
         "{replaced}"
     );
-    assert!(of_unseen(&["-f", &denial, "--start-from"]).contains("stay as they are"));
+    assert!(of_unseen(&["-f", &denial, "--start-from"]).contains("left as before"));
 }
 
 #[test]

@@ -328,7 +328,7 @@ mod tests {
                     let words = tries.end(&arena).unwrap();
                     arena.view().cells(words).to_vec()
                 };
-                let table = Table::of_cells(&nodes);
+                let table = Table::new(nodes.as_flattened());
                 crate::image::validate_tries(table, [root.encode()], |entry| {
                     matches!(entry, TrieEntry::Leaf(_))
                 })
