@@ -130,7 +130,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             ))?;
             if report.interpreted_gates != 0 {
                 output::line(&format!(
-                    "{} of {} subjects did not fit the table budget, and are interpreted",
+                    "{} of {} gates exceed the table budget or the limit of steps, and are interpreted",
                     report.interpreted_gates, report.gates
                 ))?;
                 let interpreted = interpreted(&image);

@@ -452,18 +452,29 @@ impl Cluster {
         prepare: impl Fn(&mut Compiler<'_>) -> Result<(), CompileError>,
         finish: impl Fn(Compiled<'_>) -> T,
     ) -> Result<(ImageBuf, CompileReport, Vec<u8>, T), CompileError> {
-        const LIMIT: usize = u32::MAX as usize;
+        // A vector has at most `isize::MAX` bytes.
+        const LIMIT: usize = if isize::MAX as usize > u32::MAX as usize {
+            u32::MAX as usize
+        } else {
+            isize::MAX as usize
+        };
+        // Where addresses are plenty, memory that stays untouched costs nothing, for the
+        // system hands out pages as they are written; and too little costs the time until
+        // it is found out.
+        const IS_LAVISH: bool = cfg!(target_pointer_width = "64");
+        const POLICY_BYTES: usize = if IS_LAVISH { 16 << 10 } else { 4 << 10 };
+        const GROWTH: usize = if IS_LAVISH { 4 } else { 2 };
         let policies = self.network_policies.all.len() + self.cluster_policies.all.len();
-        // More than most clusters need. Memory that stays untouched costs nothing where
-        // the system hands out pages as they are written, and too little costs the time
-        // until it is found out.
-        let mut working = (1 << 20) + self.pods.all.len() * 1024 + policies * (16 << 10);
+        // What most clusters need, or more.
+        let of_pods = self.pods.all.len().saturating_mul(1024);
+        let of_policies = policies.saturating_mul(POLICY_BYTES);
+        let mut working = of_pods.saturating_add(of_policies).saturating_add(1 << 20);
         loop {
             working = working.min(LIMIT);
             let mut memory = vec![0; working];
             match self.prepared(&mut memory, options, &prepare) {
                 Err(CompileError::OutOfMemory { needed }) if working < LIMIT => {
-                    working = needed.max(working.saturating_mul(4));
+                    working = needed.max(working.saturating_mul(GROWTH));
                 }
                 Err(error) => return Err(error),
                 Ok(compiled) => {

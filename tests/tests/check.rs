@@ -145,7 +145,7 @@ fn named_ports_that_no_destination_has() {
         warnings(&ingress),
         [
             "test.yaml:12: warning: NetworkPolicy shop/p: spec.ingress[0].ports[1]: no pod that the policy selects has a port named \"https\"",
-            "test.yaml:12: warning: NetworkPolicy shop/p: spec.ingress[0].ports[2]: no pod that the policy selects has a port named \"http\"",
+            "test.yaml:12: warning: NetworkPolicy shop/p: spec.ingress[0].ports[2]: no pod that the policy selects has a port named \"http\" for UDP, only for another protocol",
         ]
     );
     let egress = policy(

@@ -340,3 +340,53 @@ fn a_gate_with_a_policy_twice_is_refused() {
         })
     ));
 }
+
+/// An image whose trie has an edge into the middle of a node, where what is read as a
+/// node leads to itself. Validation cannot tell it from a node; the walk must end.
+#[test]
+fn a_trie_that_leads_into_a_node_ends() {
+    const ARRAY: u32 = 1 << 24 | 256;
+    let mut cluster = netpolicy::Cluster::default();
+    for number in 0..700 {
+        cluster.insert_pod(netpolicy::model::Pod {
+            namespace: "web".into(),
+            name: format!("p{number}").into(),
+            addresses: [std::net::Ipv4Addr::from_bits(0x0a00_0001 + number).into()]
+                .into_iter()
+                .collect(),
+            ..netpolicy::model::Pod::default()
+        });
+    }
+    let (image, _) = cluster
+        .compile(&netpolicy::model::Options::default())
+        .unwrap();
+    let mut bytes = image.as_bytes().to_vec();
+    let number = |bytes: &[u8], at: usize| {
+        u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
+    };
+    let (trie, len) = (number(&bytes, 128), number(&bytes, 132) / 4);
+    // Two arrays of leaves. Entry 0 of the second leads to a bitmap node that begins in
+    // the first, so that its only entry is this entry again.
+    let mut words = vec![ARRAY];
+    words.extend([0; 256]);
+    let second = words.len() as u32;
+    words.extend([ARRAY, 1 << 31 | (second - 7)]);
+    words.extend([0; 255]);
+    // Bitmap nodes of one entry, 11 words each, until a sorted node fits the rest.
+    while (len - words.len()) % 3 != 2 {
+        words.extend([1, 0x0101_0100, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    let entries = (len - words.len() - 2) as u32 / 3 * 2;
+    words.extend([3 << 24 | entries, entries]);
+    words.extend((0..entries / 2).map(|pair| (2 * pair) | ((2 * pair + 1) << 16)));
+    words.extend(vec![0; entries as usize]);
+    assert_eq!(words.len(), len);
+    for (index, word) in words.iter().enumerate() {
+        let at = trie + 4 * index;
+        bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+    }
+    let root = 9 << 28 | (second + 1);
+    bytes[52..56].copy_from_slice(&u32::to_le_bytes(root));
+    let image = Image::open(&bytes).expect("nothing that validation sees is wrong");
+    exercise(&image, &questions(&image));
+}

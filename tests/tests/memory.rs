@@ -1,7 +1,10 @@
 //! Memory that the caller lends: any amount ends in an image or in an error that
 //! says how much would do, and nothing is ever allocated behind its back.
 
-use netpolicy::model::{ClusterPolicy, DomainName, NetworkPolicy, Options};
+use netpolicy::model::{
+    ClusterPolicy, DomainName, Label, List, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyRule,
+    Options, Pod, PodSelector, Port, PortRange, Selector,
+};
 use netpolicy::{Cluster, CompileError, Compiler, Connection, Endpoint, Image, Protocol, Verdict};
 use netpolicy_tests::samples;
 
@@ -154,6 +157,75 @@ fn a_table_budget_is_kept_and_changes_no_verdict() {
             }
         }
     }
+}
+
+/// A gate that does not fit leaves room for others.
+#[test]
+fn a_large_gate_leaves_room_for_small_ones() {
+    let range = |first: i64, last: i64| {
+        let range = PortRange::new(first, last).unwrap();
+        List::from_iter([Port::Range(Protocol::TCP, range)])
+    };
+    let pod = |namespace: &str, number: u32| Pod {
+        namespace: namespace.to_owned().into(),
+        name: format!("p{number}").into(),
+        labels: [Label::new("app", format!("a{number}"))]
+            .into_iter()
+            .collect(),
+        addresses: [std::net::Ipv4Addr::from_bits(0x0a00_0000 + number).into()]
+            .into_iter()
+            .collect(),
+        ..Pod::default()
+    };
+    let policy = |namespace: &str, name: i64, rule: NetworkPolicyRule<'static>| NetworkPolicy {
+        namespace: namespace.to_owned().into(),
+        name: format!("n{name}").into(),
+        ingress: [rule].into_iter().collect(),
+        ..NetworkPolicy::default()
+    };
+    let mut cluster = Cluster::default();
+    cluster.insert_pod(pod("large", 0));
+    for number in 1..=1000 {
+        cluster.insert_pod(pod("peers", number));
+        let first = i64::from(number);
+        let peer = NetworkPolicyPeer::Pods(PodSelector {
+            namespaces: Selector::default(),
+            pods: Selector {
+                match_labels: [Label::new("app", format!("a{number}"))]
+                    .into_iter()
+                    .collect(),
+                ..Selector::default()
+            },
+        });
+        let rule = NetworkPolicyRule {
+            peers: [peer].into_iter().collect(),
+            ports: range(7 * first, 20_000 + 13 * first),
+            ..NetworkPolicyRule::default()
+        };
+        cluster.insert_network_policy(policy("large", first, rule));
+    }
+    for number in 0..20 {
+        let namespace = format!("small{number}");
+        cluster.insert_pod(pod(&namespace, 5000 + number));
+        let rule = NetworkPolicyRule {
+            ports: range(80, 90),
+            ..NetworkPolicyRule::default()
+        };
+        cluster.insert_network_policy(policy(&namespace, 0, rule));
+    }
+    let options = Options {
+        table_budget: 64 << 10,
+        ..Options::default()
+    };
+    let (image, report) = cluster.compile(&options).unwrap();
+    let image = image.image();
+    let interpreted = image.interpreted();
+    assert_eq!(report.interpreted_gates, 1, "{interpreted:?}");
+    assert_eq!(interpreted[0].first.to_string(), "large/p0");
+    assert_eq!(
+        (interpreted[0].policies, interpreted[0].rules),
+        (1000, 1000)
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ use hashbrown::{HashMap, HashSet};
 pub(crate) use dns::usual_servers;
 
 use crate::Diagnostic;
+use crate::Protocol;
 use crate::image::Image;
 use crate::image::tables::*;
 use crate::lint::Code;
@@ -227,7 +228,25 @@ impl Checked<'_> {
                 Direction::Egress => "no pod that the rule's peers select",
             };
             let name = self.image.string(port.name);
-            let message = format!("{whose} has a port named {name:?}");
+            let has_it_otherwise =
+                kinds
+                    .all
+                    .iter()
+                    .filter(|kind| is_destination(kind))
+                    .any(|kind| {
+                        let facts = self.image.cold.facts.get(kind.facts);
+                        let named_ports = self.image.cold.named_ports;
+                        let mut ports = named_ports.range(facts.ports, facts.ports_len);
+                        ports.any(|named| named.name == port.name)
+                    });
+            let message = if has_it_otherwise {
+                let protocol = Protocol(port.first as u8);
+                format!(
+                    "{whose} has a port named {name:?} for {protocol}, only for another protocol"
+                )
+            } else {
+                format!("{whose} has a port named {name:?}")
+            };
             warn(
                 Code::UnknownPortName,
                 rule.line,

@@ -299,8 +299,15 @@ impl<'k> Maker<'k> {
         let rows: List<GateRow> = arena.scratch(cuts.len as usize)?;
         let mut len = 0;
         let mut last = None;
+        // What one gate has in the tables stays there even where it turns out too much: so
+        // that others fit as well, none may take more than most of what is left.
+        let budget = self.known.options.table_budget as u64;
+        let before = self.table_bytes();
+        let most_bytes = budget.min(before + budget.saturating_sub(before) / 4 * 3);
         for index in 0..cuts.len {
-            if self.table_bytes() > self.known.options.table_budget as u64 {
+            let bytes = self.table_bytes();
+            if bytes > budget || index > 0 && bytes > most_bytes {
+                self.effort_left += effort / u64::from(cuts.len) * u64::from(cuts.len - index);
                 return Ok(None);
             }
             let key = arena.get(cuts, index);

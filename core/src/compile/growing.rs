@@ -7,11 +7,20 @@ use crate::image::record::Record;
 const FIRST: u32 = 32;
 const SEGMENTS: usize = 26;
 
-/// A growing table. Record `i` never moves, so others may grow beside it.
+/// A growing table. Record `i` never moves, so others may grow beside it. A copy shares
+/// the memory: only one of the two may grow.
 pub(crate) struct Growing<R> {
     segments: [List<R>; SEGMENTS],
     len: u32,
 }
+
+impl<R> Clone for Growing<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Growing<R> {}
 
 impl<R: Record> Growing<R> {
     pub(crate) fn new() -> Self {

@@ -159,8 +159,8 @@ pub struct CompileReport {
     pub intervals: u32,
     /// Ways in which a direction of some pods is decided.
     pub gates: u32,
-    /// Those of them that did not fit the budget, and are interpreted from their
-    /// rules at each verdict. `Image::interpreted` tells of which pods they are, and
+    /// Those of them that did not fit the budget, or would take too many steps to
+    /// compile, and are interpreted from their rules at each verdict. `Image::interpreted` tells of which pods they are, and
     /// what they cost.
     pub interpreted_gates: u32,
     /// Distinct rows of bits, a bit for each class.
@@ -333,7 +333,7 @@ impl<'m> Compiler<'m> {
         let gates = Gates::new(arena_mut, known, &classes, &intervals)?;
         let addresses = AddressMap::new(arena_mut, &regions, &classes, bits, options.table_budget)?
             .ok_or(CompileError::TooLarge {
-                what: "the address tries, beyond 2 GiB",
+                what: "the address tries, beyond 1 GiB",
             })?;
         let parts = Parts {
             known,

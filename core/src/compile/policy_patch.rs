@@ -27,6 +27,8 @@ use crate::model::{ClusterPolicy, ClusterPolicyApi, Direction, NetworkPolicy};
 /// The most steps that a patch may take, as `gates` counts them; beyond, a full
 /// compile is not much slower.
 const MAX_EFFORT: u64 = 1 << 27;
+/// The most records of port maps that the cuts of one patch may touch.
+const MAX_CUT_WORDS: u64 = 1 << 16;
 /// The memory that must be free when a patch begins.
 const SPARE_BYTES: usize = 4 << 20;
 
@@ -259,6 +261,11 @@ fn take(
             for key in [port.first, port.last + 1] {
                 if parts.intervals.cut(arena, key) {
                     patch.cuts.push(key);
+                    // Each cut touches every map: many are slower than a full compile.
+                    let words = u64::from(parts.gates.maps.len())
+                        * u64::from(parts.intervals.map_len())
+                        * patch.cuts.len() as u64;
+                    (words <= MAX_CUT_WORDS).then_some(())?;
                 }
             }
         } else if !parts.projection.asked.port_name(arena.view(), port.name) {

@@ -56,6 +56,12 @@ impl PortCover {
         })
     }
 
+    /// How many records so many ranges come to, at most.
+    pub(super) fn most_filed(cuts: u32, ranges: u32) -> u64 {
+        let depth = cuts.next_power_of_two().trailing_zeros();
+        2 * u64::from(depth + 1) * u64::from(ranges)
+    }
+
     /// Files a rule for the cuts from `first` to before `end`.
     pub(super) fn file(
         &self,

@@ -19,11 +19,16 @@ use crate::image::record::Record;
 use crate::image::tables::{AddressRecord, LabelRecord, NONE, NamedPortRecord};
 use crate::model::{Label, Pod, domain_matches};
 
+/// How many bytes patches may take in any case.
+const SPARE_BYTES: u32 = 16 << 20;
+
 /// The parts of a compiled cluster, with the memory that they lie in.
 pub(crate) struct Retained {
     pub(super) memory: Vec<u8>,
     /// How much of the memory is taken.
     pub(super) front: u32,
+    /// How much was, when all was compiled.
+    first_front: u32,
     pub(super) parts: OwnedParts,
     pub(super) policies: Policies,
     /// To spell out sets that are looked for; kept to be used again.
@@ -87,6 +92,7 @@ impl Retained {
         let policies = Policies::new(View::of(&memory), &parts);
         Retained {
             front,
+            first_front: front,
             policies,
             memory,
             parts,
@@ -201,6 +207,15 @@ impl Retained {
             let own_node = view.get(self.parts.nodes.of_pod, pod as u32);
             (pod as u32, PodTraits { kind, own_node })
         })
+    }
+
+    /// Whether patches have taken so much memory that everything should be compiled anew.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.front
+            > self
+                .first_front
+                .saturating_mul(2)
+                .saturating_add(SPARE_BYTES)
     }
 
     /// Whether verdicts about some pods are left to the rules.

@@ -44,6 +44,9 @@ fn every_named_port(arena: &mut Arena<'_>, known: Known<'_>) -> Result<List<Name
     Ok(list)
 }
 
+/// The most records that a cover may have: 32 MiB.
+const MAX_FILED: u64 = 1 << 22;
+
 /// The sets on which the tiers are played through.
 #[derive(Clone, Copy)]
 struct State {
@@ -175,6 +178,9 @@ pub(super) struct Prepared {
     every_named_port: List<NamedPortRecord>,
     twins: ClassSet,
     kept: Kept,
+    /// Memory of [`Tiers::found`] and [`Tiers::filed`], to be used again.
+    found: Growing<KeyRange>,
+    filed: Growing<Filed>,
 }
 
 impl Prepared {
@@ -193,6 +199,8 @@ impl Prepared {
             every_named_port,
             twins,
             kept: Kept::new(arena, known.atoms.len())?,
+            found: Growing::new(),
+            filed: Growing::new(),
         })
     }
 }
@@ -211,6 +219,8 @@ impl<'k> Tiers<'k> {
             every_named_port,
             twins,
             kept,
+            found,
+            filed,
         } = prepared;
         Ok(Tiers {
             known,
@@ -219,8 +229,8 @@ impl<'k> Tiers<'k> {
             state: State::new(arena, words)?,
             words,
             every_named_port,
-            found: Growing::new(),
-            filed: Growing::new(),
+            found,
+            filed,
         })
     }
 
@@ -230,6 +240,8 @@ impl<'k> Tiers<'k> {
             every_named_port: self.every_named_port,
             twins: self.twins,
             kept: self.members.kept(),
+            found: self.found,
+            filed: self.filed,
         }
     }
 
@@ -424,9 +436,14 @@ impl<'k> Tiers<'k> {
         cuts: List<u32>,
         most: u64,
     ) -> Result<Option<(Script, u64)>> {
+        // `cuts` found every range of these rules.
+        if PortCover::most_filed(cuts.len, self.found.len()) > MAX_FILED {
+            return Ok(None);
+        }
         let cover = PortCover::new(arena, cuts.len, self.words)?;
         let in_order: List<u32> = arena.scratch(rules.len as usize)?;
         let mut in_order_len = 0;
+        let mut ports_in_order = 0_u64;
         self.filed.clear();
         for index in 0..rules.len {
             let rule = arena.get(rules, index);
@@ -435,12 +452,19 @@ impl<'k> Tiers<'k> {
             } else {
                 arena.set(in_order, in_order_len, index);
                 in_order_len += 1;
+                let record = self.known.facts.rules.get(arena.view(), rule.rule);
+                ports_in_order += u64::from(if rule.every_port == 0 {
+                    record.ports_len
+                } else {
+                    0
+                });
             }
         }
         let words = u64::from(self.words);
         let unions = u64::from(self.filed.len()) + 2 * u64::from(cuts.len);
-        let played = u64::from(cuts.len) * u64::from(in_order_len);
-        let effort = unions * words + played * (words + 8);
+        // Of a rule that is played, every port is looked at for every cut.
+        let played = u64::from(in_order_len) * (words + 8) + ports_in_order;
+        let effort = unions * words + u64::from(cuts.len) * played;
         if effort > most {
             return Ok(None);
         }

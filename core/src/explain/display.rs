@@ -217,13 +217,13 @@ impl Display for End<'_> {
             }
             (Identity::Node(None), Some(address)) => write!(f, "{address} (a node)"),
             (Identity::External, Some(address)) => write!(f, "{address} (external)"),
-            // Without an address there is a pod that was asked about.
+            // Without an address it is a pod; which one, is known if it was asked about.
             (Identity::Node(_), None) => {
-                asked.map_or(Ok(()), |pod| self.fmt_pod(f, pod))?;
+                self.fmt_asked(f, asked)?;
                 f.write_str(" (on the host network)")
             }
             (Identity::External, None) => {
-                asked.map_or(Ok(()), |pod| self.fmt_pod(f, pod))?;
+                self.fmt_asked(f, asked)?;
                 f.write_str(" (has ended)")
             }
         }
@@ -231,6 +231,13 @@ impl Display for End<'_> {
 }
 
 impl End<'_> {
+    fn fmt_asked(&self, f: &mut Formatter<'_>, asked: Option<PodParty<'_>>) -> fmt::Result {
+        match asked {
+            Some(pod) => self.fmt_pod(f, pod),
+            None => f.write_str("a pod"),
+        }
+    }
+
     fn fmt_pod(&self, f: &mut Formatter<'_>, pod: PodParty<'_>) -> fmt::Result {
         let namespace = pod.namespace_name(self.image);
         match pod.name(self.image) {

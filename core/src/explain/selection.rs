@@ -278,6 +278,8 @@ impl fmt::Display for PeerRef<'_> {
                 Ok(())
             }
             Some(PeerKind::Network) => fmt_cidr(f, record.a),
+            // Selector 0 is everything.
+            Some(PeerKind::Nodes) if record.a == 0 => f.write_str("all nodes"),
             Some(PeerKind::Nodes) => {
                 f.write_str("nodes with ")?;
                 fmt_selector(f, image, record.a)

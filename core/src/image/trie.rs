@@ -250,8 +250,9 @@ pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 
         entry = words.get(offset + (bits >> 16));
         bits <<= 16;
     }
-    // Edges lead to nodes in front only, so this ends.
-    loop {
+    // Four nodes by 8 bits consume an address. Edges lead in front, but in a damaged image
+    // perhaps into a node, where anything may be read as one: so steps are counted.
+    for _ in 0..4 {
         if let Some(offset) = target(entry, NodeKind::Array8) {
             entry = words.get(offset + (bits >> 24));
             bits <<= 8;
@@ -266,6 +267,7 @@ pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 
             return last_entry(words, entry, bits);
         }
     }
+    entry
 }
 
 /// The entry that the last 8 bits lead to from `entry`: a node by 8 bits, below which are

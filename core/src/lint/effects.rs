@@ -19,7 +19,7 @@ use super::questions::{Asked, Kinds, Steps, Subject};
 use super::{Code, Finding, some_of};
 use crate::check::warning;
 use crate::image::Image;
-use crate::image::tables::NONE;
+use crate::image::tables::{NONE, PeerKind, PeerRecord};
 use crate::model::{Action, Direction, Tier};
 use crate::reach::{Places, with_potential_ends};
 use crate::verdict::{Assumed, Case, Decided, Party, PodParty, Without};
@@ -100,6 +100,33 @@ struct Effects {
     removable: Removable,
     /// Policies of which not everything was asked.
     unfinished: BTreeSet<u32>,
+    /// What names nodes or domains: it may wait for some that are not given.
+    waiting: Removable,
+}
+
+/// The rules that have peers by nodes or domain names, and their policies.
+fn waiting(image: &Image<'_>) -> Removable {
+    let mut waiting = Removable::default();
+    for (policy, record) in (0..).zip(image.cold.policies.iter()) {
+        for direction in [Direction::Egress, Direction::Ingress] {
+            let (first, len) = record.rules(direction);
+            for (index, rule) in (0..).zip(image.cold.rules.range(first, len)) {
+                let len = if rule.peers_len == NONE {
+                    0
+                } else {
+                    rule.peers_len
+                };
+                let mut peers = image.cold.peers.range(rule.peers, len);
+                let kind = |peer: PeerRecord| PeerKind::from_code(peer.kind);
+                if peers.any(|peer| matches!(kind(peer), Some(PeerKind::Nodes | PeerKind::Domain)))
+                {
+                    waiting.policies.insert(policy);
+                    waiting.rules.insert((policy, direction, index));
+                }
+            }
+        }
+    }
+    waiting
 }
 
 /// What can be removed, all of it at once.
@@ -189,6 +216,7 @@ impl Effects {
             rules: HashMap::with_hasher(hasher()),
             removable: Removable::default(),
             unfinished: BTreeSet::new(),
+            waiting: waiting(image),
         };
         // Half for what each does by itself, and half for what they do together.
         let (mut alone, mut together) = (Steps(steps / 2), Steps(steps / 2));
@@ -225,7 +253,10 @@ impl Effects {
     ) {
         let known = self.policies.iter();
         let known = known.filter(|(policy, known)| {
-            !known.has_effect && !second.contains(*policy) && !self.unfinished.contains(*policy)
+            !known.has_effect
+                && !second.contains(*policy)
+                && !self.unfinished.contains(*policy)
+                && !self.waiting.policies.contains(policy)
         });
         self.removable.policies = known.map(|(policy, _)| *policy).collect();
         self.keep_what_is_needed(subjects, steps, |left, subject| {
@@ -243,11 +274,13 @@ impl Effects {
         second: &BTreeSet<u32>,
         steps: &mut Steps,
     ) {
-        let known = self.rules.iter().filter(|((policy, ..), known)| {
+        let known = self.rules.iter().filter(|(rule, known)| {
+            let (policy, ..) = rule;
             let may_go = known.decides || !second.contains(policy);
             let is_known = !self.unfinished.contains(policy);
             let stays = !self.removable.policies.contains(policy);
-            known.matches && !known.has_effect && may_go && is_known && stays
+            let is_waiting = self.waiting.rules.contains(rule);
+            known.matches && !known.has_effect && may_go && is_known && stays && !is_waiting
         });
         self.removable.rules = known.map(|(rule, _)| *rule).collect();
         let decides = |rule: &RuleKey| self.rules.get(rule).is_some_and(|known| known.decides);
@@ -430,7 +463,8 @@ impl Effects {
                 find(Code::RemovableRule, rule.line, path, message);
             } else {
                 let message = "never decides: every connection that it matches is decided \
-                               before it, between pods, nodes and addresses, given or to come";
+                               before it, between pods, given or to come, the nodes that are \
+                               given and other addresses";
                 find(Code::ShadowedRule, rule.line, path, message.into());
             }
         }
@@ -439,4 +473,5 @@ impl Effects {
 
 /// What is said of everything that can be removed.
 const UNCHANGED: &str = ", together with all else that is said to be: no verdict between pods, \
-                         nodes and addresses, given or to come, would change";
+                         given or to come, the nodes that are given and other addresses would \
+                         change";

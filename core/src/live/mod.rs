@@ -486,7 +486,8 @@ impl Live {
         self.writer.extend(changes);
         self.writer.append(Change::Epoch(self.epoch));
         self.writer.publish();
-        self.is_worn = self.writer.enter().is_some_and(|state| state.is_worn());
+        let is_worn = self.writer.enter().is_some_and(|state| state.is_worn());
+        self.is_worn = is_worn || self.retained.is_worn();
     }
 
     /// Compiles everything beside what readers read, and swaps.

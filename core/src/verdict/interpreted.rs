@@ -9,9 +9,9 @@ use crate::image::{Image, Place};
 use crate::model::Direction;
 use crate::protocol::PortKey;
 
-/// Pods of which one direction is not in the tables, because they did not fit
-/// [`Options::table_budget`](crate::model::Options::table_budget): their verdicts are
-/// worked out from the rules, each time.
+/// Pods of which one direction is not in the tables, because it did not fit
+/// [`Options::table_budget`](crate::model::Options::table_budget) or would have taken too
+/// many steps to compile: their verdicts are worked out from the rules, each time.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Interpreted<'i> {
