@@ -358,6 +358,56 @@ spec: {podSelector: {}}
 }
 
 #[test]
+fn what_waits_for_nodes_or_domain_names_is_not_removable() {
+    let none: [(&str, String, String); 0] = [];
+    // No node is given: this decides once there is one.
+    let nodes = "
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: {name: a}
+spec:
+  priority: 5
+  subject: {namespaces: {}}
+  egress:
+  - {action: Allow, to: [{nodes: {matchLabels: {role: cp}}}, {networks: [10.0.0.0/8]}]}
+  - {action: Deny, to: [{nodes: {}}]}
+";
+    assert_eq!(effects(nodes), none);
+    // Nor where the domain is: it might be in the network that is denied.
+    let names = "
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: names}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: {}}
+  egress:
+  - {action: Accept, to: [{networks: [10.0.0.0/8]}]}
+  - {action: Accept, to: [{domainNames: ['*.example.com']}]}
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: denial}
+spec:
+  tier: Admin
+  priority: 2
+  subject: {namespaces: {}}
+  egress:
+  - {action: Deny, to: [{networks: [203.0.113.0/24]}]}
+";
+    // What is accepted at first is so without the rule as well.
+    assert_eq!(
+        effects(names),
+        [(
+            "NP102",
+            "ClusterNetworkPolicy names".to_owned(),
+            "spec.egress[0]".to_owned()
+        )]
+    );
+}
+
+#[test]
 fn which_of_two_comes_first_is_open() {
     let rule = |action: &str| format!("{{action: {action}, from: [{{namespaces: {{}}}}]}}");
     let policies = admin("a", &rule("Deny")) + &admin("b", &rule("Allow"));
