@@ -22,7 +22,7 @@ use crate::model::{
     Action, Direction, Label, NAMESPACE_NAME_LABEL, Operator, Tier, domain_matches,
 };
 use crate::protocol::PortKey;
-use crate::verdict::{Labels, nodes_at, requirements, rule_ports};
+use crate::verdict::{Labels, nodes_at, requirements, rule_peers, rule_ports};
 
 /// How many pairs of rules are looked at; behind, the search ends and says so.
 const MAX_PAIRS: usize = 4 << 20;
@@ -256,7 +256,7 @@ impl Witness {
     }
 
     fn peer_matches(&self, image: &Image<'_>, rule: &RuleRecord) -> bool {
-        let mut peers = image.cold.peers.range(rule.peers, rule.peers_len);
+        let mut peers = rule_peers(image, rule);
         peers.any(|peer| match PeerKind::from_code(peer.kind) {
             Some(PeerKind::Pods) => self.peer.pod.as_ref().is_some_and(|[namespace, pod]| {
                 Labels::Given(namespace).match_selector(image, peer.a)
@@ -377,12 +377,7 @@ fn common_peer(
             // It takes whatever the other rule matches.
             return Vec::from([None]);
         }
-        image
-            .cold
-            .peers
-            .range(rule.peers, rule.peers_len)
-            .map(Some)
-            .collect()
+        rule_peers(image, rule).map(Some).collect()
     };
     for peer_a in peers(a) {
         for peer_b in peers(b) {

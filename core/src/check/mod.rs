@@ -21,7 +21,7 @@ use crate::image::Image;
 use crate::image::tables::*;
 use crate::lint::Code;
 use crate::model::Direction;
-use crate::verdict::{Labels, PodParty, asks_beyond_name, rule_ports};
+use crate::verdict::{Labels, PodParty, asks_beyond_name, rule_peers, rule_ports};
 
 /// Everything that may be worth a second look:
 ///
@@ -159,14 +159,11 @@ impl Checked<'_> {
         path: &str,
         warn: &mut impl FnMut(Code, u32, String, String),
     ) {
-        if rule.peers_len == NONE {
-            return;
-        }
         let list = match direction {
             Direction::Egress => "to",
             Direction::Ingress => "from",
         };
-        for peer in self.image.cold.peers.range(rule.peers, rule.peers_len) {
+        for peer in rule_peers(self.image, rule) {
             let what = match PeerKind::from_code(peer.kind) {
                 Some(PeerKind::Pods) => "pods",
                 Some(PeerKind::Nodes) if self.image.cold.nodes.len() != 0 => "nodes",
@@ -201,15 +198,14 @@ impl Checked<'_> {
             if port.name == NONE || kinds.all.is_empty() {
                 continue;
             }
-            let has_name = |kind: &PodKind| {
+            let named = |kind: &PodKind| {
                 let facts = self.image.cold.facts.get(kind.facts);
-                let mut ports = self
-                    .image
-                    .cold
-                    .named_ports
-                    .range(facts.ports, facts.ports_len);
-                ports.any(|named| named.name == port.name && port.admits(named.protocol_port))
+                let named_ports = self.image.cold.named_ports;
+                let ports = named_ports.range(facts.ports, facts.ports_len);
+                ports.filter(|named| named.name == port.name)
             };
+            let has_name =
+                |kind: &PodKind| named(kind).any(|named| port.admits(named.protocol_port));
             let is_destination = |kind: &PodKind| match direction {
                 Direction::Ingress => kinds.is_selected(self.image, kind, self.policy),
                 Direction::Egress => self.is_peer(rule, kind),
@@ -228,17 +224,8 @@ impl Checked<'_> {
                 Direction::Egress => "no pod that the rule's peers select",
             };
             let name = self.image.string(port.name);
-            let has_it_otherwise =
-                kinds
-                    .all
-                    .iter()
-                    .filter(|kind| is_destination(kind))
-                    .any(|kind| {
-                        let facts = self.image.cold.facts.get(kind.facts);
-                        let named_ports = self.image.cold.named_ports;
-                        let mut ports = named_ports.range(facts.ports, facts.ports_len);
-                        ports.any(|named| named.name == port.name)
-                    });
+            let mut destinations = kinds.all.iter().filter(|kind| is_destination(kind));
+            let has_it_otherwise = destinations.any(|kind| named(kind).next().is_some());
             let message = if has_it_otherwise {
                 let protocol = Protocol(port.first as u8);
                 format!(
@@ -301,7 +288,7 @@ impl Checked<'_> {
             return true;
         }
         let image = self.image;
-        let mut peers = image.cold.peers.range(rule.peers, rule.peers_len);
+        let mut peers = rule_peers(image, rule);
         peers.any(|peer| match PeerKind::from_code(peer.kind) {
             Some(PeerKind::Pods) => self.peer_selects(&peer, kind),
             Some(PeerKind::IpBlock | PeerKind::Network | PeerKind::Domain) => true,

@@ -178,9 +178,7 @@ impl<'k> Maker<'k> {
         for (gate, tag, word) in [(DENY, 2_u32, 0), (NO_SUBJECT, 3, u32::MAX)] {
             let mark = arena.mark();
             let row: ClassSet = arena.scratch(self.words as usize)?;
-            for index in 0..self.words {
-                arena.set(row, index, word);
-            }
+            arena.fill(row, word);
             let row = self.row(arena, row)?;
             let rows = arena.scratch(1)?;
             arena.set(rows, 0, GateRow { key: 0, row });

@@ -107,9 +107,7 @@ fn fill(
         address: 0,
         entry: 0,
     };
-    for index in 0..table.len {
-        arena.set(table, index, EMPTY);
-    }
+    arena.fill(table, EMPTY);
     let mut longest = 0;
     for index in 0..entries.len {
         let entry = arena.get(entries, index);

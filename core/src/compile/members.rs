@@ -110,13 +110,7 @@ impl<'k> Members<'k> {
         }
         match arena.get(starts, atom) {
             0 => self.collect(arena, set, atom),
-            start => {
-                let (view, words) = arena.split(set);
-                let own = view.cells(List::<u32>::new(start, self.words));
-                for (word, own) in words.iter_mut().zip(own) {
-                    *word = (u32::decode(word) | u32::decode(own)).encode();
-                }
-            }
+            start => add(arena, set, List::new(start, self.words)),
         }
         Ok(())
     }

@@ -452,12 +452,10 @@ impl<'k> Tiers<'k> {
             } else {
                 arena.set(in_order, in_order_len, index);
                 in_order_len += 1;
-                let record = self.known.facts.rules.get(arena.view(), rule.rule);
-                ports_in_order += u64::from(if rule.every_port == 0 {
-                    record.ports_len
-                } else {
-                    0
-                });
+                if rule.every_port == 0 {
+                    let record = self.known.facts.rules.get(arena.view(), rule.rule);
+                    ports_in_order += u64::from(record.ports_len);
+                }
             }
         }
         let words = u64::from(self.words);

@@ -82,8 +82,8 @@ impl Decision<'_> {
         (map != NONE).then(|| self.has(self.row(map, rows, interval), peer))
     }
 
-    /// What two ends, whose places are not special, are to each other: their classes, but a node's twin where both are
-    /// on that node.
+    /// What two ends, whose places are not special, are to each other: their classes, but a
+    /// node's twin where both are on that node.
     #[inline(always)]
     pub(crate) fn as_peers(&self, a: Place, b: Place) -> (u32, u32) {
         let classes = (self.class(a), self.class(b));

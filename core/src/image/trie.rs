@@ -85,8 +85,8 @@ pub(crate) const fn array_len(kind: NodeKind) -> u32 {
     1 << kind.stride()
 }
 
-/// What the places of a node of halves have in common. A half has the low 15 bits of its place, and a
-/// bit that says whether the others are those of the base, or zeros.
+/// What the places of a node of halves have in common. A half has the low 15 bits of its
+/// place, and a bit that says whether the others are those of the base, or zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HalvesBase(u32);
 

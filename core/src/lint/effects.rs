@@ -22,7 +22,7 @@ use crate::image::Image;
 use crate::image::tables::{NONE, PeerKind, PeerRecord};
 use crate::model::{Action, Direction, Tier};
 use crate::reach::{Places, with_potential_ends};
-use crate::verdict::{Assumed, Case, Decided, Party, PodParty, Without};
+use crate::verdict::{Assumed, Case, Decided, Party, PodParty, Without, rule_peers};
 use crate::{Cluster, Diagnostic};
 
 /// A rule: policy, direction, index in its list.
@@ -111,12 +111,7 @@ fn waiting(image: &Image<'_>) -> Removable {
         for direction in [Direction::Egress, Direction::Ingress] {
             let (first, len) = record.rules(direction);
             for (index, rule) in (0..).zip(image.cold.rules.range(first, len)) {
-                let len = if rule.peers_len == NONE {
-                    0
-                } else {
-                    rule.peers_len
-                };
-                let mut peers = image.cold.peers.range(rule.peers, len);
+                let mut peers = rule_peers(image, &rule);
                 let kind = |peer: PeerRecord| PeerKind::from_code(peer.kind);
                 if peers.any(|peer| matches!(kind(peer), Some(PeerKind::Nodes | PeerKind::Domain)))
                 {

@@ -13,7 +13,7 @@ use crate::image::tables::{NONE, PeerKind, PolicyKind, PolicyRecord};
 use crate::model::Direction;
 use crate::protocol::PortKey;
 use crate::reach::{GroupKey, Places};
-use crate::verdict::{Assumed, Case, Party, PodParty, Without, rule_ports};
+use crate::verdict::{Assumed, Case, Party, PodParty, rule_peers, rule_ports};
 use crate::{Diagnostic, Protocol};
 
 /// The ports that DNS servers of clusters listen on.
@@ -109,13 +109,9 @@ impl<'i> Subject<'i> {
         'i: 'c,
     {
         Case {
-            image: self.image,
-            direction,
-            subject: self.party,
             peer,
-            is_same_pod: false,
-            without: Without::Nothing,
             key,
+            ..Case::of_subject(self.image, direction, self.party)
         }
     }
 
@@ -161,14 +157,9 @@ impl<'i> Subject<'i> {
         let image = self.image;
         let (first, len) = record.rules(Direction::Egress);
         image.cold.rules.range(first, len).any(|rule| {
-            let is_unknown = rule.peers_len != NONE
-                && image
-                    .cold
-                    .peers
-                    .range(rule.peers, rule.peers_len)
-                    .any(|peer| {
-                        PeerKind::from_code(peer.kind) == Some(PeerKind::Pods) && peer.selected == 0
-                    });
+            let is_unknown = rule_peers(image, &rule).any(|peer| {
+                PeerKind::from_code(peer.kind) == Some(PeerKind::Pods) && peer.selected == 0
+            });
             let mut ports = rule_ports(image, &rule).peekable();
             is_unknown
                 && (ports.peek().is_none()

@@ -14,7 +14,7 @@ use crate::image::tables::{NONE, NamedPortRecord, PeerRecord, PolicyRecord, Rule
 use crate::model::{Direction, OwnNode};
 use crate::protocol::PortKey;
 use crate::reach::{add_starts, sorted_starts};
-use crate::verdict::{Assumed, Case, Identity, Party, PodParty, Without, rule_ports};
+use crate::verdict::{Assumed, Case, Identity, Party, PodParty, rule_peers, rule_ports};
 
 /// How much may be asked: a step is a rule that is held to a connection or to a peer.
 pub(super) struct Steps(pub(super) u64);
@@ -56,7 +56,7 @@ impl<'i> Subject<'i> {
             peer.starts.iter().map(move |start| Case {
                 peer: peer.party,
                 key: PortKey(*start),
-                ..case(self.image, self.direction, self.party)
+                ..Case::of_subject(self.image, self.direction, self.party)
             })
         })
     }
@@ -69,7 +69,7 @@ impl<'i> Subject<'i> {
                 let case = Case {
                     peer: peer.party,
                     key: *key,
-                    ..case(self.image, self.direction, self.party)
+                    ..Case::of_subject(self.image, self.direction, self.party)
                 };
                 case.decide(&mut Assumed::default()).is_allowed()
             })
@@ -92,18 +92,6 @@ impl<'i> Subject<'i> {
     pub(super) fn all_steps(&self) -> usize {
         let questions: usize = self.peers.iter().map(|peer| peer.starts.len()).sum();
         questions * self.steps()
-    }
-}
-
-fn case<'i>(image: &'i Image<'i>, direction: Direction, subject: Party<'i>) -> Case<'i> {
-    Case {
-        image,
-        direction,
-        subject,
-        peer: subject,
-        is_same_pod: false,
-        without: Without::Nothing,
-        key: PortKey(0),
     }
 }
 
@@ -160,7 +148,7 @@ impl<'i, 'p> Kinds<'i, 'p> {
         let image = self.image;
         let party = *self.parties.get(number)?;
         let pod = party.pod()?;
-        let case = case(image, direction, party);
+        let case = Case::of_subject(image, direction, party);
         let policies: Vec<u32> = case.policies(pod).collect();
         let names = self.names_of(direction, &policies);
         let own_node = match (own_node_counts(image, direction), pod) {
@@ -220,7 +208,7 @@ impl<'i, 'p> Kinds<'i, 'p> {
                 // What is known of a peer is had for a fraction of what it took.
                 steps.take(self.parties.len().div_ceil(16))?;
                 let mut matched = alloc::vec![false; self.parties.len()];
-                for peer in image.cold.peers.range(rule.peers, rule.peers_len) {
+                for peer in rule_peers(image, &rule) {
                     let of_peer = self.matched(subject, &record, &peer, steps)?;
                     for (any, of_peer) in matched.iter_mut().zip(of_peer) {
                         *any |= of_peer;
@@ -294,7 +282,7 @@ impl<'i, 'p> Kinds<'i, 'p> {
             let matches = |party: &Party<'i>| {
                 let case = Case {
                     peer: *party,
-                    ..case(self.image, subject.direction, subject.party)
+                    ..Case::of_subject(self.image, subject.direction, subject.party)
                 };
                 case.matches_peer(policy, peer, &mut Assumed::default())
             };

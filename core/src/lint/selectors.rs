@@ -10,7 +10,7 @@ use crate::check::warning;
 use crate::image::Image;
 use crate::image::tables::{NONE, PeerKind, PeerRecord, PolicyKind, PolicyRecord, RuleRecord};
 use crate::model::Direction;
-use crate::verdict::{Identity, Party, PodParty, requirements};
+use crate::verdict::{Identity, Party, PodParty, requirements, rule_peers};
 
 pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
     let pods = Addressed::new(image);
@@ -30,8 +30,7 @@ pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
                         Direction::Ingress => "from",
                     };
                     let path = format!("spec.{direction}[{index}].{list}");
-                    let peers = image.cold.peers.range(rule.peers, rule.peers_len);
-                    let peers: Vec<PeerRecord> = peers.collect();
+                    let peers: Vec<PeerRecord> = rule_peers(image, &rule).collect();
                     find_blocks(image, &pods, (&record, &rule), &path, &peers, findings);
                     find_splits(image, (&record, &rule), &path, &peers, findings);
                 }

@@ -11,7 +11,7 @@ use crate::image::Image;
 use crate::image::tables::{ClassRecord, NONE, NamedPortRecord, RuleRecord};
 use crate::model::Direction;
 use crate::protocol::PortKey;
-use crate::verdict::{Assumed, Case, Party, Without, rule_ports};
+use crate::verdict::{Assumed, Case, Party, rule_ports};
 
 /// The decision tables of an image.
 #[derive(Clone, Copy)]
@@ -190,15 +190,11 @@ impl<'i> Deciders<'i> {
 
     /// The verdict of the rules.
     fn judge(&self, direction: Direction, subject: Party<'i>, peer: &PeerAt<'i>, key: u32) -> bool {
+        // One pod speaks for all of its place, and may so stand on both sides.
         let case = Case {
-            image: self.tables.image,
-            direction,
-            subject,
             peer: peer.party,
-            // One pod speaks for all of its place, and may so stand on both sides.
-            is_same_pod: false,
-            without: Without::Nothing,
             key: PortKey(key),
+            ..Case::of_subject(self.tables.image, direction, subject)
         };
         case.decide(&mut Assumed::default()).is_allowed()
     }
@@ -275,15 +271,7 @@ pub(crate) fn rule_starts<'i>(
     direction: Direction,
     subject: Party<'i>,
 ) -> Vec<u32> {
-    let case = Case {
-        image,
-        direction,
-        subject,
-        peer: subject,
-        is_same_pod: false,
-        without: Without::Nothing,
-        key: PortKey(0),
-    };
+    let case = Case::of_subject(image, direction, subject);
     let mut starts = Vec::from([0]);
     for policy in subject.pod().into_iter().flat_map(|pod| case.policies(pod)) {
         let (first, len) = case.record(policy).rules(direction);

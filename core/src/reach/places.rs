@@ -12,7 +12,7 @@ use crate::address::{from_bits, to_bits};
 use crate::image::tables::{NONE, PeerKind, PodRecord, pod_flags};
 use crate::image::{Image, Place};
 use crate::model::{Direction, domain_matches};
-use crate::verdict::{Identity, Party, stated_addresses};
+use crate::verdict::{Identity, Party, rule_peers, stated_addresses};
 use crate::{Family, Protocol};
 
 /// What is listed as one end.
@@ -423,12 +423,7 @@ pub(crate) fn ranges_of_direction(image: &Image<'_>, direction: Direction) -> Ve
     for policy in image.cold.policies.iter() {
         let (first, len) = policy.rules(direction);
         for rule in image.cold.rules.range(first, len) {
-            let len = if rule.peers_len == NONE {
-                0
-            } else {
-                rule.peers_len
-            };
-            for peer in image.cold.peers.range(rule.peers, len) {
+            for peer in rule_peers(image, &rule) {
                 match PeerKind::from_code(peer.kind) {
                     Some(PeerKind::IpBlock) => {
                         let excepts = image.cold.excepts.range(peer.b, peer.c);

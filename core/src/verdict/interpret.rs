@@ -150,6 +150,25 @@ pub(crate) enum Miss {
 }
 
 impl<'i> Case<'i> {
+    /// What is known of a subject before a peer and a port are: the peer is itself, and
+    /// the port key the first.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
+    pub(crate) fn of_subject(
+        image: &'i Image<'i>,
+        direction: Direction,
+        subject: Party<'i>,
+    ) -> Case<'i> {
+        Case {
+            image,
+            direction,
+            subject,
+            peer: subject,
+            is_same_pod: false,
+            without: Without::Nothing,
+            key: PortKey(0),
+        }
+    }
+
     fn options(&self) -> Options {
         self.image.options()
     }
@@ -382,7 +401,7 @@ impl<'i> Case<'i> {
         if rule.peers_len == NONE {
             return true;
         }
-        let mut peers = self.image.cold.peers.range(rule.peers, rule.peers_len);
+        let mut peers = rule_peers(self.image, rule);
         peers.any(|peer| self.matches_peer(policy, &peer, assumed))
     }
 
@@ -486,6 +505,19 @@ impl<'i> Case<'i> {
                     .is_some_and(|pod| pod.names_port(self.image, port.name, self.key))
         })
     }
+}
+
+/// The listed peers of a rule; none where it matches every peer.
+pub(crate) fn rule_peers<'i>(
+    image: &Image<'i>,
+    rule: &RuleRecord,
+) -> impl ExactSizeIterator<Item = PeerRecord> + use<'i> {
+    let len = if rule.peers_len == NONE {
+        0
+    } else {
+        rule.peers_len
+    };
+    image.cold.peers.range(rule.peers, len)
 }
 
 /// The listed ports of a rule; none where it matches every port.

@@ -3,11 +3,11 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::{Endpoint, PodParty, PodRef};
+use super::interpret::Case;
+use super::{Party, PodParty, PodRef};
 use crate::image::tables::*;
 use crate::image::{Image, Place};
 use crate::model::Direction;
-use crate::protocol::PortKey;
 
 /// Pods of which one direction is not in the tables, because it did not fit
 /// [`Options::table_budget`](crate::model::Options::table_budget) or would have taken too
@@ -66,16 +66,11 @@ impl<'i> Image<'i> {
             policies: 0,
             rules: 0,
         };
-        let mut pairs = self.pairs(Endpoint::Pod(pod), Endpoint::Pod(pod));
-        let cases = pairs.next().map(|pair| pair.cases(PortKey(0)));
-        let case = cases
-            .into_iter()
-            .flatten()
-            .find(|case| case.direction == direction);
-        let subject = PodParty::Known(pod.index() as u32);
-        for policy in case.iter().flat_map(|case| case.policies(subject)) {
+        let number = pod.index() as u32;
+        let case = Case::of_subject(self, direction, Party::without_address(self, number));
+        for policy in case.policies(PodParty::Known(number)) {
             interpreted.policies += 1;
-            interpreted.rules += self.cold.policies.get(policy).rules(direction).1 as usize;
+            interpreted.rules += case.record(policy).rules(direction).1 as usize;
         }
         interpreted
     }

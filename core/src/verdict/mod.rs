@@ -15,9 +15,9 @@ mod party;
 mod popcnt;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
-#[cfg(feature = "alloc")]
-pub(crate) use interpret::Without;
 pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, rule_ports};
+#[cfg(feature = "alloc")]
+pub(crate) use interpret::{Without, rule_peers};
 #[cfg(feature = "alloc")]
 pub use interpreted::Interpreted;
 pub use kind::ConnectionKind;

@@ -1,9 +1,9 @@
 //! The lookup on processors that count bits in one instruction.
 //!
 //! An x86-64 build runs on processors without `popcnt`, so the compiler counts with a
-//! dozen instructions, three to five times a verdict. Whoever builds for a newer processor has no
-//! need of this module; for the others the lookup is there twice. `cargo xtask bench`
-//! compares builds.
+//! dozen instructions, three to five times a verdict. Whoever builds for a newer processor
+//! has no need of this module; for the others the lookup is there twice. `cargo xtask
+//! bench` compares builds.
 
 #![allow(unsafe_code)]
 
