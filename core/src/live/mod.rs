@@ -10,8 +10,8 @@
 //! ```
 //!
 //! There are two copies of the decision tables. While readers read one, the writer
-//! changes the other, then they change places: a reader sees all of an update or
-//! nothing, and [`Reading::epoch`] tells which it saw. After every update verdicts
+//! changes the other, and readers move to that until the first has caught up, some
+//! microseconds: a reader sees all of an update or nothing, and [`Reading::epoch`] tells which it saw. After every update verdicts
 //! are those of a full compile of the objects that are there.
 //!
 //! # What is patched
@@ -155,6 +155,10 @@ pub enum UpdateKind {
     /// Everything was compiled anew.
     Rebuilt,
 }
+
+/// How often the writer looks whether readers have left a copy: for some microseconds,
+/// in which a verdict ends, and a batch of a hundred.
+const MOST_TRIES: usize = 200;
 
 impl Live {
     /// Begins with some objects. More of them in one go cost less than one by one.
@@ -485,7 +489,7 @@ impl Live {
         self.epoch += 1;
         self.writer.extend(changes);
         self.writer.append(Change::Epoch(self.epoch));
-        self.writer.publish();
+        self.swap();
         let is_worn = self.writer.enter().is_some_and(|state| state.is_worn());
         self.is_worn = is_worn || self.retained.is_worn();
     }
@@ -502,8 +506,22 @@ impl Live {
         self.epoch += 1;
         let state = State::new(self.epoch, image);
         self.writer.append(Change::Replace(Box::new(state)));
-        self.writer.publish();
+        self.swap();
         Ok(())
+    }
+
+    /// Lets readers see what was appended, in the other copy, then brings the one that
+    /// they have left up to date, and them back to it: their processors' caches hold that
+    /// one, and no two of them. Where a reader does not leave soon, the copies change
+    /// their roles.
+    fn swap(&mut self) {
+        self.writer.publish();
+        for _ in 0..MOST_TRIES {
+            if self.writer.try_publish() {
+                break;
+            }
+            core::hint::spin_loop();
+        }
     }
 }
 

@@ -116,3 +116,58 @@ impl Reading<'_> {
         (compiled.epoch, compiled.image.image())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use crate::live::{Event, Live, UpdateKind};
+    use crate::model::{Options, Pod};
+    use crate::{Cluster, Protocol};
+
+    fn pod(name: &'static str, address: &str) -> Pod<'static> {
+        Pod {
+            namespace: "a".into(),
+            name: name.into(),
+            addresses: [address.parse().unwrap()].into_iter().collect(),
+            ..Pod::default()
+        }
+    }
+
+    #[test]
+    fn readers_return_to_the_copy_that_they_know() {
+        let mut cluster = Cluster::default();
+        cluster.insert_pod(pod("first", "10.0.0.1"));
+        let mut live = Live::new(cluster, Options::default()).unwrap();
+        let reader = live.reader();
+        let copy = || &raw const *reader.enter().unwrap().state;
+        let home = copy();
+        for host in 2..20 {
+            let address = format!("10.0.0.{host}");
+            let update = live.apply(Event::Added(pod("other", &address).into()));
+            assert_eq!(update.unwrap().kind, UpdateKind::Patched);
+            assert_eq!(copy(), home, "after {address}");
+            let address = address.parse().unwrap();
+            let verdict = reader.verdict(address, address, Protocol::TCP, 80);
+            assert!(verdict.is_allowed());
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_held_stays_as_it_is() {
+        let mut live = Live::new(Cluster::default(), Options::default()).unwrap();
+        let reader = live.reader();
+        let held = reader.enter().unwrap();
+        let update = live
+            .apply(Event::Added(pod("first", "10.0.0.1").into()))
+            .unwrap();
+        assert_eq!(held.epoch(), 0);
+        let other = live.reader();
+        assert_eq!(other.enter().unwrap().epoch(), update.epoch);
+        drop(held);
+        let update = live
+            .apply(Event::Added(pod("second", "10.0.0.2").into()))
+            .unwrap();
+        assert_eq!(reader.enter().unwrap().epoch(), update.epoch);
+    }
+}
