@@ -4,10 +4,10 @@
 //! *ground*: runs of addresses, on which hosts stand.
 
 use super::arena::{Arena, List, Result, View};
-use super::classes::{Classes, HostPlace};
+use super::classes::{Classes, HostPlace, Known};
 use super::hosts_v6;
-use super::regions::{Region, Regions};
-use super::tries::{Run, Tries};
+use super::regions::Region;
+use super::tries::{Run, Sharing, Tries};
 use crate::address::{MAPPED_FIRST, MAPPED_LAST};
 use crate::image::tables::{HostV6Record, RunV6Record};
 use crate::image::{Place, SPECIAL, TrieEntry};
@@ -25,11 +25,11 @@ pub(super) struct AddressMap {
 impl AddressMap {
     pub(super) fn new(
         arena: &mut Arena<'_>,
-        regions: &Regions,
+        known: Known<'_>,
         classes: &Classes,
         class_bits: u32,
-        table_budget: usize,
     ) -> Result<Option<AddressMap>> {
+        let regions = known.regions;
         let external = |view: View<'_>, region| {
             let class = view.get(classes.external, region);
             Place::new(class, 0, false, class_bits).0
@@ -44,7 +44,13 @@ impl AddressMap {
         );
 
         let mark = arena.mark();
-        let tries = Tries::begin(arena, table_budget);
+        let sharing = if known.facts.is_to_be_patched {
+            Sharing::Nothing
+        } else {
+            // There is hardly a node with fewer hosts.
+            Sharing::Nodes(16 + classes.hosts.len / 8)
+        };
+        let mut tries = Tries::begin(arena, known.options.table_budget, sharing)?;
         let ground_v4 = arena.scratch(2 * regions.of_v4().len as usize)?;
         let ground_v4 = ground(
             arena,
@@ -67,7 +73,7 @@ impl AddressMap {
         let root_v4 = tries.add(arena, span.bits, runs_v4)?;
         let upper_runs = upper_runs(arena, runs_v6)?;
         let root_v6 = tries.add(arena, 32, upper_runs)?;
-        let entries = hosts_v6::entries(arena, &tries, classes, runs_v6, class_bits)?;
+        let entries = hosts_v6::entries(arena, &mut tries, classes, runs_v6, class_bits)?;
         let Some(trie) = tries.end(arena) else {
             return Ok(None);
         };

@@ -254,6 +254,12 @@ impl<'m> Arena<'m> {
         Ok(())
     }
 
+    /// Takes back what was appended behind `front`.
+    pub(crate) fn take_back(&mut self, front: u32) {
+        debug_assert!(front as usize <= self.front, "nothing was appended");
+        self.front = front as usize;
+    }
+
     /// Appends a copy of bytes that lie in the arena.
     pub(crate) fn append_copy(&mut self, start: u32, len: u32) -> Result<()> {
         self.reserve(len as usize)?;

@@ -22,7 +22,7 @@ const MAX_PROBES: u32 = 24;
 /// addresses of the /120, `ground` between the hosts. The list is scratch.
 pub(super) fn entries(
     arena: &mut Arena<'_>,
-    tries: &Tries,
+    tries: &mut Tries,
     classes: &Classes,
     ground: List<RunV6Record>,
     class_bits: u32,

@@ -331,8 +331,8 @@ impl<'m> Compiler<'m> {
         }
         let intervals = Intervals::new(arena_mut, &facts, &order, &atoms)?;
         let gates = Gates::new(arena_mut, known, &classes, &intervals)?;
-        let addresses = AddressMap::new(arena_mut, &regions, &classes, bits, options.table_budget)?
-            .ok_or(CompileError::TooLarge {
+        let addresses =
+            AddressMap::new(arena_mut, known, &classes, bits)?.ok_or(CompileError::TooLarge {
                 what: "the address tries, beyond 1 GiB",
             })?;
         let parts = Parts {

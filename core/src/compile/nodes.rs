@@ -70,8 +70,8 @@ impl Nodes {
     }
 }
 
-/// The set of a pod, which is empty for one that is not judged: "its `hostIP`/`hostIPs` and the addresses of the Node that
-/// its `spec.nodeName` names".
+/// The set of a pod, which is empty for one that is not judged: "its
+/// `hostIP`/`hostIPs` and the addresses of the Node that its `spec.nodeName` names".
 fn own_set(
     arena: &mut Arena<'_>,
     facts: &Facts,

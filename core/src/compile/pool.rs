@@ -51,7 +51,8 @@ impl Pool {
         List::new(entry.start, entry.len / R::WIDTH as u32)
     }
 
-    fn hash(bytes: &[u8]) -> u32 {
+    /// A number that tells most strings apart.
+    pub(super) fn hash(bytes: &[u8]) -> u32 {
         let mut hasher = FixedState::default().build_hasher();
         hasher.write(bytes);
         hasher.finish() as u32

@@ -1,6 +1,10 @@
 //! Building tries from runs of values.
+//!
+//! Equal nodes are stored once, if they may be: where the pods of a node have addresses of
+//! both families that end alike, they share a node.
 
 use super::arena::{Arena, List, Result, View};
+use super::pool::Pool;
 use crate::image::record::record;
 use crate::image::{
     NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, halves_node, node_header, popcount_header,
@@ -39,15 +43,41 @@ pub(super) struct Tries {
     start: u32,
     /// Up to how many bytes speed counts more than size.
     fast_bytes: u32,
+    /// The nodes that may be shared, by hash: open addressing with linear probing, the
+    /// offset of a node or 0.
+    slots: List<u32>,
+    /// How many more nodes may be in it.
+    slots_left: u32,
+}
+
+/// What is stored once.
+#[derive(Clone, Copy)]
+pub(super) enum Sharing {
+    /// Nodes that are equal, among as many as this.
+    Nodes(u32),
+    /// Nothing: what is patched must not be another's as well.
+    Nothing,
 }
 
 impl Tries {
-    /// No node yet.
-    pub(super) fn begin(arena: &Arena<'_>, table_budget: usize) -> Tries {
-        Tries {
+    /// No node yet. Takes scratch.
+    pub(super) fn begin(
+        arena: &mut Arena<'_>,
+        table_budget: usize,
+        sharing: Sharing,
+    ) -> Result<Tries> {
+        let most = match sharing {
+            Sharing::Nodes(most) => most,
+            Sharing::Nothing => 0,
+        };
+        let slots = arena.scratch((2 * most as usize).next_power_of_two())?;
+        arena.fill(slots, 0);
+        Ok(Tries {
             start: arena.front(),
             fast_bytes: u32::try_from(table_budget / FAST_SHARE_OF_BUDGET).unwrap_or(u32::MAX),
-        }
+            slots,
+            slots_left: most,
+        })
     }
 
     /// All nodes; `None` if they are more than an entry can lead to.
@@ -64,7 +94,7 @@ impl Tries {
     /// Adds a trie over values of `bits` bits; the first run begins at 0. Returns
     /// its root.
     pub(super) fn add(
-        &self,
+        &mut self,
         arena: &mut Arena<'_>,
         bits: u32,
         runs: List<Run>,
@@ -85,7 +115,7 @@ impl Tries {
     /// The entry for some values. A node is written behind all nodes that it leads
     /// to.
     fn entry(
-        &self,
+        &mut self,
         arena: &mut Arena<'_>,
         runs: List<Run>,
         values: Values,
@@ -137,7 +167,12 @@ impl Tries {
     }
 
     /// Writes the sorted node of the values from `first`, which `runs` begins with.
-    fn sorted_node(&self, arena: &mut Arena<'_>, runs: List<Run>, first: u32) -> Result<TrieEntry> {
+    fn sorted_node(
+        &mut self,
+        arena: &mut Arena<'_>,
+        runs: List<Run>,
+        first: u32,
+    ) -> Result<TrieEntry> {
         let kind = NodeKind::Sorted;
         arena.append(&node_header(kind, runs.len).to_le_bytes())?;
         let offset = (arena.front() - self.start) / 4;
@@ -151,13 +186,13 @@ impl Tries {
             let entry = arena.get(runs, index).entry;
             arena.append(&entry.to_le_bytes())?;
         }
-        Ok(TrieEntry::Node(kind, offset))
+        Ok(TrieEntry::Node(kind, self.once(arena, offset)))
     }
 
     /// Writes a node: an array as it is asked for, of halves if they suffice; or a bitmap
     /// if that is smaller and not `words_below` are many.
     fn node(
-        &self,
+        &mut self,
         arena: &mut Arena<'_>,
         kind: NodeKind,
         entries: List<u32>,
@@ -186,7 +221,7 @@ impl Tries {
             for next in node {
                 word(arena, next)?;
             }
-            return Ok(TrieEntry::Node(NodeKind::Halves, offset));
+            return Ok(TrieEntry::Node(NodeKind::Halves, self.once(arena, offset)));
         }
         let is_small = count < ARRAY_ENTRIES && words_below < ARRAY_WORDS_BELOW && !may_be_fast;
         let kind = match kind {
@@ -213,7 +248,33 @@ impl Tries {
             }
             last = Some(entry);
         }
-        Ok(TrieEntry::Node(kind, offset))
+        Ok(TrieEntry::Node(kind, self.once(arena, offset)))
+    }
+
+    /// The offset of the node that was just written, or of an equal one, in whose favour it
+    /// is taken back.
+    fn once(&mut self, arena: &mut Arena<'_>, offset: u32) -> u32 {
+        let first_byte = |offset: u32| self.start + (offset - 1) * 4;
+        let (start, view) = (first_byte(offset), arena.view());
+        let written = view.bytes(start, arena.front() - start);
+        let mask = self.slots.len.wrapping_sub(1);
+        let mut slot = Pool::hash(written) & mask;
+        // At most half of the slots are taken, so an empty one comes.
+        loop {
+            match view.get(self.slots, slot) {
+                0 => break,
+                other if view.bytes(first_byte(other), written.len() as u32) == written => {
+                    arena.take_back(start);
+                    return other;
+                }
+                _ => slot = (slot + 1) & mask,
+            }
+        }
+        if self.slots_left > 0 {
+            self.slots_left -= 1;
+            arena.set(self.slots, slot, offset);
+        }
+        offset
     }
 }
 
@@ -322,7 +383,8 @@ mod tests {
                 for (index, run) in (0..).zip(&runs) {
                     arena.set(list, index, *run);
                 }
-                let tries = Tries::begin(&arena, table_budget);
+                let sharing = Sharing::Nodes(1 << 10);
+                let mut tries = Tries::begin(&mut arena, table_budget, sharing).unwrap();
                 let root = tries.add(&mut arena, 32, list).unwrap();
                 let nodes: Vec<[u8; 4]> = {
                     let words = tries.end(&arena).unwrap();
@@ -345,6 +407,30 @@ mod tests {
         }
         let all = ["Array16", "Array8", "Halves", "Popcount", "Sorted"];
         assert_eq!(Vec::from_iter(kinds), all, "every kind was there");
+    }
+
+    #[test]
+    fn equal_nodes_are_stored_once_if_they_may_be() {
+        let mut memory = vec![0; 1 << 20];
+        let mut roots = |sharing| {
+            let mut arena = Arena::new(&mut memory);
+            let few = runs(40, &[3, 5], 1);
+            let list: List<Run> = arena.scratch(few.len()).unwrap();
+            for (index, run) in (0..).zip(&few) {
+                arena.set(list, index, *run);
+            }
+            let mut tries = Tries::begin(&mut arena, usize::MAX, sharing).unwrap();
+            let mut root = || tries.add(&mut arena, 8, list).unwrap();
+            let roots = [root(), root(), root()];
+            (roots, tries.end(&arena).unwrap().len)
+        };
+        let (own, own_len) = roots(Sharing::Nothing);
+        assert!(own[0] != own[1] && own[1] != own[2]);
+        for most in [1, 2, 100] {
+            let (shared, shared_len) = roots(Sharing::Nodes(most));
+            assert_eq!(shared, [own[0]; 3]);
+            assert_eq!(3 * shared_len, own_len);
+        }
     }
 
     /// The kinds of nodes, by the words in front of them.

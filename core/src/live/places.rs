@@ -317,7 +317,7 @@ mod tests {
             table_budget: 0,
             ..Options::default()
         };
-        let (image, _) = cluster.compile(&options).unwrap();
+        let (image, _) = cluster.compile_retained(&options).unwrap();
         Tables::copy(&image.image().decision)
     }
 

@@ -122,7 +122,7 @@ mod tests {
     use alloc::format;
 
     use crate::live::{Event, Live, UpdateKind};
-    use crate::model::{Options, Pod};
+    use crate::model::{NetworkPolicy, Options, Pod};
     use crate::{Cluster, Protocol};
 
     fn pod(name: &'static str, address: &str) -> Pod<'static> {
@@ -151,6 +151,45 @@ mod tests {
             let verdict = reader.verdict(address, address, Protocol::TCP, 80);
             assert!(verdict.is_allowed());
         }
+    }
+
+    /// Where the addresses of both families end alike, an image that is not to be patched
+    /// stores one node for both.
+    #[test]
+    fn an_address_that_goes_takes_none_of_the_other_family_along() {
+        let both = |name, host: u8| Pod {
+            addresses: [
+                [10, 0, 0, host].into(),
+                [0xfd00, 0, 0, 0, 0, 0, 0, u16::from(host)].into(),
+            ]
+            .into_iter()
+            .collect(),
+            ..pod(name, "::")
+        };
+        let mut cluster = Cluster::default();
+        cluster.insert_pod(both("first", 1));
+        cluster.insert_pod(both("second", 2));
+        cluster.insert_network_policy(NetworkPolicy {
+            namespace: "a".into(),
+            name: "isolates".into(),
+            ..NetworkPolicy::default()
+        });
+        let mut live = Live::new(cluster, Options::default()).unwrap();
+        let v6_only = Pod {
+            addresses: both("first", 1).addresses.iter().skip(1).copied().collect(),
+            ..both("first", 1)
+        };
+        let update = live.apply(Event::Modified(v6_only.into())).unwrap();
+        assert_eq!(update.kind, UpdateKind::Patched);
+        let allows = |to: &str, from: &str| {
+            let [to, from] = [to, from].map(|text| text.parse().unwrap());
+            live.reader()
+                .verdict(from, to, Protocol::TCP, 80)
+                .is_allowed()
+        };
+        assert!(allows("10.0.0.1", "192.0.2.1"), "it is nobody's now");
+        assert!(!allows("fd00::1", "2001:db8::1"));
+        assert!(!allows("10.0.0.2", "192.0.2.1") && !allows("fd00::2", "2001:db8::1"));
     }
 
     #[test]
