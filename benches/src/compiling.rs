@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use netpolicy::model::Options;
-use netpolicy::{Cluster, CompileReport, ImageBuf};
+use netpolicy::{Cluster, CompileReport, ImageBuf, StrippedImage};
 
 use crate::figure::{Figure, Figures};
 use crate::timing::processor_time;
@@ -64,6 +64,7 @@ pub fn measure(
     for (what, value, unit) in sizes {
         figures.add(Figure::new(format!("{name}/{what}"), value, unit))?;
     }
+    add_stripped(&format!("{name}/image/stripped"), &image, figures)?;
     if let Some(bytes) = resident {
         let what = format!("{name}/compile/peak-memory");
         figures.add(Figure::new(what, bytes as f64 / MIB, "MiB"))?;
@@ -80,15 +81,25 @@ pub fn measure_node(name: &str, cluster: &Cluster, figures: &mut Figures) -> Res
         return Ok(());
     };
     let begun = processor_time();
-    let (image, _) = cluster.compile_for_nodes(&Options::default(), &[&node.name])?;
+    let (whole, _) = cluster.compile_for_nodes(&Options::default(), &[&node.name])?;
     let time = (processor_time() - begun).as_secs_f64() * 1e3;
     let name = |what: &str| format!("{name}/node-scope/{what}");
-    let image = image.image();
+    let image = whole.image();
     let tables = image.verdict_bytes() as f64 / MIB;
     let size = image.as_bytes().len() as f64 / MIB;
     figures.add(Figure::new(name("compile/time"), time, "ms"))?;
     figures.add(Figure::new(name("image/size"), size, "MiB"))?;
-    figures.add(Figure::new(name("image/verdict-tables"), tables, "MiB"))
+    figures.add(Figure::new(name("image/verdict-tables"), tables, "MiB"))?;
+    add_stripped(&name("image/stripped"), &whole, figures)
+}
+
+/// Tells the size of an image without names and rules, if its verdicts need none.
+fn add_stripped(name: &str, image: &ImageBuf, figures: &mut Figures) -> Result<()> {
+    let Ok(bytes) = image.image().strip() else {
+        return Ok(());
+    };
+    StrippedImage::open(&bytes)?;
+    figures.add(Figure::new(name, bytes.len() as f64 / MIB, "MiB"))
 }
 
 /// How much memory this process has in use at most, as Linux counts it.

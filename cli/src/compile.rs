@@ -26,6 +26,11 @@ pub(crate) struct Arguments {
     #[arg(long = "node", value_name = "NAME")]
     nodes: Vec<String>,
 
+    /// Write no names and no rules: what is left gives verdicts by addresses, without
+    /// reasons, and is a fraction of the size
+    #[arg(long)]
+    strip: bool,
+
     /// Where to write the image
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -44,6 +49,8 @@ pub(crate) struct Arguments {
 struct Report<'r> {
     #[serde(flatten)]
     report: &'r CompileReport,
+    /// How much was written: less than `imageBytes` where the image was stripped.
+    written_bytes: usize,
     /// Which subjects those are that are interpreted.
     interpreted: Vec<Interpreted>,
     errors: usize,
@@ -107,11 +114,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         errors,
         skipped,
     } = arguments.manifests.compile_for_nodes(&arguments.nodes)?;
-    fs::write(&arguments.out, image.as_bytes())
+    let stripped = if arguments.strip {
+        Some(image.image().strip()?)
+    } else {
+        None
+    };
+    let written = stripped.as_deref().unwrap_or(image.as_bytes());
+    fs::write(&arguments.out, written)
         .with_context(|| format!("cannot write {}", arguments.out.display()))?;
     match arguments.output {
         Format::Json => output::json(&Report {
             report: &report,
+            written_bytes: written.len(),
             interpreted: interpreted(&image),
             errors,
             skipped: &skipped,
@@ -120,7 +134,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             output::line(&format!(
                 "{}: {} bytes, {} of them for verdicts; {} pods, {} policies, {} namespaces; {} classes, {} rows",
                 arguments.out.display(),
-                report.image_bytes,
+                written.len(),
                 report.verdict_bytes,
                 report.pods,
                 report.policies,

@@ -128,7 +128,7 @@ fn sides(arguments: &Arguments, options: &Options) -> Result<[ImageBuf; 2]> {
         }
         let side = |path: &Path| -> Result<ImageBuf> {
             if is_image(path) {
-                return open_image(&path.to_path_buf());
+                return open_image(path);
             }
             if !path.exists() && path != Path::new("-") {
                 bail!("{}: no such file or folder", path.display());

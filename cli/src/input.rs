@@ -305,9 +305,14 @@ pub(crate) fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{plural}")
 }
 
+/// The bytes of an image.
+pub(crate) fn read_image(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 /// Opens an image from a file, and makes sure that it is what was compiled.
-pub(crate) fn open_image(path: &PathBuf) -> Result<ImageBuf> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+pub(crate) fn open_image(path: &Path) -> Result<ImageBuf> {
+    let bytes = read_image(path)?;
     let image = ImageBuf::open(bytes).with_context(|| path.display().to_string())?;
     image
         .image()

@@ -14,6 +14,7 @@ mod observed;
 mod output;
 mod progress;
 mod simulate;
+mod stripped;
 pub mod vectors;
 mod verdict;
 mod who;

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use netpolicy::explain::Explanation;
-use netpolicy::{Image, Protocol};
+use netpolicy::{Image, OpenError, Protocol, StrippedImage};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::endpoint::{EndpointArgument, explanations, outcomes};
-use crate::input::{Sources, open_image};
+use crate::input::{Sources, open_image, read_image};
 use crate::output::{self, Format};
+use crate::stripped;
 
 /// Ask whether a connection may pass, and why
 ///
@@ -65,6 +66,16 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+    if let Some(path) = &arguments.image {
+        let bytes = read_image(path)?;
+        match StrippedImage::open(&bytes) {
+            Err(OpenError::NotStripped) => {}
+            stripped => {
+                let stripped = stripped.with_context(|| path.display().to_string())?;
+                return run_stripped(arguments, &stripped);
+            }
+        }
+    }
     let (image, errors) = match &arguments.image {
         Some(path) => (open_image(path)?, 0),
         None => {
@@ -95,12 +106,37 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         );
         return Ok(Outcome::Unanswered);
     }
-    let all_allowed = answers.iter().all(Answer::is_allowed);
-    Ok(if all_allowed || arguments.exit_zero {
+    Ok(outcome(arguments, answers.iter().all(Answer::is_allowed)))
+}
+
+/// Answers from an image that has no names and no rules.
+fn run_stripped(arguments: &Arguments, image: &StrippedImage<'_>) -> Result<Outcome> {
+    if arguments.explain {
+        bail!("a stripped image gives no reasons: leave out --explain, or compile without --strip");
+    }
+    image.verify_checksum()?;
+    let mut answers = Vec::new();
+    for (protocol, port) in ports(arguments)? {
+        for from in &arguments.from {
+            for to in &arguments.to {
+                answers.push(stripped::Answer::new(image, from, to, protocol, port)?);
+            }
+        }
+    }
+    match arguments.output {
+        Format::Text => answers.iter().try_for_each(stripped::Answer::write)?,
+        Format::Json => output::json(&answers)?,
+    }
+    let all_allowed = answers.iter().all(stripped::Answer::is_allowed);
+    Ok(outcome(arguments, all_allowed))
+}
+
+fn outcome(arguments: &Arguments, all_allowed: bool) -> Outcome {
+    if all_allowed || arguments.exit_zero {
         Outcome::Good
     } else {
         Outcome::Bad
-    })
+    }
 }
 
 /// Warns of pods that are described in a namespace of which nothing was given: most

@@ -5,7 +5,10 @@ mod common;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use common::{DENY_INGRESS, TempFile, WORDPRESS, ask, netpolicy, refused, replica, stderr, stdout};
+use common::{
+    DENY_INGRESS, TempFile, TempFolder, WORDPRESS, answer, ask, netpolicy, refusal, refused,
+    replica, stderr, stdout,
+};
 
 #[test]
 fn wordpress() {
@@ -578,4 +581,64 @@ fn an_image_excludes_what_was_settled_when_it_was_made() {
             stderr(&output)
         );
     }
+}
+
+#[test]
+fn a_stripped_image_gives_verdicts_without_reasons() {
+    let folder = TempFolder::new("stripped");
+    let [whole, stripped] = ["whole.npi", "stripped.npi"].map(|name| {
+        let path = folder.0.join(name);
+        path.to_str().unwrap().to_owned()
+    });
+    answer(&["compile", "-f", WORDPRESS, "--out", &whole], 0);
+    let report = answer(
+        &[
+            "compile", "-f", WORDPRESS, "--strip", "--out", &stripped, "-o", "json",
+        ],
+        0,
+    );
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let len = std::fs::metadata(&stripped).unwrap().len();
+    assert_eq!(report["writtenBytes"], len);
+    assert!(len < report["imageBytes"].as_u64().unwrap());
+
+    let pods = ["10.244.1.10", "203.0.113.7"];
+    for (from, to, port) in [
+        (pods[0], pods[1], "443"),
+        (pods[1], pods[0], "80"),
+        (pods[1], pods[0], "22"),
+    ] {
+        let ask = |image: &str, more: &[&str]| {
+            let arguments = [
+                "verdict", "--image", image, "--from", from, "--to", to, "--port", port,
+            ];
+            netpolicy(&[&arguments[..], more].concat())
+        };
+        let (of_whole, of_stripped) = (ask(&whole, &[]), ask(&stripped, &[]));
+        assert_eq!(of_whole.status.code(), of_stripped.status.code());
+        let (of_whole, of_stripped) = (stdout(&of_whole), stdout(&of_stripped));
+        let word = of_whole.split(' ').next().unwrap();
+        assert!(of_stripped.starts_with(word), "{of_whole}{of_stripped}");
+        let data = stdout(&ask(&stripped, &["-o", "json"]));
+        let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+        assert_eq!(data[0]["verdict"], word);
+        assert_eq!(data[0]["source"], from);
+        let refused = ask(&stripped, &["--explain"]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(stderr(&refused).contains("gives no reasons"));
+    }
+    let named = refusal(&[
+        "verdict",
+        "--image",
+        &stripped,
+        "--from",
+        "default/wordpress",
+        "--to",
+        pods[1],
+        "--port",
+        "80",
+    ]);
+    assert!(named.contains("stripped of names"), "{named}");
+    let listed = refusal(&["list", "--image", &stripped]);
+    assert!(listed.contains("Compile without `--strip`"), "{listed}");
 }

@@ -55,6 +55,7 @@ fn help_has_every_option_under_its_heading() {
                 "--filename",
                 "--domain",
                 "--node",
+                "--strip",
                 "--out",
                 "--accept-errors",
                 "--output",

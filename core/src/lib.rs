@@ -57,6 +57,7 @@ mod problem;
 mod protocol;
 #[cfg(feature = "alloc")]
 pub mod reach;
+mod stripped;
 mod verdict;
 
 pub use address::{Cidr, Family, canonical};
@@ -70,6 +71,9 @@ pub use image::ImageBuf;
 pub use image::{Image, OpenError};
 pub use packet::PacketError;
 pub use protocol::Protocol;
+#[cfg(feature = "alloc")]
+pub use stripped::NotStrippable;
+pub use stripped::StrippedImage;
 #[cfg(feature = "alloc")]
 pub use verdict::Interpreted;
 pub use verdict::{Connection, ConnectionKind, Endpoint, Pair, Pairs, PodRef, Verdict};

@@ -1,7 +1,7 @@
 //! The decision tables: all that a verdict by addresses reads.
 
 use super::addresses::Place;
-use super::layout::Shape;
+use super::layout::{Layout, Section, Shape};
 use super::record::Table;
 use super::tables::{ClassRecord, HostV6Record, NONE, RunV6Record, StartsRecord};
 
@@ -26,6 +26,33 @@ pub(crate) struct Decision<'a> {
     pub(crate) row_chunks: RowChunks<'a>,
     /// The chunks as words of 32 bits.
     pub(crate) chunk_words: Table<'a, u32>,
+}
+
+impl<'a> Decision<'a> {
+    /// The tables of an image whose layout is known.
+    pub(crate) fn assemble(image: &'a [u8], layout: &Layout) -> Decision<'a> {
+        macro_rules! table {
+            ($section:ident) => {
+                Table::new(layout.section(image, Section::$section))
+            };
+        }
+        Decision {
+            shape: layout.shape,
+            class_mask: layout.shape.class_mask(),
+            trie: table!(Trie),
+            hosts_v6: table!(HostsV6),
+            runs_v6: table!(RunsV6),
+            port_pages: table!(PortPages),
+            classes: table!(Classes),
+            port_maps: table!(PortMaps),
+            rows: table!(Rows),
+            row_chunks: RowChunks::new(
+                layout.section(image, Section::RowChunks),
+                layout.shape.wide_chunks != 0,
+            ),
+            chunk_words: table!(Chunks),
+        }
+    }
 }
 
 impl Decision<'_> {

@@ -315,6 +315,11 @@ impl Layout {
         })
     }
 
+    /// Whether the image has nothing but what verdicts by addresses read.
+    pub(crate) const fn is_stripped(&self) -> bool {
+        self.options & STRIPPED != 0
+    }
+
     /// The bytes of a section.
     pub(crate) fn section<'a>(&self, image: &'a [u8], section: Section) -> &'a [u8] {
         let Extent { offset, len } = self.extent(section);
@@ -369,6 +374,13 @@ const ALLOW_OWN_NODE_EGRESS: u32 = 4;
 const IP_BLOCK_NOT_PODS: u32 = 8;
 
 const SCOPED: u32 = 16;
+/// The bit of an image that has nothing but what verdicts by addresses read.
+pub(crate) const STRIPPED: u32 = 32;
+
+/// Whether option bits are those of an image that judges the pods of some nodes only.
+pub(crate) const fn is_scoped(bits: u32) -> bool {
+    bits & SCOPED != 0
+}
 
 /// The bit of an image that judges the pods of some nodes only.
 pub(crate) const fn scope_bit(is_scoped: bool) -> u32 {

@@ -33,7 +33,12 @@ pub(crate) use addresses::{HostTableV6, LOW_BITS, Place, SPECIAL};
 #[cfg(feature = "std")]
 pub(crate) use decision::RowChunks;
 pub(crate) use decision::{CHUNK_WORDS, Decision};
-pub(crate) use layout::{Layout, Section, Shape, option_bits, scope_bit, seal};
+#[cfg(feature = "alloc")]
+pub(crate) use layout::STRIPPED;
+pub(crate) use layout::{
+    Layout, Section, Shape, is_scoped, option_bits, options_of, scope_bit, seal,
+};
+pub(crate) use open::validate_tables;
 pub(crate) use trie::{
     NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, halves_node, node_header, popcount_header,
     sorted_prefix,
@@ -45,10 +50,8 @@ pub(crate) use trie::{HalvesBase, halves_place, sorted_runs};
 pub(crate) use trie::{validate as validate_tries, walk};
 
 use crate::model::Options;
-#[cfg(not(feature = "std"))]
-use decision::RowChunks;
-use layout::{checksum, options_of, stated_checksum};
-use record::{Record, Table};
+use layout::{checksum, stated_checksum};
+use record::Table;
 use tables::*;
 
 /// A compiled cluster, borrowed from bytes that [`Image::open`] has checked.
@@ -112,6 +115,9 @@ impl<'a> Image<'a> {
     /// [`OpenError`] says what is wrong and where.
     pub fn open(bytes: &'a [u8]) -> Result<Image<'a>, OpenError> {
         let layout = Layout::read(bytes)?;
+        if layout.is_stripped() {
+            return Err(OpenError::Stripped);
+        }
         let image = Image::assemble(bytes, &layout);
         open::validate(&image)?;
         Ok(image)
@@ -119,37 +125,15 @@ impl<'a> Image<'a> {
 
     /// The tables of an image whose layout is known.
     pub(crate) fn assemble(bytes: &'a [u8], layout: &Layout) -> Image<'a> {
-        fn table<'a, R: Record>(
-            bytes: &'a [u8],
-            layout: &Layout,
-            section: Section,
-        ) -> Table<'a, R> {
-            Table::new(layout.section(bytes, section))
-        }
         macro_rules! table {
             ($section:ident) => {
-                table(bytes, layout, Section::$section)
+                Table::new(layout.section(bytes, Section::$section))
             };
         }
         Image {
             bytes,
             options: layout.options,
-            decision: Decision {
-                shape: layout.shape,
-                class_mask: layout.shape.class_mask(),
-                trie: table!(Trie),
-                hosts_v6: table!(HostsV6),
-                runs_v6: table!(RunsV6),
-                port_pages: table!(PortPages),
-                classes: table!(Classes),
-                port_maps: table!(PortMaps),
-                rows: table!(Rows),
-                row_chunks: RowChunks::new(
-                    layout.section(bytes, Section::RowChunks),
-                    layout.shape.wide_chunks != 0,
-                ),
-                chunk_words: table!(Chunks),
-            },
+            decision: Decision::assemble(bytes, layout),
             cold: Cold {
                 gates: table!(Gates),
                 gate_policies: table!(GatePolicies),
@@ -195,13 +179,7 @@ impl<'a> Image<'a> {
     /// # Errors
     /// [`OpenError::Checksum`].
     pub fn verify_checksum(&self) -> Result<(), OpenError> {
-        let stated = stated_checksum(self.bytes).unwrap_or(0);
-        let found = checksum(self.bytes);
-        if stated == found {
-            Ok(())
-        } else {
-            Err(OpenError::Checksum { stated, found })
-        }
+        verify_checksum(self.bytes)
     }
 
     /// The options that the image was compiled with; the budget, which is no
@@ -222,7 +200,7 @@ impl<'a> Image<'a> {
     /// ([`Compiler::scope_to_node`](crate::Compiler::scope_to_node)).
     #[must_use]
     pub fn is_scoped(&self) -> bool {
-        self.options & scope_bit(true) != 0
+        is_scoped(self.options)
     }
 
     /// The number of pods that the image knows by name.
@@ -235,6 +213,17 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn policy_count(&self) -> usize {
         self.cold.policies.len()
+    }
+}
+
+/// Whether the checksum that an image states is that of its bytes.
+pub(crate) fn verify_checksum(image: &[u8]) -> Result<(), OpenError> {
+    let stated = stated_checksum(image).unwrap_or(0);
+    let found = checksum(image);
+    if stated == found {
+        Ok(())
+    } else {
+        Err(OpenError::Checksum { stated, found })
     }
 }
 

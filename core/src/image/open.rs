@@ -11,7 +11,7 @@ use core::fmt;
 use super::record::{Record, Table};
 use super::tables::*;
 use super::trie::{self, TrieEntry};
-use super::{CHUNK_WORDS, Image, Place};
+use super::{CHUNK_WORDS, Decision, Image, Place};
 use crate::protocol::PortKey;
 
 /// Why bytes are no image that can be read.
@@ -41,6 +41,10 @@ pub enum OpenError {
         /// The index of the record: of a byte in the header, of a word in `Trie`.
         index: u32,
     },
+    /// It has no names and no rules: it is for [`StrippedImage`](crate::StrippedImage).
+    Stripped,
+    /// It has names and rules: it is for [`Image`].
+    NotStripped,
     /// The checksum does not fit the bytes ([`Image::verify_checksum`] only).
     Checksum {
         /// What the header says.
@@ -69,6 +73,12 @@ impl fmt::Display for OpenError {
             }
             OpenError::Damaged { section, index } => {
                 write!(f, "the image is damaged: section {section}, record {index}")
+            }
+            OpenError::Stripped => f.write_str(
+                "the image is stripped: it has verdicts by addresses, no names and no rules. Compile without `--strip` for everything else",
+            ),
+            OpenError::NotStripped => {
+                f.write_str("the image is not stripped: open it as one that has names and rules")
             }
             OpenError::Checksum { stated, found } => write!(
                 f,
@@ -149,14 +159,18 @@ macro_rules! check {
 
 /// Checks everything behind the frame.
 pub(super) fn validate(image: &Image<'_>) -> Result<(), OpenError> {
-    validate_shape(image)?;
-    validate_decision(image)?;
+    validate_tables(&image.decision)?;
     validate_names(image)?;
     validate_rules(image)
 }
 
-fn validate_shape(image: &Image<'_>) -> Result<(), OpenError> {
-    let decision = &image.decision;
+/// Checks what verdicts by addresses read.
+pub(crate) fn validate_tables(decision: &Decision<'_>) -> Result<(), OpenError> {
+    validate_shape(decision)?;
+    validate_decision(decision)
+}
+
+fn validate_shape(decision: &Decision<'_>) -> Result<(), OpenError> {
     let shape = &decision.shape;
     let classes = decision.classes.len() as u64;
     let nodes_end = u64::from(shape.node_first) + 2 * u64::from(shape.node_count);
@@ -166,7 +180,6 @@ fn validate_shape(image: &Image<'_>) -> Result<(), OpenError> {
         && nodes_end <= classes
         && classes <= u64::from(shape.chunks_per_row) * 512
         && shape.wide_chunks <= 1
-        && image.cold.class_gates.len() == decision.classes.len()
         && (decision.hosts_v6.len() == 0 || decision.hosts_v6.len().is_power_of_two());
     if sound {
         Ok(())
@@ -178,8 +191,7 @@ fn validate_shape(image: &Image<'_>) -> Result<(), OpenError> {
     }
 }
 
-fn validate_decision(image: &Image<'_>) -> Result<(), OpenError> {
-    let decision = &image.decision;
+fn validate_decision(decision: &Decision<'_>) -> Result<(), OpenError> {
     let shape = &decision.shape;
     let place = |word: u32| word >> 31 == 0 && index(decision.classes, decision.class(Place(word)));
     let roots = [shape.root_v4, shape.root_v6];
@@ -260,6 +272,12 @@ fn validate_names(image: &Image<'_>) -> Result<(), OpenError> {
         cold.policies,
         policy
     ));
+    if cold.class_gates.len() != image.decision.classes.len() {
+        return Err(OpenError::Damaged {
+            section: "ClassGates",
+            index: 0,
+        });
+    }
     check!("ClassGates", cold.class_gates, |class| {
         index(cold.gates, class.egress) && index(cold.gates, class.ingress)
     });
