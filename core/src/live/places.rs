@@ -131,40 +131,53 @@ fn set_in_trie(words: &mut Records<u32>, entry: u32, (bits, len): (u32, u32), le
     if below_now == below {
         return entry;
     }
+    let is_set = match node {
+        Some((NodeKind::Popcount, offset)) => {
+            let is_alone = starts_run(words, offset, index) && starts_run(words, offset, index + 1);
+            if is_alone {
+                let run = offset + POPCOUNT_PREFIX + run_of(words, offset, index);
+                words.set(run, below_now);
+            }
+            is_alone
+        }
+        Some((NodeKind::Halves, offset)) => set_half(words, offset, index, below_now),
+        Some((_, offset)) => {
+            words.set(offset + index, below_now);
+            true
+        }
+        None => false,
+    };
+    if is_set {
+        entry
+    } else {
+        write_anew(words, entry, index, below_now)
+    }
+}
+
+/// Writes a node of 8 bits anew, or makes one of a leaf, with another entry at `index`.
+/// Returns its entry.
+#[cold]
+fn write_anew(words: &mut Records<u32>, entry: u32, index: u32, entry_there: u32) -> u32 {
     let mut starts = [0; 8];
     let mut entries = [entry; 256];
-    match node {
-        Some((NodeKind::Popcount, offset)) => {
-            let run_at = |words: &Records<u32>, index| {
-                offset + POPCOUNT_PREFIX + run_of(words, offset, index)
-            };
-            if starts_run(words, offset, index) && starts_run(words, offset, index + 1) {
-                words.set(run_at(words, index), below_now);
-                return entry;
-            }
+    match TrieEntry::decode(entry) {
+        Some(TrieEntry::Node(NodeKind::Popcount, offset)) => {
             for (index, entry) in (0..).zip(&mut entries) {
-                *entry = words.get(run_at(words, index));
+                *entry = words.get(offset + POPCOUNT_PREFIX + run_of(words, offset, index));
             }
             starts = core::array::from_fn(|word| words.get(offset + 1 + word as u32));
         }
-        Some((NodeKind::Halves, offset)) => {
-            if set_half(words, offset, index, below_now) {
-                return entry;
-            }
+        Some(TrieEntry::Node(NodeKind::Halves, offset)) => {
             for (index, entry) in (0..).zip(&mut entries) {
                 *entry = halves_place(words.table(), offset, index);
             }
             // What is an array can be changed in place ever after.
             starts = [u32::MAX; 8];
         }
-        Some((_, offset)) => {
-            words.set(offset + index, below_now);
-            return entry;
-        }
-        None => {}
+        _ => {}
     }
     if let Some(changed) = entries.get_mut(index as usize) {
-        *changed = below_now;
+        *changed = entry_there;
     }
     // Runs that begin once do so for ever, even beside equal ones: else what comes and
     // goes would have the node written anew each time.
