@@ -11,6 +11,7 @@ use crate::Outcome;
 use crate::endpoint::{EndpointArgument, explanations, outcomes};
 use crate::input::{Sources, open_image};
 use crate::output::{self, Format};
+use crate::words::counted;
 
 /// Ask whether a connection may pass, and why
 ///
@@ -90,8 +91,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     if errors != 0 && !arguments.accept_errors {
         eprintln!(
-            "error: the manifests have {errors} errors: what they were to say is not in the \
-             answer; mend them, or answer without it by --accept-errors"
+            "error: the manifests have {}: what they were to say is not in the answer; mend \
+             them, or answer without it by --accept-errors",
+            counted(errors, "error")
         );
         return Ok(Outcome::Unanswered);
     }

@@ -70,6 +70,7 @@ pub struct Loader {
     skipped: BTreeMap<String, usize>,
     objects: usize,
     files: usize,
+    unread: usize,
 }
 
 /// What counts as the workload of a pod whose owner is itself run by another: the
@@ -97,6 +98,8 @@ pub struct Loaded {
     pub objects: usize,
     /// The number of files and texts that were read.
     pub files: usize,
+    /// The number of files and folders that could not be read. Each is among the errors.
+    pub unread: usize,
     sources: workload::Sources,
 }
 
@@ -228,6 +231,7 @@ impl Loader {
             skipped,
             objects,
             files,
+            unread,
         } = self;
         workload::warn_of_duplicates(&pods, &mut diagnostics);
         let (pods, sources) = workload::pods(pods, controllers, owners);
@@ -240,6 +244,7 @@ impl Loader {
             skipped,
             objects,
             files,
+            unread,
             sources,
         }
     }
