@@ -22,6 +22,10 @@ use crate::model::{
 /// namespaces, are descriptions, which no object can have as a name.
 pub const POTENTIAL: &str = "Potential";
 
+/// What a made-up pod without labels is called. Pods that are there may be selected by
+/// policies that it is not.
+const ANY_POD: &str = "any other pod";
+
 /// The cluster, with a made-up pod for everybody that policies could tell from others.
 ///
 /// Rows of its [`Reachability`](super::Reachability) in which one end is a workload of
@@ -45,9 +49,9 @@ pub fn with_potential_pods(cluster: &Cluster) -> Cluster {
             )
             .collect(),
     };
-    made.pod("any other namespace", "any pod", Vec::new());
+    made.pod("any other namespace", ANY_POD, Vec::new());
     for namespace in made.names.clone() {
-        made.pod(&namespace, "any pod", Vec::new());
+        made.pod(&namespace, ANY_POD, Vec::new());
     }
     for policy in cluster.network_policies() {
         for direction in Direction::BOTH {
@@ -124,7 +128,7 @@ impl Made {
     /// The pods that a selector selects, in a namespace that is there.
     fn selected_in(&mut self, namespace: &str, pods: &Selector<'_>) {
         for labels in label_sets(pods) {
-            self.pod(namespace, &describe("pods", &labels, "any pod"), labels);
+            self.pod(namespace, &describe("pods", &labels, ANY_POD), labels);
         }
     }
 
@@ -159,7 +163,7 @@ impl Made {
                 name
             }
         };
-        self.pod(&namespace, &describe("pods", &labels, "any pod"), labels);
+        self.pod(&namespace, &describe("pods", &labels, ANY_POD), labels);
     }
 
     fn namespace(&mut self, name: &str, labels: Vec<Label<'static>>) {
