@@ -298,6 +298,111 @@ fn found(policies: &str) -> Vec<Finding> {
     lint(&loaded.cluster, &image.image())
 }
 
+#[test]
+fn dns_is_asked_by_udp_of_who_may_answer() {
+    let policy = |egress: &str| {
+        format!(
+            "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p, namespace: data}}
+spec: {{podSelector: {{matchLabels: {{app: db}}}}, policyTypes: [Egress], egress: [{egress}]}}
+---
+"
+        )
+    };
+    let cut = |policies: &str| {
+        let mut found = found(policies).into_iter();
+        let found = found.find(|finding| finding.code == Code::NoDns);
+        found.map(|finding| finding.diagnostic.message)
+    };
+    let is_cut = |policies: &str| cut(policies).is_some();
+    let to = |labels: &str, ports: &str| {
+        policy(&format!(
+            "{{to: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{{labels}}}}}}}]{ports}}}"
+        ))
+    };
+    // A rule without ports opens 53 of pods that say that they listen elsewhere.
+    assert!(is_cut(&to("app: front", "")));
+    let other = |name: &str, namespace: &str, container: &str| {
+        format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: {namespace}, labels: {{app: other}}}}
+spec: {{containers: [{{name: c, {container}}}]}}
+---
+"
+        )
+    };
+    let to_other = to("app: other", "");
+    assert!(!is_cut(&(other("o", "web", "") + &to_other)));
+    let port = |port: &str| format!("ports: [{{containerPort: {port}}}]");
+    assert!(is_cut(&(other("o", "web", &port("8080")) + &to_other)));
+    assert!(!is_cut(&(other("o", "web", &port("53")) + &to_other)));
+    assert!(!is_cut(
+        &(other("o", "web", &port("1053, protocol: UDP, name: dns")) + &to_other)
+    ));
+    // In namespaces of DNS servers whoever is there may be one.
+    assert!(!is_cut(
+        &(other("o", "openshift-dns", &port("9154")) + &to_other)
+    ));
+    // One of a class of pods is enough.
+    let both = other("o", "web", &port("8080")) + &other("r", "web", &port("53"));
+    assert!(!is_cut(&(both + &to_other)));
+    // Nodes and external addresses may be anybody.
+    let to_block = "{to: [{podSelector: {}}, {ipBlock: {cidr: 169.254.20.10/32}}]}";
+    assert!(!is_cut(&policy(to_block)));
+    // By TCP alone is not enough; by UDP alone is.
+    let all = |ports: &str| {
+        policy(&format!(
+            "{{to: [{{namespaceSelector: {{}}}}], ports: [{{port: 8080}}, {ports}]}}"
+        ))
+    };
+    let message = cut(&all("{port: 53}")).unwrap();
+    assert!(
+        message.ends_with("only by TCP: names are looked up by UDP"),
+        "{message}"
+    );
+    let message = cut(&all("{port: 5432}")).unwrap();
+    assert!(
+        message.ends_with("but none to port 53 of anybody who may answer DNS"),
+        "{message}"
+    );
+    assert!(!is_cut(&all("{port: 53, protocol: UDP}")));
+}
+
+#[test]
+fn ports_of_init_containers_are_declared() {
+    let with_init = |init: &str| {
+        let policies = format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{name: i, namespace: data, labels: {{app: i}}}}
+spec:
+  initContainers: [{{name: i, {init}}}]
+  containers: [{{name: c, ports: [{{containerPort: 80}}]}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p, namespace: data}}
+spec: {{podSelector: {{matchLabels: {{app: i}}}}, ingress: [{{ports: [{{port: 9000}}]}}]}}
+"
+        );
+        let found = found(&policies).into_iter();
+        let mut found = found.filter(|finding| finding.code == Code::UndeclaredPort);
+        found.next().map(|finding| finding.diagnostic.message)
+    };
+    let port = "ports: [{containerPort: 9000}]";
+    assert_eq!(with_init(port), None);
+    assert_eq!(with_init(&format!("restartPolicy: Always, {port}")), None);
+    assert_eq!(
+        with_init("ports: [{containerPort: 9001}]").unwrap(),
+        "opens TCP 9000, which no container declares of the pods that it selects (1)"
+    );
+}
+
 /// Codes and paths of the findings about policies and their rules.
 fn effects(policies: &str) -> Vec<(&'static str, String, String)> {
     let found = found(policies).into_iter();

@@ -8,8 +8,10 @@
 //! or still to come, at every port at which a rule begins or ends.
 
 mod code;
+mod dns;
 mod effects;
 mod egress;
+mod given;
 mod inert;
 mod ports;
 mod questions;
@@ -62,7 +64,7 @@ pub fn lint_within(cluster: &Cluster, image: &Image<'_>, steps: u64) -> Vec<Find
     });
     effects::find(cluster, image, &second, steps, &mut findings);
     inert::find(cluster, image, &mut findings);
-    egress::find(image, &mut findings);
+    egress::find(cluster, image, &mut findings);
     selectors::find(image, &mut findings);
     ports::find(cluster, image, &mut findings);
     sort(&mut findings);
