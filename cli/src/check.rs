@@ -41,7 +41,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     progress::say("checking");
     let (image, _) = loaded.cluster.compile(&arguments.manifests.options())?;
     let mut diagnostics = loaded.diagnostics.clone();
-    diagnostics.extend(netpolicy::check::check(&image.image()));
+    let mut found = netpolicy::check::check(&image.image());
+    for diagnostic in &mut found {
+        loaded.locate(diagnostic);
+    }
+    diagnostics.extend(found);
     progress::clear();
     let (errors, warnings) = count(&diagnostics);
     match arguments.output {

@@ -84,9 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     progress::say("checking");
     let (image, _) = loaded.cluster.compile(&arguments.manifests.options())?;
     let findings = lint(&loaded.cluster, &image.image());
-    let findings = with_places(findings, |kind, namespace, name| {
-        loaded.source_of(kind, namespace, name)
-    });
+    let findings = with_places(findings, |diagnostic| loaded.locate(diagnostic));
     progress::clear();
     let is_asked = |finding: &&Finding| {
         let mut ignored = arguments.ignore.iter();
