@@ -4,14 +4,15 @@ use anyhow::Result;
 use netpolicy::Diagnostic;
 use serde::Serialize;
 
-use crate::input::{Sources, count, counted};
+use crate::input::{Sources, count};
 use crate::output::{self, Format};
+use crate::words::counted;
 use crate::{Outcome, progress};
 
 /// Load everything, and print every error and warning
 ///
-/// Exit status: 0 no errors, 1 errors (or warnings, with --strict), 2 nothing could
-/// be checked.
+/// Exit status: 0 no errors, 1 errors (or warnings, with --strict), 2 something could not
+/// be read, so that there may be more.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -39,8 +40,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let loaded = arguments.manifests.load()?;
     progress::say("checking");
     let (image, _) = loaded.cluster.compile(&arguments.manifests.options())?;
-    let mut diagnostics = loaded.diagnostics;
-    diagnostics.extend(netpolicy::check::check(&image.image()));
+    let mut diagnostics = loaded.diagnostics.clone();
+    let mut found = netpolicy::check::check(&image.image());
+    for diagnostic in &mut found {
+        loaded.locate(diagnostic);
+    }
+    diagnostics.extend(found);
     progress::clear();
     let (errors, warnings) = count(&diagnostics);
     match arguments.output {
@@ -76,5 +81,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         }
     }
     let is_good = errors == 0 && !(arguments.strict && warnings != 0);
-    Ok(if is_good { Outcome::Good } else { Outcome::Bad })
+    Ok(Outcome::of_check(&loaded, is_good))
 }

@@ -5,18 +5,20 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use netpolicy::{CompileReport, ImageBuf};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::input::{Compiled, Sources, counted};
+use crate::input::{Compiled, Sources};
 use crate::output::{self, Format};
+use crate::words::counted;
 
 /// Compile manifests into an image
 ///
 /// Exit status: 0 done; 1 done, but some objects had errors and were left out
-/// (0 with --accept-errors); 2 not done.
+/// (0 with --accept-errors); 2 not done, which includes files that could not be read
+/// (without --accept-errors).
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -35,7 +37,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
-    /// Exit with 0 also where objects had errors and were left out
+    /// Compile what there is, and exit with 0, also where objects had errors or files could
+    /// not be read
     #[arg(long)]
     accept_errors: bool,
 
@@ -93,9 +96,9 @@ impl fmt::Display for Interpreted {
         if let more @ 1.. = pods - 1 {
             write!(f, " and {}", counted(more, "more pod"))?;
         }
-        let policy_word = if *policies == 1 { "policy" } else { "policies" };
         let rules = counted(*rules, "rule");
-        write!(f, ": up to {rules} of {policies} {policy_word} a verdict")
+        let policies = counted(*policies, "policy");
+        write!(f, ": up to {rules} of {policies} a verdict")
     }
 }
 
@@ -112,8 +115,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         image,
         report,
         errors,
+        unread,
         skipped,
     } = arguments.manifests.compile_for_nodes(&arguments.nodes)?;
+    if unread != 0 && !arguments.accept_errors {
+        bail!(
+            "{} could not be read, so nothing was written to {}: correct the paths, or compile \
+             the rest by --accept-errors",
+            counted(unread, "file"),
+            arguments.out.display()
+        );
+    }
     let stripped = if arguments.strip {
         Some(image.image().strip()?)
     } else {
@@ -132,20 +144,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         })?,
         Format::Text => {
             output::line(&format!(
-                "{}: {} bytes, {} of them for verdicts; {} pods, {} policies, {} namespaces; {} classes, {} rows",
+                "{}: {} bytes, {} of them for verdicts; {}, {}, {}; {}, {}",
                 arguments.out.display(),
                 written.len(),
                 report.verdict_bytes,
-                report.pods,
-                report.policies,
-                report.namespaces,
-                report.classes,
-                report.rows,
+                counted(report.pods, "pod"),
+                counted(report.policies, "policy"),
+                counted(report.namespaces, "namespace"),
+                counted(report.classes, "class"),
+                counted(report.rows, "row"),
             ))?;
             if report.interpreted_gates != 0 {
                 output::line(&format!(
-                    "{} of {} gates exceed the table budget or the limit of steps, and are interpreted",
-                    report.interpreted_gates, report.gates
+                    "{} of {} interpreted: over the table budget or the limit of steps",
+                    report.interpreted_gates,
+                    counted(report.gates, "gate"),
                 ))?;
                 let interpreted = interpreted(&image);
                 for subject in interpreted.iter().take(TOLD_INTERPRETED) {

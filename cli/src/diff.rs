@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::input::{Manifests, is_image, open_image, tell};
 use crate::list::{np_guard, ports_of};
+use crate::words::counted;
 use crate::{Outcome, output, progress};
 
 /// Compare two sets of policies: exactly which connections are added and removed
@@ -110,7 +111,7 @@ fn sides(arguments: &Arguments, options: &Options) -> Result<[ImageBuf; 2]> {
         let owners = np_guard::owners(arguments.output == DiffFormat::NpGuard);
         let loaded = manifests.load_paths(paths, owners)?;
         tell(&loaded.diagnostics);
-        progress::say(&format!("compiling {} objects", loaded.objects));
+        progress::say(&format!("compiling {}", counted(loaded.objects, "object")));
         let (image, _) = loaded.cluster.compile(options)?;
         progress::clear();
         Ok(image)
@@ -258,8 +259,8 @@ fn summary(difference: &Difference) -> String {
         changes.filter(|change| !of(change).is_empty()).count()
     };
     format!(
-        "connections added between {} pairs of ends, removed between {}",
-        count(|change| &change.added),
+        "connections added between {} of ends, removed between {}",
+        counted(count(|change| &change.added), "pair"),
         count(|change| &change.removed)
     )
 }

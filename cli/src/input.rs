@@ -13,6 +13,7 @@ use netpolicy::model::{DomainName, IsolationScope, Options, OwnNode};
 use netpolicy::{CompileReport, Diagnostic, Image, ImageBuf, Severity};
 
 use crate::progress;
+use crate::words::counted;
 
 /// Manifests that must be whole for an answer, as one that leaves out what could not be
 /// read may be another.
@@ -70,7 +71,7 @@ impl Manifests {
     pub(crate) fn compile(&self) -> Result<ImageBuf> {
         let loaded = self.load()?;
         tell(&loaded.diagnostics);
-        progress::say(&format!("compiling {} objects", loaded.objects));
+        progress::say(&format!("compiling {}", counted(loaded.objects, "object")));
         let (image, _) = loaded.cluster.compile(&self.options())?;
         progress::clear();
         Ok(image)
@@ -252,7 +253,7 @@ impl Sources {
         let loaded = self.load()?;
         tell(&loaded.diagnostics);
         let errors = loaded.errors().count();
-        progress::say(&format!("compiling {} objects", loaded.objects));
+        progress::say(&format!("compiling {}", counted(loaded.objects, "object")));
         let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
         let compiled = loaded.cluster.compile_for_nodes(&self.options(), &nodes);
         let (image, report) = compiled?;
@@ -261,6 +262,7 @@ impl Sources {
             image,
             report,
             errors,
+            unread: loaded.unread,
             skipped: loaded.skipped,
         })
     }
@@ -279,11 +281,13 @@ pub(crate) struct Compiled {
     pub(crate) report: CompileReport,
     /// How many errors the manifests had.
     pub(crate) errors: usize,
+    /// How many files could not be read, which are among the errors.
+    pub(crate) unread: usize,
     pub(crate) skipped: BTreeMap<String, usize>,
 }
 
 /// Writes diagnostics to standard error, a line each.
-pub(crate) fn tell(diagnostics: &[Diagnostic]) {
+pub(crate) fn tell<'d>(diagnostics: impl IntoIterator<Item = &'d Diagnostic>) {
     let mut stderr = std::io::stderr().lock();
     for diagnostic in diagnostics {
         let _ = writeln!(stderr, "{diagnostic}");
@@ -297,12 +301,6 @@ pub(crate) fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
         .filter(|diagnostic| diagnostic.severity == Severity::Error)
         .count();
     (errors, diagnostics.len() - errors)
-}
-
-/// A number and the word for what is counted.
-pub(crate) fn counted(count: usize, word: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {word}{plural}")
 }
 
 /// The bytes of an image.

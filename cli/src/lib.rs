@@ -18,12 +18,14 @@ mod stripped;
 pub mod vectors;
 mod verdict;
 mod who;
+mod words;
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use netpolicy::manifest::Loaded;
 
 /// What a command came to: the codes that a CI job can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,15 @@ impl Outcome {
             Outcome::Good => 0,
             Outcome::Bad => 1,
             Outcome::Unanswered => 2,
+        }
+    }
+
+    /// What a check of manifests came to: of what could not be read nothing is known.
+    const fn of_check(loaded: &Loaded, is_good: bool) -> Outcome {
+        match (loaded.unread, is_good) {
+            (1.., _) => Outcome::Unanswered,
+            (0, true) => Outcome::Good,
+            (0, false) => Outcome::Bad,
         }
     }
 }

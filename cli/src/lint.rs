@@ -8,7 +8,8 @@ use netpolicy::lint::{Code, Finding, lint, with_places};
 use netpolicy::{Diagnostic, Severity};
 use serde::Serialize;
 
-use crate::input::Sources;
+use crate::input::{Sources, tell};
+use crate::words::counted;
 use crate::{Outcome, output, progress};
 
 /// Find what is valid, and yet probably not meant
@@ -17,8 +18,8 @@ use crate::{Outcome, output, progress};
 /// and how to mend it. A finding is a fact about what was given; --explain-codes lists
 /// the kinds.
 ///
-/// Exit status: 0 no errors and no warnings (notes may be), 1 some, 2 nothing could be
-/// checked.
+/// Exit status: 0 no errors and no warnings (notes may be), 1 some, 2 something could not
+/// be read, so that there may be more.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -78,12 +79,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         }
     }
     let loaded = arguments.manifests.load()?;
+    let of_reading = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Warning;
+    tell(loaded.diagnostics.iter().filter(of_reading));
     progress::say("checking");
     let (image, _) = loaded.cluster.compile(&arguments.manifests.options())?;
     let findings = lint(&loaded.cluster, &image.image());
-    let findings = with_places(findings, |kind, namespace, name| {
-        loaded.source_of(kind, namespace, name)
-    });
+    let findings = with_places(findings, |diagnostic| loaded.locate(diagnostic));
     progress::clear();
     let is_asked = |finding: &&Finding| {
         let mut ignored = arguments.ignore.iter();
@@ -104,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let matters = |finding: &&Finding| arguments.strict || !finding.code.is_note();
     let is_good = found.errors.is_empty() && !found.findings.iter().any(matters);
-    Ok(if is_good { Outcome::Good } else { Outcome::Bad })
+    Ok(Outcome::of_check(&loaded, is_good))
 }
 
 fn is_called(code: Code, text: &str) -> bool {
@@ -128,8 +129,9 @@ fn write_text(found: &Found<'_>) -> Result<()> {
     let notes = found.findings.iter().filter(|found| found.code.is_note());
     let notes = notes.count();
     output::line(&format!(
-        "{} errors, {} warnings, {notes} notes",
-        found.errors.len(),
-        found.findings.len() - notes
+        "{}, {}, {}",
+        counted(found.errors.len(), "error"),
+        counted(found.findings.len() - notes, "warning"),
+        counted(notes, "note"),
     ))
 }

@@ -18,6 +18,7 @@ use crate::input::{Manifests, tell};
 use crate::list::table;
 use crate::observed::{Fate, Observed, add_policies, without_policies};
 use crate::output::{self, Format};
+use crate::words::{counted, was};
 use crate::{Outcome, progress};
 
 /// See what becomes of observed flows under the present policies, and under others
@@ -123,7 +124,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         tell(&policies.diagnostics);
         let errors = policies.errors().count();
         if errors != 0 {
-            bail!("{errors} errors in the candidate: mend them first");
+            bail!(
+                "{} in the candidate: mend them first",
+                counted(errors, "error")
+            );
         }
         let mut cluster = without_policies(&loaded.cluster);
         if arguments.candidate.is_empty() {
@@ -480,15 +484,22 @@ fn text(simulation: &Simulation<'_>) -> String {
         candidate,
         ..
     } = simulation;
-    line(&format!("{flows} flows, {distinct} of them distinct"));
+    line(&format!(
+        "{}, {distinct} of them distinct",
+        counted(*flows, "flow")
+    ));
     if *unknown != 0 {
         line(&format!(
-            "{unknown} flows of pods that are not known were left out"
+            "{} of pods that are not known {} left out",
+            counted(*unknown, "flow"),
+            was(*unknown)
         ));
     }
     if *observed_denied != 0 {
         line(&format!(
-            "{observed_denied} flows were denied when observed"
+            "{} {} denied when observed",
+            counted(*observed_denied, "flow"),
+            was(*observed_denied)
         ));
     }
     line(&format!("present policies: {present}"));
@@ -505,12 +516,15 @@ fn text(simulation: &Simulation<'_>) -> String {
         let count = changes
             .iter()
             .fold(0u64, |sum, change| sum.saturating_add(change.flows));
-        line(&format!("\n{what}: {count} flows"));
+        line(&format!("\n{what}: {}", counted(count, "flow")));
         for change in changes {
             let port = change.port.map_or(String::new(), |port| format!(" {port}"));
             line(&format!(
-                "  {} -> {} {}{port}: {} flows",
-                change.source, change.destination, change.protocol, change.flows
+                "  {} -> {} {}{port}: {}",
+                change.source,
+                change.destination,
+                change.protocol,
+                counted(change.flows, "flow")
             ));
             if let Some(explanation) = &change.explanation {
                 line(&format!("    {explanation}"));
@@ -535,7 +549,7 @@ fn text(simulation: &Simulation<'_>) -> String {
     table(&lines).iter().for_each(|row| line(row));
     line("\nrules");
     for used in &simulation.rules {
-        line(&format!("  {}: {} flows", used.rule, used.flows));
+        line(&format!("  {}: {}", used.rule, counted(used.flows, "flow")));
     }
     line("\nrules that no flow used");
     for rule in &simulation.unused_rules {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::output::{self, Format};
+use crate::words::{counted, was};
 use crate::{Outcome, progress};
 
 /// Run conformance vectors
@@ -190,14 +191,15 @@ impl Results {
     fn write(&self) -> Result<()> {
         if self.without_pair != 0 {
             output::line(&format!(
-                "{} probes are between pods without addresses of one family, and were not counted",
-                self.without_pair
+                "{} between pods without addresses of one family {} not counted",
+                counted(self.without_pair, "probe"),
+                was(self.without_pair),
             ))?;
         }
         if self.unreadable != 0 {
             output::line(&format!(
-                "{} files could not be read or run",
-                self.unreadable
+                "{} could not be read or run",
+                counted(self.unreadable, "file")
             ))?;
         }
         output::line(&format!("{} passed, {} failed", self.passed, self.failed))

@@ -12,6 +12,7 @@ use crate::endpoint::{EndpointArgument, explanations, outcomes};
 use crate::input::{Sources, open_image, read_image};
 use crate::output::{self, Format};
 use crate::stripped;
+use crate::words::counted;
 
 /// Ask whether a connection may pass, and why
 ///
@@ -101,8 +102,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     if errors != 0 && !arguments.accept_errors {
         eprintln!(
-            "error: the manifests have {errors} errors: what they were to say is not in the \
-             answer; mend them, or answer without it by --accept-errors"
+            "error: the manifests have {}: what they were to say is not in the answer; mend \
+             them, or answer without it by --accept-errors",
+            counted(errors, "error")
         );
         return Ok(Outcome::Unanswered);
     }

@@ -15,7 +15,8 @@ use crate::output::{self, Format};
 /// Look up who is meant: the policies that select a pod, the pods that a policy
 /// selects, and the peers and ports of each of its rules
 ///
-/// Pods are shown of peers that select them by labels. An ipBlock is shown as it is
+/// Of a pod on the network of its node, or one that has ended, it says that no policy
+/// applies to it. Pods are shown of peers that select them by labels. An ipBlock is shown as it is
 /// written: it matches addresses, of pods as well (see --ip-block-selects-pods).
 ///
 /// Exit status: 0 found, 2 there is no such pod or policy.
@@ -45,11 +46,45 @@ pub(crate) struct Arguments {
 
 /// A pod, and the policies that select it.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct PodAnswer<'i> {
     pod: String,
     workload: Option<String>,
+    /// Why no policy applies to it, where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beyond_policies: Option<BeyondPolicies>,
+    /// Policies whose selectors match its labels, and that do not apply to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_applied: Vec<PolicyRef<'i>>,
     egress: Vec<PolicyRef<'i>>,
     ingress: Vec<PolicyRef<'i>>,
+}
+
+/// Why policies do not apply to a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum BeyondPolicies {
+    HostNetwork,
+    Ended,
+}
+
+impl BeyondPolicies {
+    fn of(pod: &PodRef<'_>) -> Option<BeyondPolicies> {
+        match (pod.is_subject(), pod.has_ended()) {
+            (true, _) => None,
+            (false, true) => Some(BeyondPolicies::Ended),
+            (false, false) => Some(BeyondPolicies::HostNetwork),
+        }
+    }
+
+    fn told(self) -> &'static str {
+        match self {
+            BeyondPolicies::HostNetwork => {
+                "it uses the network of its node, so no policy applies to it"
+            }
+            BeyondPolicies::Ended => "it has ended, so no policy applies to it",
+        }
+    }
 }
 
 /// A policy, the pods it selects, and its rules.
@@ -149,9 +184,13 @@ fn of_pod<'i>(image: &'i Image<'i>, pod: &PodRef<'i>) -> PodAnswer<'i> {
         let selecting = policies.filter(|policy| policy.governs(direction) && policy.selects(pod));
         selecting.collect()
     };
+    let beyond_policies = BeyondPolicies::of(pod);
+    let matching = image.policies().filter(|policy| policy.matches_labels(pod));
     PodAnswer {
         pod: pod.to_string(),
         workload: pod.workload().map(|(kind, name)| format!("{kind} {name}")),
+        beyond_policies,
+        not_applied: matching.filter(|_| beyond_policies.is_some()).collect(),
         egress: policies(Direction::Egress),
         ingress: policies(Direction::Ingress),
     }
@@ -193,14 +232,20 @@ fn write_text(answers: &Answers<'_>) -> Result<()> {
         let workload = pod.workload.as_ref();
         let workload = workload.map_or(String::new(), |name| format!(" ({name})"));
         output::line(&format!("{}{workload}", pod.pod))?;
-        for (direction, policies) in [("egress", &pod.egress), ("ingress", &pod.ingress)] {
-            let names: Vec<_> = policies.iter().map(ToString::to_string).collect();
-            let names = if names.is_empty() {
-                "no policy".to_owned()
+        if let Some(beyond) = pod.beyond_policies {
+            let selectors = if pod.not_applied.is_empty() {
+                String::new()
             } else {
-                names.join(", ")
+                format!(
+                    ", also not where the selector matches its labels: {}",
+                    names(&pod.not_applied)
+                )
             };
-            output::line(&format!("  {direction}: {names}"))?;
+            output::line(&format!("  {}{selectors}", beyond.told()))?;
+            continue;
+        }
+        for (direction, policies) in [("egress", &pod.egress), ("ingress", &pod.ingress)] {
+            output::line(&format!("  {direction}: {}", names(policies)))?;
         }
     }
     for policy in &answers.policies {
@@ -234,6 +279,14 @@ fn write_text(answers: &Answers<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn names(policies: &[PolicyRef<'_>]) -> String {
+    if policies.is_empty() {
+        return "no policy".to_owned();
+    }
+    let names: Vec<_> = policies.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 fn listed(pods: &[String]) -> String {

@@ -466,7 +466,7 @@ fn a_table_budget() {
     };
     let text = stdout(&compile("0"));
     let (_, told) = text
-        .split_once(" gates exceed the table budget or the limit of steps, and are interpreted\n")
+        .split_once(" gates interpreted: over the table budget or the limit of steps\n")
         .expect(&text);
     assert_eq!(
         told,

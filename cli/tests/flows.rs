@@ -189,11 +189,11 @@ fn simulate_keeps_what_was_denied_and_tells_what_it_passed_over() {
         &open,
     ];
     let text = answer(&arguments, 0);
-    assert!(text.contains("1 flows were denied when observed"), "{text}");
-    assert!(text.contains("newly allowed: 1 flows"), "{text}");
+    assert!(text.contains("1 flow was denied when observed"), "{text}");
+    assert!(text.contains("newly allowed: 1 flow\n"), "{text}");
     assert!(
         text.contains(
-            "1 records that open no connection were passed over; 1 records could not be read"
+            "1 record that opens no connection was passed over; 1 record could not be read"
         ),
         "{text}"
     );
@@ -202,7 +202,7 @@ fn simulate_keeps_what_was_denied_and_tells_what_it_passed_over() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(stdout(&output), "");
     assert!(
-        stderr.contains("1 flows were denied when observed, and were left out"),
+        stderr.contains("1 flow was denied when observed, and was left out"),
         "{stderr}"
     );
 }

@@ -5,7 +5,7 @@ mod common;
 
 use serde_json::Value;
 
-use common::{TempFolder, WORDPRESS, answer, netpolicy, refusal, root, stdout};
+use common::{TempFolder, WORDPRESS, answer, netpolicy, pod, refusal, root, stderr, stdout};
 
 #[test]
 fn list_in_every_format() {
@@ -85,12 +85,12 @@ fn exposure_to_what_is_still_to_come() {
         "{text}"
     );
     assert!(
-        !text.contains("any pod in default -> default/mysql"),
+        !text.contains("any other pod in default -> default/mysql"),
         "{text}"
     );
     // What no policy governs is open to all.
     assert!(
-        has("any pod in any other namespace -> kube-system/coredns[Pod] everything"),
+        has("any other pod in any other namespace -> kube-system/coredns[Pod] everything"),
         "{text}"
     );
 }
@@ -259,6 +259,181 @@ fn who() {
         "{text}"
     );
     answer(&["who", "-f", WORDPRESS, "default/nobody"], 2);
+}
+
+const DEPLOYMENTS: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: front, namespace: a}
+spec: {selector: {matchLabels: {app: f}}, template: {metadata: {labels: {app: f}}, spec: {}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: back, namespace: a}
+spec: {selector: {matchLabels: {app: b}}, template: {metadata: {labels: {app: b}}, spec: {}}}
+---
+";
+
+#[test]
+fn list_says_what_it_could_not_know() {
+    let folder = TempFolder::new("unknown");
+    let note = |manifests: &[&str], more: &[&str]| {
+        let text = manifests.concat();
+        let file = folder.file("web.yaml", &text);
+        let output = netpolicy(&[&["list", "-f", &file], more].concat());
+        assert_eq!(output.status.code(), Some(0));
+        stderr(&output)
+    };
+    let policy = |peer: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+             metadata: {{name: f, namespace: a}}\n\
+             spec: {{podSelector: {{}}, policyTypes: [Egress], egress: [{{to: [{peer}]}}]}}\n---\n"
+        )
+    };
+    let blocks = policy("{ipBlock: {cidr: 0.0.0.0/0}}");
+    assert_eq!(
+        note(&[DEPLOYMENTS, &blocks], &[]),
+        "note: no address is known of a/back[Deployment] and 1 other: blocks of addresses in \
+         rules are taken not to match there, so what only such a rule allows is not listed, and \
+         what only such a rule denies is listed\n"
+    );
+    let no_pods = ["--ip-block-selects-pods", "no"];
+    assert_eq!(note(&[DEPLOYMENTS, &blocks], &no_pods), "");
+    let labels = policy("{podSelector: {}}");
+    assert_eq!(note(&[DEPLOYMENTS, &labels], &[]), "");
+    let with_address = pod("p", "10.0.0.1", "namespace: a", "");
+    assert_eq!(note(&[&with_address, &blocks], &[]), "");
+    let still_to_come = note(&[&with_address, &blocks], &["--exposure"]);
+    assert!(
+        still_to_come.starts_with("note: no address is known of pods still to come:"),
+        "{still_to_come}"
+    );
+    for more in [&[][..], &["--exposure"]] {
+        let nobody = note(&[&blocks], more);
+        assert!(
+            nobody.contains("no pods or workloads were given")
+                && nobody.ends_with("give those of the cluster with -f\n"),
+            "{nobody}"
+        );
+    }
+}
+
+#[test]
+fn one_family_of_external_addresses_is_called_so() {
+    let folder = TempFolder::new("families");
+    let manifests = pod("p", "10.0.0.1", "namespace: a", "")
+        + "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+           metadata: {name: f, namespace: a}\n\
+           spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}\n";
+    let file = folder.file("web.yaml", &manifests);
+    let text = answer(&["list", "-f", &file], 0);
+    assert!(
+        text.contains("external IPv4  -> a/p[Pod]       everything\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn who_says_to_which_pods_no_policy_applies() {
+    let folder = TempFolder::new("beyond");
+    let manifests = "apiVersion: v1
+kind: Pod
+metadata: {name: agent, namespace: a, labels: {app: agent}}
+spec: {hostNetwork: true, containers: []}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: job, namespace: a, labels: {app: job}}
+spec: {containers: []}
+status: {phase: Succeeded}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: agents, namespace: a}
+spec: {podSelector: {matchLabels: {app: agent}}}
+";
+    let file = folder.file("web.yaml", manifests);
+    assert_eq!(
+        answer(&["who", "-f", &file, "a/agent", "a/job"], 0),
+        "a/agent\n  it uses the network of its node, so no policy applies to it, also not where \
+         the selector matches its labels: NetworkPolicy a/agents\n\
+         a/job\n  it has ended, so no policy applies to it\n"
+    );
+    let json = answer(&["who", "-f", &file, "a/agent", "-o", "json"], 0);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["pods"][0]["beyondPolicies"], "hostNetwork");
+    assert_eq!(json["pods"][0]["notApplied"][0]["name"], "agents");
+}
+
+#[test]
+fn what_could_not_be_read_is_no_answer() {
+    let folder = TempFolder::new("unread");
+    let flows = folder.file("flows.csv", "source,destination,port\n");
+    let tests = folder.file(
+        "tests.yaml",
+        "[{from: 10.0.0.1, to: 10.0.0.2, port: 1, expect: allow}]",
+    );
+    let image = folder.file("kept.npi", "an image");
+    for command in [
+        &[
+            "verdict", "--from", "10.0.0.1", "--to", "10.0.0.2", "--port", "1",
+        ][..],
+        &["compile", "--out", &image],
+        &["check"],
+        &["list"],
+        &["diff", "--without", "examples/wordpress/policies.yaml"],
+        &["lint"],
+        &["simulate", "--flows", &flows],
+        &["generate", "--flows", &flows],
+        &["test", &tests],
+        &["who"],
+    ] {
+        let question = [command, &["-f", WORDPRESS, "-f", "nowhere.yaml"]].concat();
+        let output = netpolicy(&question);
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        let told = stdout(&output) + &stderr(&output);
+        assert!(
+            told.contains("nowhere.yaml: error: cannot be read"),
+            "{told}"
+        );
+    }
+    // Nothing is written over what was compiled before.
+    assert_eq!(std::fs::read_to_string(&image).unwrap(), "an image");
+}
+
+#[test]
+fn lint_says_what_held_nothing_to_look_at() {
+    let folder = TempFolder::new("nothing");
+    let output = netpolicy(&["lint", "-f", folder.0.to_str().unwrap()]);
+    assert!(stderr(&output).ends_with(": warning: holds no manifest\n"));
+    assert_eq!(stdout(&output), "0 errors, 0 warnings, 0 notes\n");
+}
+
+#[test]
+fn one_is_counted_in_the_singular() {
+    let folder = TempFolder::new("singular");
+    let file = folder.file("pod.yaml", &pod("p", "10.0.0.1", "namespace: a", ""));
+    let policy = folder.file(
+        "policy.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+         metadata: {name: f, namespace: a}\nspec: {podSelector: {}, policyTypes: [Egress]}\n",
+    );
+    let found = answer(&["lint", "-f", &file, "-f", &policy], 0);
+    assert!(found.ends_with("0 errors, 0 warnings, 1 note\n"), "{found}");
+    let flows = folder.file("flows.csv", "source,destination,port\na/p,8.8.8.8,443\n");
+    let simulated = answer(&["simulate", "-f", &file, "--flows", &flows], 0);
+    assert!(
+        simulated.starts_with("1 flow, 1 of them distinct\n"),
+        "{simulated}"
+    );
+    let tests = folder.file(
+        "t.yaml",
+        "- {from: a/p, to: 8.8.8.8, port: 1, expect: allow}",
+    );
+    assert_eq!(
+        answer(&["test", "-f", &file, &tests], 0),
+        "1 assertion, 1 passed, 0 failed\n"
+    );
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn vectors_that_cannot_be_read_do_not_stop_the_others() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         stdout(&output),
-        "2 probes are between pods without addresses of one family, and were not counted\n\
+        "2 probes between pods without addresses of one family were not counted\n\
          2 files could not be read or run\n\
          1 passed, 0 failed\n"
     );

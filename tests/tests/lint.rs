@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use netpolicy::lint::{Code, Finding, lint, lint_within};
+use netpolicy::lint::{Code, Finding, lint, lint_within, with_places};
 use netpolicy::manifest::Loader;
 use netpolicy::model::{DomainName, Options};
 use netpolicy::reach::Difference;
@@ -116,16 +116,7 @@ fn what_is_removable_is_removed() {
             let (cluster, image) = load(&world.manifests, &world);
             let image = image.image();
             let findings = lint(&cluster, &image);
-            let removable = |finding: &&Finding| {
-                matches!(
-                    finding.code,
-                    Code::RemovablePolicy
-                        | Code::RemovableRule
-                        | Code::RulesWithoutType
-                        | Code::ShadowedRule
-                )
-            };
-            for finding in findings.iter().filter(removable) {
+            for finding in findings.iter().filter(is_removable) {
                 let (_, fewer) = load(&without(&world.manifests, finding), &world);
                 let difference = Difference::between(&image, &fewer.image());
                 removed.set(removed.get() + 1);
@@ -136,7 +127,7 @@ fn what_is_removable_is_removed() {
                     )));
                 }
             }
-            let all: Vec<&Finding> = findings.iter().filter(removable).collect();
+            let all: Vec<&Finding> = findings.iter().filter(is_removable).collect();
             let (_, fewest) = load(&without_all(&world.manifests, &all), &world);
             let difference = Difference::between(&image, &fewest.image());
             if !difference.is_empty() {
@@ -163,6 +154,13 @@ fn what_is_removable_is_removed() {
         .unwrap();
     assert!(removed.get() > 100, "{} were removed", removed.get());
     assert!(kept.get() > 50, "{} policies were kept", kept.get());
+}
+
+fn is_removable(finding: &&Finding) -> bool {
+    matches!(
+        finding.code,
+        Code::RemovablePolicy | Code::RemovableRule | Code::RulesWithoutType | Code::ShadowedRule
+    )
 }
 
 const PODS: &str = "
@@ -237,7 +235,7 @@ fn each_kind_of_finding() {
             "{namespaceSelector: {matchLabels: {team: web}}}, {podSelector: {matchLabels: {app: front}}}",
             "{port: 5432}"
         ),
-        ["peer-selects-nothing", "split-peer"]
+        ["split-peer"]
     );
     assert_eq!(
         from("{ipBlock: {cidr: 10.0.0.0/24}}", "{port: 5432}"),
@@ -290,17 +288,132 @@ fn each_kind_of_finding() {
 
 /// Every finding about these policies, beside the pods.
 fn found(policies: &str) -> Vec<Finding> {
+    found_in(&format!("{PODS}{policies}"))
+}
+
+/// Every finding about these manifests, with its place.
+fn found_in(manifests: &str) -> Vec<Finding> {
     let mut loader = Loader::default();
-    loader.read_text("test.yaml", &format!("{PODS}{policies}"));
+    loader.read_text("test.yaml", manifests);
     let loaded = loader.finish();
     assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
     let (image, _) = loaded.cluster.compile(&Options::default()).unwrap();
-    lint(&loaded.cluster, &image.image())
+    let findings = lint(&loaded.cluster, &image.image());
+    with_places(findings, |diagnostic| loaded.locate(diagnostic))
+}
+
+#[test]
+fn dns_is_asked_by_udp_of_who_may_answer() {
+    let policy = |egress: &str| {
+        format!(
+            "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p, namespace: data}}
+spec: {{podSelector: {{matchLabels: {{app: db}}}}, policyTypes: [Egress], egress: [{egress}]}}
+---
+"
+        )
+    };
+    let cut = |policies: &str| {
+        let mut found = found(policies).into_iter();
+        let found = found.find(|finding| finding.code == Code::NoDns);
+        found.map(|finding| finding.diagnostic.message)
+    };
+    let is_cut = |policies: &str| cut(policies).is_some();
+    let to = |labels: &str, ports: &str| {
+        policy(&format!(
+            "{{to: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{{labels}}}}}}}]{ports}}}"
+        ))
+    };
+    // A rule without ports opens 53 of pods that say that they listen elsewhere.
+    assert!(is_cut(&to("app: front", "")));
+    let other = |name: &str, namespace: &str, container: &str| {
+        format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: {namespace}, labels: {{app: other}}}}
+spec: {{containers: [{{name: c, {container}}}]}}
+---
+"
+        )
+    };
+    let to_other = to("app: other", "");
+    assert!(!is_cut(&(other("o", "web", "") + &to_other)));
+    let port = |port: &str| format!("ports: [{{containerPort: {port}}}]");
+    assert!(is_cut(&(other("o", "web", &port("8080")) + &to_other)));
+    assert!(!is_cut(&(other("o", "web", &port("53")) + &to_other)));
+    assert!(!is_cut(
+        &(other("o", "web", &port("1053, protocol: UDP, name: dns")) + &to_other)
+    ));
+    // In namespaces of DNS servers whoever is there may be one.
+    assert!(!is_cut(
+        &(other("o", "openshift-dns", &port("9154")) + &to_other)
+    ));
+    // One of a class of pods is enough.
+    let both = other("o", "web", &port("8080")) + &other("r", "web", &port("53"));
+    assert!(!is_cut(&(both + &to_other)));
+    // Nodes and external addresses may be anybody.
+    let to_block = "{to: [{podSelector: {}}, {ipBlock: {cidr: 169.254.20.10/32}}]}";
+    assert!(!is_cut(&policy(to_block)));
+    // By TCP alone is not enough; by UDP alone is.
+    let all = |ports: &str| {
+        policy(&format!(
+            "{{to: [{{namespaceSelector: {{}}}}], ports: [{{port: 8080}}, {ports}]}}"
+        ))
+    };
+    let message = cut(&all("{port: 53}")).unwrap();
+    assert!(
+        message.ends_with("only by TCP: names are looked up by UDP"),
+        "{message}"
+    );
+    let message = cut(&all("{port: 5432}")).unwrap();
+    assert!(
+        message.ends_with("but none to port 53 of anybody who may answer DNS"),
+        "{message}"
+    );
+    assert!(!is_cut(&all("{port: 53, protocol: UDP}")));
+}
+
+#[test]
+fn ports_of_init_containers_are_declared() {
+    let with_init = |init: &str| {
+        let policies = format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{name: i, namespace: data, labels: {{app: i}}}}
+spec:
+  initContainers: [{{name: i, {init}}}]
+  containers: [{{name: c, ports: [{{containerPort: 80}}]}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p, namespace: data}}
+spec: {{podSelector: {{matchLabels: {{app: i}}}}, ingress: [{{ports: [{{port: 9000}}]}}]}}
+"
+        );
+        let found = found(&policies).into_iter();
+        let mut found = found.filter(|finding| finding.code == Code::UndeclaredPort);
+        found.next().map(|finding| finding.diagnostic.message)
+    };
+    let port = "ports: [{containerPort: 9000}]";
+    assert_eq!(with_init(port), None);
+    assert_eq!(with_init(&format!("restartPolicy: Always, {port}")), None);
+    assert_eq!(
+        with_init("ports: [{containerPort: 9001}]").unwrap(),
+        "opens TCP 9000, which no container declares of the pods that it selects (1)"
+    );
 }
 
 /// Codes and paths of the findings about policies and their rules.
 fn effects(policies: &str) -> Vec<(&'static str, String, String)> {
-    let found = found(policies).into_iter();
+    effects_in(&format!("{PODS}{policies}"))
+}
+
+fn effects_in(manifests: &str) -> Vec<(&'static str, String, String)> {
+    let found = found_in(manifests).into_iter();
     let found = found.filter(|finding| finding.code.code().starts_with("NP1"));
     found
         .map(|Finding { code, diagnostic }| (code.code(), diagnostic.object, diagnostic.path))
@@ -404,6 +517,153 @@ spec:
             "ClusterNetworkPolicy names".to_owned(),
             "spec.egress[0]".to_owned()
         )]
+    );
+}
+
+/// A NetworkPolicy of namespace `data` with these rules for ingress.
+fn ingress(name: &str, subject: &str, rules: &str) -> String {
+    format!(
+        "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: {name}, namespace: data}}
+spec: {{podSelector: {{{subject}}}, ingress: [{rules}]}}
+---
+"
+    )
+}
+
+#[test]
+fn where_no_pods_are_given_those_to_come_count() {
+    let none: [(&str, String, String); 0] = [];
+    let found = |code: &'static str, path: &str| {
+        [(code, "NetworkPolicy data/p".to_owned(), path.to_owned())]
+    };
+    let any = "{from: [{namespaceSelector: {}}]}";
+    let port = "{from: [{namespaceSelector: {}}], ports: [{port: 80}]}";
+    assert_eq!(effects_in(&ingress("p", "", any)), none);
+    assert_eq!(
+        effects_in(&ingress("p", "", &format!("{any}, {port}"))),
+        found("NP102", "spec.ingress[1]")
+    );
+    let of_web = "matchLabels: {app: web}";
+    let two = ingress("p", of_web, port) + &ingress("q", "", any);
+    assert_eq!(effects_in(&two), found("NP101", ""));
+    // Pods that only the one selects may come.
+    let not_bad = "matchExpressions: [{key: role, operator: NotIn, values: [bad]}]";
+    let two = ingress("p", of_web, port) + &ingress("q", not_bad, any);
+    assert_eq!(effects_in(&two), none);
+    // And peers that only the first rule matches.
+    let from = |values: &str| {
+        format!(
+            "{{from: [{{podSelector: {{matchExpressions: [{{key: role, operator: NotIn, values: [{values}]}}]}}}}]}}"
+        )
+    };
+    let wider_first = format!("{}, {}", from("bad"), from("bad, worse"));
+    assert_eq!(
+        effects_in(&ingress("p", "", &wider_first)),
+        found("NP102", "spec.ingress[1]")
+    );
+    // What is said to select nothing is not said to do nothing as well.
+    let of_nobody = ingress("p", "matchLabels: {app: nobody}", port) + &ingress("q", "", any);
+    assert_eq!(effects(&of_nobody), none);
+}
+
+#[test]
+fn pods_to_come_may_be_selected_twice() {
+    let from = |action: &str, label: &str| {
+        format!(
+            "{{action: {action}, from: [{{pods: {{namespaceSelector: {{}}, podSelector: {{matchLabels: {{{label}}}}}}}}}]}}"
+        )
+    };
+    // Passing matters to a peer that has both labels.
+    let rules = [from("Pass", "app: a"), from("Deny", "tier: b")].join(", ");
+    assert_eq!(effects(&admin("a", &rules)), []);
+}
+
+#[test]
+fn rules_of_a_policy_that_comes_too_late_never_decide() {
+    let policy = |name: &str, priority: u32, action: &str| {
+        format!(
+            "
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: {{name: {name}}}
+spec: {{priority: {priority}, subject: {{namespaces: {{}}}}, ingress: [{{action: {action}, from: [{{namespaces: {{}}}}]}}]}}
+---
+"
+        )
+    };
+    let late = |path: &str| ("AdminNetworkPolicy late".to_owned(), path.to_owned());
+    for action in ["Deny", "Allow"] {
+        let policies = policy("early", 1, "Allow") + &policy("late", 2, action);
+        let mut found = effects(&policies);
+        found.sort();
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|(code, name, path)| (code, (name, path)))
+            .collect();
+        let expected = [("NP101", late("")), ("NP103", late("spec.ingress[0]"))];
+        // To allow what no policy denies is no effect either.
+        let found = found
+            .into_iter()
+            .filter(|(_, (name, _))| name.ends_with("late"));
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{action}");
+    }
+}
+
+#[test]
+fn what_opens_all_it_isolates_is_said_to_protect_nobody() {
+    let all = ingress("p", "", "{ports: []}");
+    let found = found(&all);
+    let of_policy = |finding: &&Finding| finding.code == Code::RemovablePolicy;
+    let message = &found.iter().find(of_policy).unwrap().diagnostic.message;
+    assert!(
+        message.ends_with(
+            "; ingress[0] allows everything with everybody, so the pods are as open with the \
+             policy as without one: if it is to protect them, narrow that rule instead"
+        ),
+        "{message}"
+    );
+}
+
+#[test]
+fn peers_and_ports_have_places_of_their_own() {
+    let manifests = format!(
+        "{PODS}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p, namespace: data}}
+spec:
+  podSelector: {{}}
+  ingress:
+  - from:
+    - podSelector: {{}}
+    - podSelector:
+        matchLabels: {{app: nobody}}
+    - ipBlock: {{cidr: 10.0.0.0/24}}
+    ports:
+    - port: 5432
+    - port: pg
+    - port: 80
+"
+    );
+    let first = PODS.lines().count() as u32 + 1;
+    let found = found_in(&manifests).into_iter();
+    let found = found.filter(|finding| finding.diagnostic.object == "NetworkPolicy data/p");
+    let places: Vec<_> = found
+        .map(|Finding { code, diagnostic }| {
+            (code.code(), diagnostic.line - first, diagnostic.column)
+        })
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("NP202", 9, 7),
+            ("NP303", 11, 7),
+            ("NP204", 14, 7),
+            ("NP205", 15, 7)
+        ]
     );
 }
 

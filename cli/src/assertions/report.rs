@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::Outcomes;
 use crate::output;
+use crate::words::counted;
 
 pub(super) fn text(results: &[Outcomes<'_>]) -> Result<()> {
     for result in results.iter().filter(|result| !result.passed) {
@@ -20,8 +21,8 @@ pub(super) fn text(results: &[Outcomes<'_>]) -> Result<()> {
     }
     let failed = results.iter().filter(|result| !result.passed).count();
     output::line(&format!(
-        "{} assertions, {} passed, {failed} failed",
-        results.len(),
+        "{}, {} passed, {failed} failed",
+        counted(results.len(), "assertion"),
         results.len() - failed
     ))
 }

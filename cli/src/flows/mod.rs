@@ -28,6 +28,7 @@ use ends::Ends;
 use lines::{BOM, Lines};
 
 use crate::progress;
+use crate::words::{counted, was};
 
 /// Where flows are, and how they are recorded.
 #[derive(clap::Args)]
@@ -109,12 +110,15 @@ impl Flows {
         let skipped = match self.skipped {
             0 => None,
             n => Some(format!(
-                "{n} records that open no connection were passed over"
+                "{} that {} no connection {} passed over",
+                counted(n, "record"),
+                if n == 1 { "opens" } else { "open" },
+                was(n)
             )),
         };
         let unreadable = match self.unreadable {
             0 => None,
-            n => Some(format!("{n} records could not be read")),
+            n => Some(format!("{} could not be read", counted(n, "record"))),
         };
         let parts: Vec<String> = [skipped, unreadable].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join("; "))
@@ -155,8 +159,9 @@ fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
     }
     if flows.all.is_empty() {
         bail!(
-            "{name}: no flows: {} records were passed over, {} could not be read",
-            flows.skipped,
+            "{name}: no flows: {} {} passed over, {} could not be read",
+            counted(flows.skipped, "record"),
+            was(flows.skipped),
             flows.unreadable
         );
     }

@@ -15,6 +15,7 @@ use self::workloads::Workloads;
 use crate::flows::{FlowFile, Flows, Seen};
 use crate::input::{self, Manifests};
 use crate::observed::{Observed, add_policies, without_policies};
+use crate::words::counted;
 use crate::{Outcome, output, progress};
 
 /// Write least-privilege policies from observed flows
@@ -88,8 +89,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     progress::clear();
     output::write(&text)?;
     eprintln!(
-        "from {} flows, {} of them distinct{}",
-        flows.count(Seen::Passed),
+        "from {}, {} of them distinct{}",
+        counted(flows.count(Seen::Passed), "flow"),
         flows
             .all
             .iter()
@@ -129,15 +130,15 @@ fn tell(verification: &Verification<'_>, flows: &Flows) -> Outcome {
         eprintln!("DNS lost: {pod}");
     }
     if without_dns.is_empty() && asking != 0 {
-        eprintln!("DNS kept: {asking} pods may ask as before");
+        eprintln!("DNS kept: {} may ask as before", counted(asking, "pod"));
     }
     for line in &unobserved.others {
         eprintln!("open though not observed: {line}");
     }
     eprintln!(
-        "open besides what was observed: {} pairs of workloads for DNS, {} by the labels of \
-         others, {} otherwise",
-        unobserved.dns,
+        "open besides what was observed: {} of workloads for DNS, {} by the labels of others, \
+         {} otherwise",
+        counted(unobserved.dns, "pair"),
         unobserved.by_labels,
         unobserved.others.len()
     );

@@ -10,8 +10,8 @@ use netpolicy::{Cluster, ConnectionKind, Image, Protocol};
 use super::cidrs::Bound;
 use super::workloads::{DNS, Id, Workload, Workloads};
 use crate::flows::{Flow, Flows, Seen};
-use crate::input::counted;
 use crate::observed::Observed;
+use crate::words::{counted, was};
 
 pub(super) type Labels = BTreeMap<String, String>;
 
@@ -168,13 +168,16 @@ impl Generator<'_> {
         let denied = flows.count(Seen::Denied);
         if denied != 0 {
             notes.push(format!(
-                "{denied} flows were denied when observed, and were left out"
+                "{} {was} denied when observed, and {was} left out",
+                counted(denied, "flow"),
+                was = was(denied)
             ));
         }
         if seen.unknown != 0 {
             notes.push(format!(
-                "{} flows of pods that are not known were left out",
-                seen.unknown
+                "{} of pods that are not known {} left out",
+                counted(seen.unknown, "flow"),
+                was(seen.unknown)
             ));
         }
         let dns = self
@@ -335,11 +338,11 @@ impl Generator<'_> {
             };
             if blocks.len() > self.bound.blocks {
                 notes.push(format!(
-                    "a rule for {direction} of {} has {} blocks instead of {}: more of them \
+                    "a rule for {direction} of {} has {} instead of {}: more of them \
                      would only make one across the shortest prefix, both families, or \
                      addresses of pods",
                     all[own].title(),
-                    blocks.len(),
+                    counted(blocks.len(), "block"),
                     self.bound.blocks
                 ));
             }

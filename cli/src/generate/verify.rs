@@ -10,6 +10,7 @@ use super::policies::{Generated, Policy, PortsSeen};
 use super::workloads::{Id, Workload, Workloads};
 use crate::flows::{Flows, Seen};
 use crate::observed::{Fate, Observed};
+use crate::words::counted;
 
 /// The cluster before and after.
 pub(super) struct Verification<'a> {
@@ -156,9 +157,10 @@ impl Verification<'_> {
             count(&|change| change.after != PortSet::EMPTY && !change.removed.is_empty());
         let opened = count(&|change| !change.added.is_empty());
         format!(
-            "{} policies; of {open} pairs of ends that can connect today, {closed} would be \
-             closed and {narrowed} narrowed; {opened} would be opened",
-            self.generated.policies.len()
+            "{}; of {} of ends that can connect today, {closed} would be closed and {narrowed} \
+             narrowed; {opened} would be opened",
+            counted(self.generated.policies.len(), "policy"),
+            counted(open, "pair"),
         )
     }
 }

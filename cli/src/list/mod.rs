@@ -5,20 +5,23 @@ mod graph;
 pub(crate) mod np_guard;
 mod table;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use netpolicy::Image;
+use netpolicy::model::Direction;
 use netpolicy::reach::{
     Decision, POTENTIAL, Peer, PortName, PortSet, PotentialPorts, Reachability, Row,
     with_potential_pods,
 };
+use netpolicy::{Image, PodRef};
 use serde::Serialize;
 
 use self::filter::Filter;
 use crate::Outcome;
 use crate::input::{Manifests, open_image, tell};
+use crate::words::counted;
 use crate::{output, progress};
 
 pub(crate) use self::table::{ports_of, table};
@@ -27,7 +30,8 @@ pub(crate) use self::table::{ports_of, table};
 ///
 /// The list is exact: what it does not name is denied. Ends are workloads, nodes and
 /// ranges of external addresses. A pod with itself, which is always allowed, and what
-/// no policy can govern are left out.
+/// no policy can govern are left out. Where rules ask for addresses that workloads do not
+/// have, as their pods were not given, a note on standard error says so.
 ///
 /// Exit status: 0 listed, 2 not.
 #[derive(clap::Args)]
@@ -43,7 +47,7 @@ pub(crate) struct Arguments {
     filter: Filter,
 
     /// Show what stays open to pods and namespaces that do not exist yet: for each
-    /// peer that rules select by labels, and for pods without labels
+    /// peer that rules select by labels, and for pods without labels ("any other pod")
     ///
     /// Ports that rules call by name are shown by name, as such a pod may give it any
     /// number: `TCP grpc` is open by its name alone, `not TCP grpc` is closed where
@@ -138,7 +142,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             let paths = &arguments.manifests.sources.paths;
             let mut loaded = arguments.manifests.load_paths(paths, owners)?;
             tell(&loaded.diagnostics);
-            progress::say(&format!("compiling {} objects", loaded.objects));
+            progress::say(&format!("compiling {}", counted(loaded.objects, "object")));
             if arguments.exposure {
                 potential = Some(PotentialPorts::new(&loaded.cluster));
                 loaded.cluster = with_potential_pods(&loaded.cluster);
@@ -147,6 +151,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         }
     };
     let image = image.image();
+    note_what_is_missing(&image);
     let mut filter = arguments.filter.clone();
     filter.resolve(&image)?;
     progress::say("listing connections");
@@ -167,6 +172,59 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         ListFormat::NpGuard => output::write(&np_guard::lines(&image, &rows))?,
     }
     Ok(Outcome::Good)
+}
+
+/// Tells on standard error what makes a list empty, or less certain than it looks.
+fn note_what_is_missing(image: &Image<'_>) {
+    let is_there = |pod: &PodRef<'_>| pod.workload().is_none_or(|(kind, _)| kind != POTENTIAL);
+    if !image.pods().any(|pod| is_there(&pod)) {
+        eprintln!(
+            "note: no pods or workloads were given, so there is nobody of whom connections \
+             could be listed: give those of the cluster with -f"
+        );
+        return;
+    }
+    let is_without = |pod: &PodRef<'_>| pod.is_subject() && pod.addresses().next().is_none();
+    let without = image.pods().filter(is_without).map(workload_of);
+    let without: BTreeSet<String> = without.collect();
+    let Some(first) = without.first().filter(|_| rules_ask_for_addresses(image)) else {
+        return;
+    };
+    let others = match without.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {}", counted(more, "other")),
+    };
+    eprintln!(
+        "note: no address is known of {first}{others}: blocks of addresses in rules are taken \
+         not to match there, so what only such a rule allows is not listed, and what only such \
+         a rule denies is listed"
+    );
+}
+
+/// What a pod is listed as.
+fn workload_of(pod: PodRef<'_>) -> String {
+    let (namespace, kind) = (pod.namespace(), pod.workload());
+    match kind {
+        Some((POTENTIAL, _)) => "pods still to come".to_owned(),
+        Some((kind, name)) if !kind.is_empty() => format!("{namespace}/{name}[{kind}]"),
+        _ => format!("{pod}[Pod]"),
+    }
+}
+
+/// Whether a policy that selects pods has a rule that matches the addresses of others.
+fn rules_ask_for_addresses(image: &Image<'_>) -> bool {
+    let mut selecting = image
+        .policies()
+        .filter(|policy| policy.selected_pods() != 0);
+    selecting.any(|policy| {
+        let mut rules = Direction::BOTH
+            .into_iter()
+            .flat_map(|direction| policy.rules(direction));
+        rules.any(|rule| {
+            rule.peers()
+                .is_some_and(|mut peers| peers.any(|peer| peer.is_addresses()))
+        })
+    })
 }
 
 /// Whether one end of a row exists, and the other is still to come.

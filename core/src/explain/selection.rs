@@ -29,10 +29,15 @@ impl<'i> PolicyRef<'i> {
     /// Whether the policy selects a pod of its image.
     #[must_use]
     pub fn selects(&self, pod: &PodRef<'i>) -> bool {
+        pod.subject().is_some() && self.matches_labels(pod)
+    }
+
+    /// Whether the selectors of the policy match the labels of a pod and its namespace,
+    /// whether policies apply to the pod or not ([`PodRef::is_subject`]).
+    #[must_use]
+    pub fn matches_labels(&self, pod: &PodRef<'i>) -> bool {
         let (image, record) = (self.image, self.record());
-        let Some(pod) = pod.subject() else {
-            return false;
-        };
+        let pod = PodParty::Known(pod.index() as u32);
         let in_scope = match record.subject_namespaces {
             NONE => pod.namespace(image) == Some(record.namespace),
             selector => pod.namespace_labels(image).match_selector(image, selector),
@@ -147,6 +152,17 @@ impl<'i> PeerRef<'i> {
         PeerKind::from_code(self.record.kind) == Some(PeerKind::Pods)
     }
 
+    /// Whether it matches addresses, of whatever pods have them: an `ipBlock`, if these
+    /// match pods, or a network.
+    #[must_use]
+    pub fn is_addresses(&self) -> bool {
+        match PeerKind::from_code(self.record.kind) {
+            Some(PeerKind::IpBlock) => self.image().options().ip_block_selects_pods,
+            Some(PeerKind::Network) => true,
+            _ => false,
+        }
+    }
+
     /// Whether it selects a pod by labels.
     #[must_use]
     pub fn selects(&self, pod: &PodRef<'i>) -> bool {
@@ -163,6 +179,13 @@ impl<'i> PeerRef<'i> {
 }
 
 impl<'i> PodRef<'i> {
+    /// Whether policies apply to the pod: not if it is on its node's network, or has
+    /// ended.
+    #[must_use]
+    pub fn is_subject(&self) -> bool {
+        self.subject().is_some()
+    }
+
     /// The pod as what policies select: not if it is on its node's network, or has
     /// ended.
     pub(crate) fn subject(&self) -> Option<PodParty<'i>> {

@@ -19,7 +19,7 @@ use super::questions::{Asked, Kinds, Steps, Subject};
 use super::{Code, Finding, some_of};
 use crate::check::warning;
 use crate::image::Image;
-use crate::image::tables::{NONE, PeerKind, PeerRecord};
+use crate::image::tables::{NONE, PeerKind, PeerRecord, PolicyKind, PolicyRecord};
 use crate::model::{Action, Direction, Tier};
 use crate::reach::{Places, with_potential_ends};
 use crate::verdict::{Assumed, Case, Decided, Party, PodParty, Without, rule_peers};
@@ -49,29 +49,37 @@ pub(super) fn find(
     steps: u64,
     findings: &mut Vec<Finding>,
 ) {
-    // What selects nothing is told elsewhere.
-    if image
-        .cold
-        .policies
-        .iter()
-        .all(|policy| policy.selected == 0)
-    {
+    // Of what selects nothing that is said, and not what else it does not do.
+    let in_vain = findings.iter().filter(|finding| super::is_in_vain(finding));
+    let in_vain: BTreeSet<&str> = in_vain
+        .map(|finding| finding.diagnostic.object.as_str())
+        .collect();
+    let is_asked = |policy: &u32| {
+        let record = image.cold.policies.get(*policy);
+        let object = warning(image, &record, 0, String::new(), String::new()).object;
+        !in_vain.contains(object.as_str())
+    };
+    let asked: BTreeSet<u32> = (0..image.cold.policies.len() as u32)
+        .filter(is_asked)
+        .collect();
+    if asked.is_empty() {
         return;
     }
     // To decide about what is still to come is an effect.
     let compiled = with_potential_ends(cluster).compile(&image.options());
-    let all: BTreeSet<u32> = (0..image.cold.policies.len() as u32).collect();
     let Ok((with_potential, _)) = compiled else {
-        return findings.push(not_compared(image, &all));
+        return findings.push(not_compared(image, &asked));
     };
     let with_potential = with_potential.image();
     let parties = Places::new(&with_potential).parties();
-    let effects = Effects::work_out(&with_potential, &parties, second, steps);
-    for policy in all {
-        effects.report(image, policy, findings);
+    let may_go: BTreeSet<u32> = asked.difference(second).copied().collect();
+    let effects = Effects::work_out(&with_potential, &parties, &asked, &may_go, steps);
+    for policy in &asked {
+        effects.report(image, *policy, findings);
     }
-    if !effects.unfinished.is_empty() {
-        findings.push(not_compared(image, &effects.unfinished));
+    let unfinished: BTreeSet<u32> = effects.unfinished.intersection(&asked).copied().collect();
+    if !unfinished.is_empty() {
+        findings.push(not_compared(image, &unfinished));
     }
 }
 
@@ -102,6 +110,8 @@ struct Effects {
     unfinished: BTreeSet<u32>,
     /// What names nodes or domains: it may wait for some that are not given.
     waiting: Removable,
+    /// The cluster-scoped policies of which a rule decides something.
+    deciding: BTreeSet<u32>,
 }
 
 /// The rules that have peers by nodes or domain names, and their policies.
@@ -202,7 +212,8 @@ impl Effects {
     fn work_out<'i>(
         image: &'i Image<'i>,
         parties: &[Party<'i>],
-        second: &BTreeSet<u32>,
+        asked: &BTreeSet<u32>,
+        may_go: &BTreeSet<u32>,
         steps: u64,
     ) -> Effects {
         let hasher = || ahash::RandomState::with_seeds(1, 2, 3, 4);
@@ -212,6 +223,7 @@ impl Effects {
             removable: Removable::default(),
             unfinished: BTreeSet::new(),
             waiting: waiting(image),
+            deciding: BTreeSet::new(),
         };
         // Half for what each does by itself, and half for what they do together.
         let (mut alone, mut together) = (Steps(steps / 2), Steps(steps / 2));
@@ -233,31 +245,39 @@ impl Effects {
                 effects.unfinished.extend(&subject.policies);
             }
         }
-        effects.remove_policies(&subjects, second, &mut together);
-        effects.remove_rules(&subjects, second, &mut together);
+        let decides = effects.rules.iter().filter(|(_, known)| known.decides);
+        let of_clusters = |policy: &u32| image.cold.policies.get(*policy).namespace == NONE;
+        let deciding = decides.map(|((policy, ..), _)| *policy).filter(of_clusters);
+        effects.deciding = deciding.collect();
+        effects.remove_policies(&subjects, may_go, &mut together);
+        effects.remove_rules(&subjects, asked, may_go, &mut together);
         effects
     }
 
     /// Of policies that can be removed one by one, keeps those that cannot go together
-    /// with the ones before them: of two equal ones, the later.
+    /// with the ones before them: of two equal ones the later, or the one whose rules
+    /// decide where others come too late.
     fn remove_policies(
         &mut self,
         subjects: &[Subject<'_>],
-        second: &BTreeSet<u32>,
+        may_go: &BTreeSet<u32>,
         steps: &mut Steps,
     ) {
         let known = self.policies.iter();
         let known = known.filter(|(policy, known)| {
             !known.has_effect
-                && !second.contains(*policy)
+                && may_go.contains(*policy)
                 && !self.unfinished.contains(*policy)
                 && !self.waiting.policies.contains(policy)
         });
         self.removable.policies = known.map(|(policy, _)| *policy).collect();
+        let deciding = self.deciding.clone();
         self.keep_what_is_needed(subjects, steps, |left, subject| {
             let policies = subject.policies.iter().copied();
             let left = policies.filter(|policy| left.policies.binary_search(policy).is_ok());
-            left.map(Part::Policy).collect()
+            let mut left: Vec<u32> = left.collect();
+            left.sort_by_key(|policy| deciding.contains(policy));
+            left.into_iter().map(Part::Policy).collect()
         });
     }
 
@@ -266,12 +286,14 @@ impl Effects {
     fn remove_rules(
         &mut self,
         subjects: &[Subject<'_>],
-        second: &BTreeSet<u32>,
+        asked: &BTreeSet<u32>,
+        may_go: &BTreeSet<u32>,
         steps: &mut Steps,
     ) {
         let known = self.rules.iter().filter(|(rule, known)| {
             let (policy, ..) = rule;
-            let may_go = known.decides || !second.contains(policy);
+            // What another of its priority decides may be left to it elsewhere.
+            let may_go = asked.contains(policy) && (known.decides || may_go.contains(policy));
             let is_known = !self.unfinished.contains(policy);
             let stays = !self.removable.policies.contains(policy);
             let is_waiting = self.waiting.rules.contains(rule);
@@ -435,36 +457,68 @@ impl Effects {
 
     fn report(&self, image: &Image<'_>, policy: u32, findings: &mut Vec<Finding>) {
         let record = image.cold.policies.get(policy);
-        if record.selected == 0 {
-            return;
-        }
         let mut find = |code, line, path: String, message: String| {
             let diagnostic = warning(image, &record, line, path, message);
             findings.push(Finding { code, diagnostic });
         };
+        let place = |(_, direction, index): &RuleKey| {
+            let rule = image.cold.rules.get(record.rules(*direction).0 + index);
+            (rule.line, format!("spec.{direction}[{index}]"))
+        };
+        let is_of_cluster = record.namespace == NONE;
         if self.removable.policies.contains(&policy) {
-            let message = format!("can be removed{UNCHANGED}");
+            let open = opens_all(image, &record).map_or(String::new(), |rule| {
+                format!(
+                    "; {rule} allows everything with everybody, so the pods are as open with the \
+                     policy as without one: if it is to protect them, narrow that rule instead"
+                )
+            });
+            let message = format!("can be removed{UNCHANGED}{open}");
             find(Code::RemovablePolicy, 0, String::new(), message);
+            if is_of_cluster && !self.deciding.contains(&policy) {
+                for key in self.matching_rules(policy) {
+                    let (line, path) = place(&key);
+                    find(Code::ShadowedRule, line, path, NEVER_DECIDES.into());
+                }
+            }
             return;
         }
         let rules = self.removable.rules.iter();
         for key in rules.filter(|(of, ..)| *of == policy) {
-            let (_, direction, index) = *key;
-            let rule = image.cold.rules.get(record.rules(direction).0 + index);
             let decides = self.rules.get(key).is_some_and(|known| known.decides);
-            let path = format!("spec.{direction}[{index}]");
-            if decides || record.namespace != NONE {
+            let (line, path) = place(key);
+            if decides || !is_of_cluster {
                 let message = format!("can be removed{UNCHANGED}");
-                find(Code::RemovableRule, rule.line, path, message);
+                find(Code::RemovableRule, line, path, message);
             } else {
-                let message = "never decides: every connection that it matches is decided \
-                               before it, between pods, given or to come, the nodes that are \
-                               given and other addresses";
-                find(Code::ShadowedRule, rule.line, path, message.into());
+                find(Code::ShadowedRule, line, path, NEVER_DECIDES.into());
             }
         }
     }
+
+    /// The rules of a policy that match something.
+    fn matching_rules(&self, policy: u32) -> BTreeSet<RuleKey> {
+        let rules = self.rules.iter();
+        let matching = rules.filter(|((of, ..), known)| *of == policy && known.matches);
+        matching.map(|(key, _)| *key).collect()
+    }
 }
+
+/// The rule for ingress, if there is one, by which a NetworkPolicy that isolates allows all
+/// the same.
+fn opens_all(image: &Image<'_>, record: &PolicyRecord) -> Option<String> {
+    if record.kind() != PolicyKind::Network || !record.isolates(Direction::Ingress) {
+        return None;
+    }
+    let (first, len) = record.rules(Direction::Ingress);
+    let mut rules = image.cold.rules.range(first, len);
+    let at = rules.position(|rule| rule.peers_len == NONE && rule.ports_len == NONE)?;
+    Some(format!("ingress[{at}]"))
+}
+
+const NEVER_DECIDES: &str = "never decides: every connection that it matches is decided before \
+                             it, between pods, given or to come, the nodes that are given and \
+                             other addresses";
 
 /// What is said of everything that can be removed.
 const UNCHANGED: &str = ", together with all else that is said to be: no verdict between pods, \

@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::dns::{self, Servers};
 use super::questions::{self, Asked, Kinds, Steps};
 use super::{Code, Finding, some_of};
 use crate::check::{usual_servers, warning};
@@ -14,12 +15,19 @@ use crate::model::Direction;
 use crate::protocol::PortKey;
 use crate::reach::{GroupKey, Places};
 use crate::verdict::{Assumed, Case, Party, PodParty, rule_peers, rule_ports};
-use crate::{Diagnostic, Protocol};
+use crate::{Cluster, Diagnostic, Protocol};
 
-/// The ports that DNS servers of clusters listen on.
-const DNS_PORTS: [u16; 4] = [53, 5353, 8053, 10053];
+/// What policies keep from pods that would ask DNS. Questions go by UDP, and by TCP where
+/// the answer is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cut {
+    /// Every question.
+    All,
+    /// Questions by UDP, though not those by TCP.
+    Udp,
+}
 
-pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(cluster: &Cluster, image: &Image<'_>, findings: &mut Vec<Finding>) {
     if image.cold.policies.len() == 0 {
         return;
     }
@@ -39,11 +47,12 @@ pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
             workloads.entry(end.place).or_default().insert(name);
         }
     }
-    let mut without_dns: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    let mut without_dns: BTreeMap<(u32, Cut), BTreeSet<String>> = BTreeMap::new();
     let mut unprotected: BTreeSet<String> = BTreeSet::new();
-    let mut kinds = Kinds::new(image, &peers);
+    let servers = Servers::new(cluster, image, &places);
+    let mut kinds = Kinds::new(image, &peers).marked(&servers.marks);
     // What is known of the first of each kind of subject, by its number.
-    let mut known: BTreeMap<usize, Option<u32>> = BTreeMap::new();
+    let mut known: BTreeMap<usize, Option<(u32, Cut)>> = BTreeMap::new();
     for (place, party) in (0..).zip(&peers) {
         // Nobody who has no name is asked first on behalf of others.
         let Some(names) = workloads.get(&place) else {
@@ -57,14 +66,14 @@ pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
         };
         let number = place as usize;
         let isolating = match kinds.subject(number, Direction::Egress, &mut Steps(u64::MAX)) {
-            Some(Asked::New(asked)) => subject.isolated_without_dns(&asked),
+            Some(Asked::New(asked)) => subject.isolated_without_dns(&asked, &servers),
             Some(Asked::Like(first)) => known.get(&first).copied().flatten(),
             Some(Asked::TooMuch(_)) | None => None,
         };
         known.insert(number, isolating);
-        if let Some(policy) = isolating {
+        if let Some(isolating) = isolating {
             without_dns
-                .entry(policy)
+                .entry(isolating)
                 .or_default()
                 .extend(names.iter().cloned());
         }
@@ -72,12 +81,19 @@ pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
             unprotected.extend(names.iter().cloned());
         }
     }
-    for (policy, names) in without_dns {
+    for ((policy, cut), names) in without_dns {
         let record: PolicyRecord = image.cold.policies.get(policy);
         let names: Vec<String> = names.into_iter().collect();
+        let but = match cut {
+            Cut::All => "but none to port 53 of anybody who may answer DNS",
+            Cut::Udp => {
+                "but to port 53 of those who may answer DNS only by TCP: names are looked up by \
+                 UDP"
+            }
+        };
         let message = format!(
             "isolates {} for egress, and with the other policies lets it open connections to \
-             pods, but none to port 53 anywhere",
+             pods, {but}",
             some_of(&names)
         );
         findings.push(Finding {
@@ -124,36 +140,41 @@ impl<'i> Subject<'i> {
     }
 
     /// The first NetworkPolicy that isolates the pod for egress, if the pod may open
-    /// connections to pods, and none to DNS.
-    fn isolated_without_dns(&self, asked: &questions::Subject<'i>) -> Option<u32> {
+    /// connections to pods, and cannot ask DNS.
+    fn isolated_without_dns(
+        &self,
+        asked: &questions::Subject<'i>,
+        servers: &Servers,
+    ) -> Option<(u32, Cut)> {
         let policies = self.policies(Direction::Egress);
         let isolates = |(_, record): &&(u32, PolicyRecord)| {
             record.kind() == PolicyKind::Network && record.isolates(Direction::Egress)
         };
         let (policy, _) = policies.iter().find(isolates)?;
-        let dns = DNS_PORTS
-            .iter()
-            .flat_map(|port| [Protocol::UDP, Protocol::TCP].map(|protocol| (protocol, *port)));
-        let dns: Vec<PortKey> = dns
-            .map(|(protocol, port)| PortKey::new(protocol, port))
-            .collect();
-        let opens_dns =
-            |(_, record): &(u32, PolicyRecord)| self.opens_dns_to_the_unknown(record, &dns);
-        if asked.may_reach_any(&dns)
-            || self.may_send_to_the_unknown(&dns)
-            || policies.iter().any(opens_dns)
-        {
+        let may_ask = |protocol: Protocol| {
+            let mut records = policies.iter().map(|(_, record)| record);
+            asked.may_reach_any(|mark| servers.keys(mark, protocol))
+                || self.may_send_to_the_unknown(protocol)
+                || records.any(|record| self.opens_dns_to_the_unknown(record, protocol))
+        };
+        if may_ask(Protocol::UDP) || !asked.may_reach_pods() {
             return None;
         }
-        asked.may_reach_pods().then_some(*policy)
+        let cut = if may_ask(Protocol::TCP) {
+            Cut::Udp
+        } else {
+            Cut::All
+        };
+        Some((*policy, cut))
     }
 
     /// Whether a rule of a NetworkPolicy opens a port of DNS, or one with such a name,
     /// to peers of which none were given: they may be DNS servers.
-    fn opens_dns_to_the_unknown(&self, record: &PolicyRecord, dns: &[PortKey]) -> bool {
+    fn opens_dns_to_the_unknown(&self, record: &PolicyRecord, protocol: Protocol) -> bool {
         if record.kind() != PolicyKind::Network {
             return false;
         }
+        let dns = dns::keys(protocol);
         let image = self.image;
         let (first, len) = record.rules(Direction::Egress);
         image.cold.rules.range(first, len).any(|rule| {
@@ -167,17 +188,20 @@ impl<'i> Subject<'i> {
                         NONE => dns
                             .iter()
                             .any(|key| (port.first..=port.last).contains(&key.0)),
-                        name => image.string(name).contains("dns"),
+                        name => {
+                            port.first == u32::from(protocol.0)
+                                && image.string(name).contains("dns")
+                        }
                     }))
         })
     }
 
     /// Whether a DNS server that is not among the pods given could be reached: one
     /// with the usual labels, in the usual namespace.
-    fn may_send_to_the_unknown(&self, dns: &[PortKey]) -> bool {
+    fn may_send_to_the_unknown(&self, protocol: Protocol) -> bool {
         usual_servers().iter().any(|pod| {
             let peer = Party::described(pod, None);
-            dns.iter().any(|key| {
+            dns::keys(protocol).iter().any(|key| {
                 let case = self.case(Direction::Egress, peer, *key);
                 case.decide(&mut Assumed::default()).is_allowed()
             })

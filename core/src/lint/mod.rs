@@ -8,8 +8,10 @@
 //! or still to come, at every port at which a rule begins or ends.
 
 mod code;
+mod dns;
 mod effects;
 mod egress;
+mod given;
 mod inert;
 mod ports;
 mod questions;
@@ -22,7 +24,6 @@ pub use code::Code;
 
 use crate::check::check_coded;
 use crate::image::Image;
-use crate::model::Source;
 use crate::{Cluster, Diagnostic};
 
 /// Something worth a second look.
@@ -62,38 +63,41 @@ pub fn lint_within(cluster: &Cluster, image: &Image<'_>, steps: u64) -> Vec<Find
     });
     effects::find(cluster, image, &second, steps, &mut findings);
     inert::find(cluster, image, &mut findings);
-    egress::find(image, &mut findings);
+    egress::find(cluster, image, &mut findings);
     selectors::find(image, &mut findings);
     ports::find(cluster, image, &mut findings);
+    leave_out_what_is_said_better(&mut findings);
     sort(&mut findings);
     findings
 }
 
-/// The same findings, those about pods and workloads with the place that `source_of`
-/// gives for a kind, a namespace and a name. An image knows where policies stand, and
-/// leaves out where the pods do.
+/// The same findings, each at the place that `locate` gives it. An image knows where
+/// policies and their rules stand, and leaves out where their peers and ports and the pods
+/// do.
 ///
-/// `manifest::Loaded::source_of` gives the place in what was read.
+/// `manifest::Loaded::locate` knows it of what was read.
 #[must_use]
-pub fn with_places<'s>(
-    mut findings: Vec<Finding>,
-    source_of: impl Fn(&str, &str, &str) -> Option<&'s Source<'s>>,
-) -> Vec<Finding> {
+pub fn with_places(mut findings: Vec<Finding>, locate: impl Fn(&mut Diagnostic)) -> Vec<Finding> {
     for Finding { diagnostic, .. } in &mut findings {
-        if !diagnostic.file.is_empty() {
-            continue;
-        }
-        let parts = diagnostic.object.split_once(' ');
-        let parts = parts.and_then(|(kind, name)| Some((kind, name.split_once('/')?)));
-        if let Some((kind, (namespace, name))) = parts
-            && let Some(source) = source_of(kind, namespace, name)
-        {
-            diagnostic.file = String::from(&*source.file);
-            diagnostic.line = source.line;
-        }
+        locate(diagnostic);
     }
     sort(&mut findings);
     findings
+}
+
+/// Of a peer that was split from another, it says enough what was probably meant.
+fn leave_out_what_is_said_better(findings: &mut Vec<Finding>) {
+    let split: Vec<(String, String)> = findings
+        .iter()
+        .filter(|finding| finding.code == Code::SplitPeer)
+        .map(|Finding { diagnostic, .. }| (diagnostic.object.clone(), diagnostic.path.clone()))
+        .collect();
+    findings.retain(|Finding { code, diagnostic }| {
+        let is_same = |(object, path): &(String, String)| {
+            (object, path) == (&diagnostic.object, &diagnostic.path)
+        };
+        *code != Code::PeerSelectsNothing || !split.iter().any(is_same)
+    });
 }
 
 /// By file and line.
@@ -101,12 +105,24 @@ fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| {
             let Diagnostic {
-                file, line, path, ..
+                file,
+                line,
+                column,
+                path,
+                ..
             } = &finding.diagnostic;
-            (file.clone(), *line, finding.code, path.clone())
+            (file.clone(), *line, *column, finding.code, path.clone())
         };
         key(a).cmp(&key(b))
     });
+}
+
+/// Whether it is said of a policy that it selects nothing.
+fn is_in_vain(finding: &Finding) -> bool {
+    matches!(
+        finding.code,
+        Code::SubjectSelectsNothing | Code::MissingNamespace
+    )
 }
 
 /// Whether the namespaces that were given can be all there are: some were, and it is
@@ -143,7 +159,7 @@ impl serde::Serialize for Finding {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let Finding { code, diagnostic } = self;
-        let mut fields = serializer.serialize_struct("Finding", 9)?;
+        let mut fields = serializer.serialize_struct("Finding", 11)?;
         fields.serialize_field("code", code.code())?;
         fields.serialize_field("name", code.name())?;
         fields.serialize_field("level", if code.is_note() { "note" } else { "warning" })?;
@@ -151,6 +167,7 @@ impl serde::Serialize for Finding {
         fields.serialize_field("path", &diagnostic.path)?;
         fields.serialize_field("file", &diagnostic.file)?;
         fields.serialize_field("line", &diagnostic.line)?;
+        fields.serialize_field("column", &diagnostic.column)?;
         fields.serialize_field("message", &diagnostic.message)?;
         fields.serialize_field("why", code.why())?;
         fields.serialize_field("mend", code.mend())?;

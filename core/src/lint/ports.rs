@@ -3,8 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use hashbrown::HashMap;
-
+use super::given::GivenPods;
 use super::{Code, Finding};
 use crate::check::warning;
 use crate::image::Image;
@@ -15,10 +14,7 @@ use crate::verdict::rule_ports;
 use crate::{Cluster, Protocol};
 
 pub(super) fn find(cluster: &Cluster, image: &Image<'_>, findings: &mut Vec<Finding>) {
-    let mut declared = HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4));
-    for pod in cluster.pods() {
-        declared.insert((&*pod.namespace, &*pod.name), &*pod.declared_ports);
-    }
+    let given = GivenPods::new(cluster);
     for (policy, record) in image.policies().zip(image.cold.policies.iter()) {
         if record.kind() != PolicyKind::Network || !record.isolates(Direction::Ingress) {
             continue;
@@ -28,10 +24,11 @@ pub(super) fn find(cluster: &Cluster, image: &Image<'_>, findings: &mut Vec<Find
         let mut ports: Vec<(Protocol, u16)> = Vec::new();
         let (mut selected, mut silent) = (0, 0);
         for pod in image.pods().filter(|pod| policy.selects(pod)) {
-            let of_pod = declared.get(&(pod.namespace(), pod.name()));
+            let given = given.get(pod.namespace(), pod.name());
+            let declared: &[_] = given.map_or(&[], |pod| &*pod.declared_ports);
             selected += 1;
-            silent += usize::from(of_pod.is_none_or(|ports| ports.is_empty()));
-            ports.extend(of_pod.into_iter().flat_map(|ports| ports.iter()));
+            silent += usize::from(declared.is_empty());
+            ports.extend(declared);
         }
         if selected == 0 || silent != 0 {
             continue;
@@ -60,8 +57,8 @@ pub(super) fn find(cluster: &Cluster, image: &Image<'_>, findings: &mut Vec<Find
                     format!("{low}-{high}")
                 };
                 let message = format!(
-                    "opens {protocol} {range}, which no container of the {selected} pods it \
-                     selects declares"
+                    "opens {protocol} {range}, which no container declares of the pods that it \
+                     selects ({selected})"
                 );
                 let path = format!("spec.ingress[{index}].ports[{at}]");
                 findings.push(Finding {

@@ -45,6 +45,7 @@ struct Peer<'i> {
     party: Party<'i>,
     starts: Vec<u32>,
     is_own_node: bool,
+    mark: u32,
 }
 
 impl<'i> Subject<'i> {
@@ -61,14 +62,17 @@ impl<'i> Subject<'i> {
         })
     }
 
-    /// Whether it may be allowed what is asked about each kind of peer at these keys, its
-    /// own node among them.
-    pub(super) fn may_reach_any(&self, keys: &[PortKey]) -> bool {
+    /// Whether it may be allowed one of the keys that a peer has by its mark, its own node
+    /// among the peers.
+    pub(super) fn may_reach_any<K: IntoIterator<Item = PortKey>>(
+        &self,
+        keys: impl Fn(u32) -> K,
+    ) -> bool {
         self.peers.iter().any(|peer| {
-            keys.iter().any(|key| {
+            keys(peer.mark).into_iter().any(|key| {
                 let case = Case {
                     peer: peer.party,
-                    key: *key,
+                    key,
                     ..Case::of_subject(self.image, self.direction, self.party)
                 };
                 case.decide(&mut Assumed::default()).is_allowed()
@@ -99,6 +103,9 @@ impl<'i> Subject<'i> {
 pub(super) struct Kinds<'i, 'p> {
     image: &'i Image<'i>,
     parties: &'p [Party<'i>],
+    /// What parties are told apart by as peers for egress, though no rule does; empty for
+    /// nothing.
+    marks: &'p [u32],
     /// For each peer of a rule, whether it matches each of the parties.
     matched: HashMap<PeerKey, Vec<bool>, ahash::RandomState>,
     /// For each name, which ports each party has of it: parties with the same number
@@ -131,10 +138,16 @@ impl<'i, 'p> Kinds<'i, 'p> {
         Kinds {
             image,
             parties,
+            marks: &[],
             matched: HashMap::with_hasher(hasher()),
             named: HashMap::with_hasher(hasher()),
             known: HashMap::with_hasher(hasher()),
         }
+    }
+
+    /// Tells parties apart, as peers for egress, by these marks as well.
+    pub(super) fn marked(self, marks: &'p [u32]) -> Kinds<'i, 'p> {
+        Kinds { marks, ..self }
     }
 
     /// What is to be asked about the party of this number as a subject; `None` where
@@ -222,6 +235,9 @@ impl<'i, 'p> Kinds<'i, 'p> {
             for name in names {
                 kinds.refine(self.all_named(*name).iter().copied());
             }
+            if !self.marks.is_empty() {
+                kinds.refine(self.marks.iter().copied());
+            }
         }
         let is_own_node = |peer: &Party<'i>| {
             let is_own = |address| pod.own_node_has(image, address);
@@ -258,6 +274,7 @@ impl<'i, 'p> Kinds<'i, 'p> {
                 party: peer,
                 starts: sorted_starts(starts),
                 is_own_node: own_node_counts && is_own_node(&peer) == (true, true),
+                mark: self.marks.get(number).copied().unwrap_or(0),
             });
         }
         Some(peers)

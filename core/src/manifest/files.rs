@@ -90,6 +90,7 @@ impl Loader {
                     .unwrap_or(&[]);
                 let line = valid.iter().filter(|byte| **byte == b'\n').count() as u32 + 1;
                 let message = "not UTF-8 text".to_string();
+                self.unread += 1;
                 let mark = Mark { line, column: 0 };
                 self.diagnose(
                     Origin { file },
@@ -108,6 +109,7 @@ impl Loader {
 
     fn refuse_file(&mut self, file: &str, error: &io::Error) {
         let message = format!("cannot be read: {error}");
+        self.unread += 1;
         self.diagnose(
             Origin { file },
             Severity::Error,

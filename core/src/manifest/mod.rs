@@ -10,6 +10,7 @@ mod field;
 mod files;
 mod json;
 mod map;
+mod marks;
 mod meta;
 mod network_policy;
 mod objects;
@@ -31,6 +32,7 @@ use alloc::vec::Vec;
 
 use field::{Field, Mistake, Mistakes};
 use json::{Part, Values};
+use marks::Marks;
 use meta::Meta;
 use tape::{Kind, Mark, Node, Tape};
 use workload::{Controllers, Owned};
@@ -66,10 +68,12 @@ pub struct Loader {
     pods: Vec<Owned>,
     controllers: Controllers,
     owners: Owners,
+    marks: Marks,
     diagnostics: Vec<Diagnostic>,
     skipped: BTreeMap<String, usize>,
     objects: usize,
     files: usize,
+    unread: usize,
 }
 
 /// What counts as the workload of a pod whose owner is itself run by another: the
@@ -97,7 +101,10 @@ pub struct Loaded {
     pub objects: usize,
     /// The number of files and texts that were read.
     pub files: usize,
+    /// The number of files and folders that could not be read. Each is among the errors.
+    pub unread: usize,
     sources: workload::Sources,
+    marks: Marks,
 }
 
 impl Loaded {
@@ -108,6 +115,26 @@ impl Loaded {
     #[must_use]
     pub fn source_of(&self, kind: &str, namespace: &str, name: &str) -> Option<&Source<'static>> {
         self.sources.find(kind, namespace, name)
+    }
+
+    /// Tells a diagnostic about what was read where that stands, as exactly as is known: of
+    /// pods and workloads an image knows nothing, and of peers and ports only the rule.
+    pub fn locate(&self, diagnostic: &mut Diagnostic) {
+        let Diagnostic { object, path, .. } = &*diagnostic;
+        if let Some(mark) = self.marks.find(object, path) {
+            diagnostic.line = mark.line;
+            diagnostic.column = mark.column;
+            return;
+        }
+        let parts = object.split_once(' ');
+        let parts = parts.and_then(|(kind, name)| Some((kind, name.split_once('/')?)));
+        if diagnostic.file.is_empty()
+            && let Some((kind, (namespace, name))) = parts
+            && let Some(source) = self.source_of(kind, namespace, name)
+        {
+            diagnostic.file = String::from(&*source.file);
+            diagnostic.line = source.line;
+        }
     }
 
     /// The errors among the diagnostics.
@@ -224,10 +251,12 @@ impl Loader {
             pods,
             controllers,
             owners,
+            marks,
             mut diagnostics,
             skipped,
             objects,
             files,
+            unread,
         } = self;
         workload::warn_of_duplicates(&pods, &mut diagnostics);
         let (pods, sources) = workload::pods(pods, controllers, owners);
@@ -240,7 +269,9 @@ impl Loader {
             skipped,
             objects,
             files,
+            unread,
             sources,
+            marks,
         }
     }
 
@@ -367,7 +398,12 @@ impl Loader {
         else {
             return self.skip(origin, node, api_version, kind);
         };
-        self.objects += usize::from(!mistakes.has_errors());
+        let is_sound = !mistakes.has_errors();
+        self.objects += usize::from(is_sound);
+        if is_sound && kind.ends_with("NetworkPolicy") {
+            let name = object_name(kind, is_namespaced, &meta);
+            self.marks.insert(name, node);
+        }
         for Mistake {
             mark,
             path,

@@ -71,6 +71,8 @@ pub(super) fn template(field: &Field<'_, '_>, admitted: bool) -> (Meta, PodSpec)
 fn spec(field: &Field<'_, '_>, admitted: bool) -> PodSpec {
     let mut fields = field.fields();
     let mut ports = Vec::new();
+    // What listens before the others start listens all the same.
+    let mut until_started: Vec<NamedPort<'_>> = Vec::new();
     if let Some(containers) = fields.get("containers") {
         containers.list(|container| {
             ports.extend(container_ports(&container, admitted).ports);
@@ -84,6 +86,8 @@ fn spec(field: &Field<'_, '_>, admitted: bool) -> PodSpec {
             let container = container_ports(&container, admitted);
             if container.restarts_always {
                 ports.extend(container.ports);
+            } else {
+                until_started.extend(container.ports);
             }
             Some(())
         });
@@ -143,6 +147,7 @@ fn spec(field: &Field<'_, '_>, admitted: bool) -> PodSpec {
     fields.finish_admitted(admitted);
     let declared_ports = ports
         .iter()
+        .chain(&until_started)
         .map(|port: &NamedPort<'_>| (port.protocol, port.number))
         .collect();
     ports.retain(|port| !port.name.is_empty());

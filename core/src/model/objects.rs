@@ -91,8 +91,8 @@ pub struct Pod<'a> {
     /// The named ports of `containers`, and of init containers with
     /// `restartPolicy: Always`.
     pub ports: List<'a, NamedPort<'a>>,
-    /// Every port that those containers declare, with a name or without. No verdict
-    /// depends on it: a container may listen elsewhere.
+    /// Every port that its containers and init containers declare, with a name or
+    /// without. No verdict depends on it: a container may listen elsewhere.
     pub declared_ports: List<'a, (Protocol, u16)>,
     /// What runs the pod, or what stands in for it.
     pub workload: Option<Workload<'a>>,

@@ -6,21 +6,25 @@
 //! each namespace, and in one of which nothing is known. All have every port that a rule
 //! calls by name ([`PotentialPorts`]). They take part in the image like any others.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::potential_ports::PotentialPorts;
-use crate::Cluster;
-use crate::model::{
-    ClusterPolicyPeer, Direction, Label, NAMESPACE_NAME_LABEL, Namespace, NetworkPolicyPeer,
-    Operator, Pod, Requirement, Selector, Workload,
+use super::selected::{
+    LabelSet, Labels, Namespaces, Selected, label_sets, labels_of, peers, subjects,
 };
+use crate::Cluster;
+use crate::model::{Label, NAMESPACE_NAME_LABEL, Namespace, Pod, Workload};
 
 /// The kind of workload that made-up pods belong to. Their names, and those of made-up
 /// namespaces, are descriptions, which no object can have as a name.
 pub const POTENTIAL: &str = "Potential";
+
+/// What a made-up pod without labels is called. Pods that are there may be selected by
+/// policies that it is not.
+const ANY_POD: &str = "any other pod";
 
 /// The cluster, with a made-up pod for everybody that policies could tell from others.
 ///
@@ -45,39 +49,22 @@ pub fn with_potential_pods(cluster: &Cluster) -> Cluster {
             )
             .collect(),
     };
-    made.pod("any other namespace", "any pod", Vec::new());
+    made.pod("any other namespace", ANY_POD, Vec::new());
     for namespace in made.names.clone() {
-        made.pod(&namespace, "any pod", Vec::new());
+        made.pod(&namespace, ANY_POD, Vec::new());
     }
-    for policy in cluster.network_policies() {
-        for direction in Direction::BOTH {
-            for peer in policy.rules(direction).iter().flat_map(|rule| &rule.peers) {
-                match peer {
-                    NetworkPolicyPeer::OwnNamespace(pods) => {
-                        made.selected_in(&policy.namespace, pods);
-                    }
-                    NetworkPolicyPeer::Pods(selector) => {
-                        made.selected(&selector.namespaces, &selector.pods);
-                    }
-                    NetworkPolicyPeer::IpBlock(_) => {}
-                }
-            }
-        }
-    }
-    for policy in cluster.cluster_policies() {
-        for direction in Direction::BOTH {
-            for peer in policy.rules(direction).iter().flat_map(|rule| &rule.peers) {
-                if let ClusterPolicyPeer::Pods(selector) = peer {
-                    made.selected(&selector.namespaces, &selector.pods);
-                }
-            }
-        }
+    for peer in peers(cluster) {
+        made.selected(peer);
     }
     made.cluster
 }
 
-/// The same, and besides a pod for whatever a policy selects, so that somebody stands
-/// wherever policies meet.
+/// How many pods are made up at most for what two selectors ask for together.
+const MOST_MEETINGS: usize = 1000;
+
+/// The same, and besides a pod for whatever a policy selects, one for each value that a
+/// selector leaves out, and one for any two selectors together, if these are not too many:
+/// so somebody stands wherever policies meet.
 pub(crate) fn with_potential_ends(cluster: &Cluster) -> Cluster {
     let cluster = with_potential_pods(cluster);
     let names = cluster.namespaces().iter();
@@ -90,11 +77,20 @@ pub(crate) fn with_potential_ends(cluster: &Cluster) -> Cluster {
         ports: PotentialPorts::new(&cluster),
         cluster: cluster.clone(),
     };
-    for policy in cluster.network_policies() {
-        made.selected_in(&policy.namespace, &policy.pod_selector);
+    for subject in subjects(&cluster) {
+        made.selected(subject);
     }
-    for policy in cluster.cluster_policies() {
-        made.selected(&policy.subject.namespaces, &policy.subject.pods);
+    let mut ends: BTreeSet<Labels> = BTreeSet::new();
+    for selected in subjects(&cluster).chain(peers(&cluster)) {
+        ends.extend(selected.around());
+    }
+    let meetings = made.meetings(&ends);
+    for Labels {
+        of_namespace,
+        of_pod,
+    } in ends.into_iter().chain(meetings)
+    {
+        made.pod_in(labels_of(of_namespace), labels_of(of_pod));
     }
     made.cluster
 }
@@ -121,21 +117,49 @@ impl Made {
         });
     }
 
-    /// The pods that a selector selects, in a namespace that is there.
-    fn selected_in(&mut self, namespace: &str, pods: &Selector<'_>) {
-        for labels in label_sets(pods) {
-            self.pod(namespace, &describe("pods", &labels, "any pod"), labels);
+    /// The pods that selectors select.
+    fn selected(&mut self, selected: Selected<'_>) {
+        let of_pods = || label_sets(selected.pods).into_iter().map(labels_of);
+        match selected.namespaces {
+            Namespaces::Named(namespace) => {
+                for labels in of_pods() {
+                    self.pod(namespace, &describe("pods", &labels, ANY_POD), labels);
+                }
+            }
+            Namespaces::Selected(namespaces) => {
+                for of_namespace in label_sets(namespaces) {
+                    for labels in of_pods() {
+                        self.pod_in(labels_of(of_namespace.clone()), labels);
+                    }
+                }
+            }
         }
     }
 
-    /// The pods that a selector selects, in namespaces that another does.
-    fn selected(&mut self, namespaces: &Selector<'_>, pods: &Selector<'_>) {
-        let sets = label_sets(pods);
-        for of_namespace in label_sets(namespaces) {
-            for labels in &sets {
-                self.pod_in(of_namespace.clone(), labels.clone());
+    /// What any two of these together come to; nothing if that is too much.
+    fn meetings(&self, ends: &BTreeSet<Labels>) -> BTreeSet<Labels> {
+        let mut meetings = BTreeSet::new();
+        if ends.len() > MOST_MEETINGS {
+            return meetings;
+        }
+        for (index, one) in ends.iter().enumerate() {
+            let others = ends.iter().skip(index + 1);
+            let both = others.filter_map(|other| one.and(other));
+            meetings.extend(both.filter(|both| self.can_be_in(&both.of_namespace)));
+            if meetings.len() > MOST_MEETINGS {
+                return BTreeSet::new();
             }
         }
+        meetings
+    }
+
+    /// Whether a namespace may have these labels: of one that is named and was not given
+    /// it is not known which others it has.
+    fn can_be_in(&self, of_namespace: &LabelSet) -> bool {
+        of_namespace.len() < 2
+            || of_namespace
+                .get(NAMESPACE_NAME_LABEL)
+                .is_none_or(|name| self.names.contains(name))
     }
 
     /// A pod with some labels, in a namespace with others.
@@ -159,7 +183,7 @@ impl Made {
                 name
             }
         };
-        self.pod(&namespace, &describe("pods", &labels, "any pod"), labels);
+        self.pod(&namespace, &describe("pods", &labels, ANY_POD), labels);
     }
 
     fn namespace(&mut self, name: &str, labels: Vec<Label<'static>>) {
@@ -180,93 +204,4 @@ fn describe(what: &str, labels: &[Label<'_>], without: &str) -> String {
         .map(|label| format!("{}={}", &*label.key, &*label.value))
         .collect();
     format!("{what} with {}", labels.join(","))
-}
-
-/// The fewest labels that a selector matches: once for each value of each list that it
-/// admits, and none if it can match nothing.
-fn label_sets(selector: &Selector<'_>) -> Vec<Vec<Label<'static>>> {
-    let mut first: BTreeMap<String, String> = BTreeMap::new();
-    for label in &selector.match_labels {
-        first.insert(label.key.to_string(), label.value.to_string());
-    }
-    let expressions = &selector.match_expressions;
-    let lists = |operator, key: &str, value: &str| {
-        let mut of_key = expressions
-            .iter()
-            .filter(|requirement| requirement.operator() == operator && requirement.key() == key);
-        of_key.any(|requirement| requirement.values().iter().any(|listed| **listed == *value))
-    };
-    let mut others: Vec<(String, String)> = Vec::new();
-    for requirement in expressions {
-        let key = requirement.key();
-        if first.contains_key(key) {
-            continue;
-        }
-        match requirement.operator() {
-            Operator::In => {
-                for value in requirement.values() {
-                    if !is_admitted(selector, key, Some(value)) {
-                        continue;
-                    }
-                    if first.contains_key(key) {
-                        others.push((key.to_string(), value.to_string()));
-                    } else {
-                        first.insert(key.to_string(), value.to_string());
-                    }
-                }
-            }
-            // A list says which values there may be.
-            Operator::Exists
-                if !expressions
-                    .iter()
-                    .any(|other| other.operator() == Operator::In && other.key() == key) =>
-            {
-                let mut value = String::from("any");
-                while lists(Operator::NotIn, key, &value) {
-                    value.push('-');
-                }
-                first.insert(key.to_string(), value);
-            }
-            _ => {}
-        }
-    }
-    let keys = selector.match_labels.iter().map(|label| &*label.key);
-    let mut keys = keys.chain(expressions.iter().map(Requirement::key));
-    if !keys.all(|key| is_admitted(selector, key, first.get(key).map(String::as_str))) {
-        return Vec::new();
-    }
-    let other_sets = others.into_iter().map(|(key, value)| {
-        let mut labels = first.clone();
-        labels.insert(key, value);
-        labels
-    });
-    let sets = core::iter::once(first.clone()).chain(other_sets);
-    sets.map(|labels| {
-        let labels = labels.into_iter();
-        labels.map(|(key, value)| Label::new(key, value)).collect()
-    })
-    .collect()
-}
-
-/// Whether a selector has nothing against a label of this value, or against none.
-fn is_admitted(selector: &Selector<'_>, key: &str, value: Option<&str>) -> bool {
-    let mut of_labels = selector
-        .match_labels
-        .iter()
-        .filter(|label| *label.key == *key);
-    let expressions = selector.match_expressions.iter();
-    let mut of_expressions = expressions.filter(|requirement| requirement.key() == key);
-    of_labels.all(|label| value == Some(&*label.value))
-        && of_expressions.all(|requirement| {
-            let is_listed = value.is_some_and(|value| {
-                let mut values = requirement.values().iter();
-                values.any(|listed| **listed == *value)
-            });
-            match requirement.operator() {
-                Operator::In => is_listed,
-                Operator::NotIn => !is_listed,
-                Operator::Exists => value.is_some(),
-                Operator::DoesNotExist => value.is_none(),
-            }
-        })
 }

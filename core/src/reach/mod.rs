@@ -62,6 +62,7 @@ mod places;
 mod port_set;
 mod potential_ports;
 mod rows;
+mod selected;
 
 pub use address_range::AddressRange;
 pub use decision::Decision;

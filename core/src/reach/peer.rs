@@ -269,23 +269,22 @@ fn pods_at(network: &Network<'_>, group: u32, members: &[Member]) -> Vec<PodAt> 
     pods
 }
 
-/// `web/frontend[Deployment]`, `nodes`, `own node`, `external`, `10.0.0.0/8`; what is
-/// a part is named in brackets.
+/// `web/frontend[Deployment]`, `nodes`, `own node`, `external`, `external IPv4`,
+/// `10.0.0.0/8`; what is a part is named in brackets.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Peer::Workload(workload) => workload.fmt(f),
             Peer::Nodes(nodes) => nodes.fmt_as(f, "nodes"),
             Peer::OwnNode(nodes) => nodes.fmt_as(f, "own node"),
-            Peer::External { ranges } if is_everything(ranges) => f.write_str("external"),
-            Peer::External { ranges } => fmt_list(f, ranges),
+            Peer::External { ranges } => match ranges.as_slice() {
+                [AddressRange::EVERY_V4, AddressRange::EVERY_V6] => f.write_str("external"),
+                [AddressRange::EVERY_V4] => f.write_str("external IPv4"),
+                [AddressRange::EVERY_V6] => f.write_str("external IPv6"),
+                ranges => fmt_list(f, ranges),
+            },
         }
     }
-}
-
-/// Whether these are all addresses of the families that there are.
-fn is_everything(ranges: &[AddressRange]) -> bool {
-    ranges == [AddressRange::EVERY_V4, AddressRange::EVERY_V6]
 }
 
 impl NodePeer {

@@ -11,6 +11,7 @@ use super::party::{
 use super::{Connection, Verdict};
 use crate::Protocol;
 use crate::address::{Family, canonical};
+use crate::image::tables::pod_flags;
 use crate::image::{Image, Place};
 use crate::model::{Direction, Pod};
 use crate::protocol::PortKey;
@@ -56,6 +57,18 @@ impl<'i> PodRef<'i> {
     /// The addresses it states; another pod may hold one of them.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + Clone + use<'i> {
         stated_addresses(self.image, self.index)
+    }
+
+    /// Whether it uses the network of its node, and so is a node to policies.
+    #[must_use]
+    pub fn is_on_host_network(&self) -> bool {
+        self.image.cold.pods.get(self.index).flags & pod_flags::HOST_NETWORK != 0
+    }
+
+    /// Whether it has ended, so that its addresses are no longer its own.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.image.cold.pods.get(self.index).flags & pod_flags::ENDED != 0
     }
 
     /// Kind and name of what runs it, or stands in for it.
