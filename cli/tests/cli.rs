@@ -350,23 +350,7 @@ fn options_reach_the_verdict() {
          spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}\n---\n\
          apiVersion: v1\nkind: Pod\nmetadata: {name: other, namespace: elsewhere}\nspec: {}\nstatus: {podIP: 10.0.0.2}\n",
     );
-    let ask = |from: &str, to: &str, options: &[&str]| {
-        let question = [
-            "verdict",
-            "-f",
-            manifests.path(),
-            "--from",
-            from,
-            "--to",
-            to,
-            "--port",
-            "80",
-        ];
-        netpolicy(&[&question, options].concat())
-            .status
-            .code()
-            .unwrap()
-    };
+    let ask = |from: &str, to: &str, options: &[&str]| ask(&manifests, from, to, options).0;
     assert_eq!(ask("192.168.0.1", "default/web", &[]), 0);
     assert_eq!(
         ask(

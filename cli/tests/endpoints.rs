@@ -14,24 +14,7 @@ fn workloads_and_described_pods_are_endpoints() {
          apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: shop}\n\
          spec: {podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: client}}}], ports: [{port: http}]}]}\n",
     );
-    let ask = |from: &str, to: &str, port: &str| {
-        let output = netpolicy(&[
-            "verdict",
-            "-f",
-            manifests.path(),
-            "--from",
-            from,
-            "--to",
-            to,
-            "--port",
-            port,
-        ]);
-        (
-            output.status.code().unwrap(),
-            stdout(&output),
-            stderr(&output),
-        )
-    };
+    let ask = |from: &str, to: &str, port: &str| ask(&manifests, from, to, &["--port", port]);
     assert_eq!(ask("shop:app=client", "shop/web", "80").0, 0);
     assert_eq!(ask("shop:app=other", "shop/web", "80").0, 1);
     assert_eq!(ask("shop:app=client", "shop:app=x,@http=8080", "8080").0, 0);

@@ -126,7 +126,12 @@ pub(crate) fn ask(
         "--to",
         to,
     ];
-    let output = netpolicy(&[&question, &["--port", "80"][..], more].concat());
+    // The port is 80 where none is given.
+    let port: &[&str] = match more {
+        ["--port", ..] => &[],
+        _ => &["--port", "80"],
+    };
+    let output = netpolicy(&[&question, port, more].concat());
     (
         output.status.code().unwrap(),
         stdout(&output),
