@@ -39,6 +39,8 @@ mod port_cover;
 mod projection;
 mod regions;
 #[cfg(feature = "std")]
+mod remembered;
+#[cfg(feature = "std")]
 mod retained;
 mod tiers;
 mod tries;

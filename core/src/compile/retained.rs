@@ -13,11 +13,12 @@ use super::classes::{ClassKey, ClassKind};
 use super::matching::PodKindRecord;
 use super::nodes::OwnNode;
 use super::policy_patch::Policies;
+use super::remembered::Remembered;
 use crate::address::{canonical, to_bits};
 use crate::image::Place;
 use crate::image::record::Record;
 use crate::image::tables::{AddressRecord, LabelRecord, NONE, NamedPortRecord};
-use crate::model::{Label, Pod, domain_matches};
+use crate::model::{Label, NamedPort, Pod, domain_matches};
 
 /// How many bytes patches may take in any case.
 const SPARE_BYTES: u32 = 16 << 20;
@@ -33,6 +34,11 @@ pub(crate) struct Retained {
     pub(super) policies: Policies,
     /// To spell out sets that are looked for; kept to be used again.
     spelled: Spelled,
+    /// Kinds of pods. What a policy that is patched asks for, others asked for when all was
+    /// compiled: a kind stays what it is.
+    kinds: Remembered,
+    /// Sets of addresses that pods call their own node.
+    own_nodes: Remembered,
 }
 
 /// Records to look for.
@@ -86,6 +92,87 @@ fn project(
     projected.sort_unstable_by_key(|label| label.key);
 }
 
+fn protocol_port(port: &NamedPort<'_>) -> u32 {
+    u32::from(port.protocol.0) << 16 | u32::from(port.number)
+}
+
+/// The kind of a pod, by its namespace, labels and ports.
+fn kind_of(
+    view: View<'_>,
+    parts: &OwnedParts,
+    pod: &Pod<'_>,
+    spelled: &mut Spelled,
+) -> Option<u32> {
+    let OwnedParts {
+        facts,
+        projection,
+        matching,
+        ..
+    } = parts;
+    let Spelled {
+        labels,
+        ports,
+        bytes,
+        ..
+    } = spelled;
+    project(view, parts, &pod.labels, labels);
+    Spelled::bytes(bytes, labels);
+    let labels = projection.label_sets.find(view, bytes)?;
+
+    ports.clear();
+    for port in &pod.ports {
+        let name = facts.strings.find(view, port.name.as_bytes());
+        let name = name.filter(|name| projection.asked.port_name(view, *name));
+        ports.extend(name.map(|name| NamedPortRecord {
+            name,
+            protocol_port: protocol_port(port),
+        }));
+    }
+    ports.sort_unstable_by_key(|port| (port.name, port.protocol_port));
+    ports.dedup();
+    Spelled::bytes(bytes, ports);
+    let ports = projection.port_sets.find(view, bytes)?;
+
+    let namespace = facts.find_namespace(view, &pod.namespace)?;
+    let kind = PodKindRecord {
+        namespace,
+        labels,
+        ports,
+        in_scope: 1,
+    };
+    matching.find_kind(view, kind)
+}
+
+/// The set of addresses that a pod calls its own node.
+fn own_node_of(
+    view: View<'_>,
+    parts: &OwnedParts,
+    pod: &Pod<'_>,
+    spelled: &mut Spelled,
+) -> Option<u32> {
+    let OwnedParts { facts, nodes, .. } = parts;
+    let Spelled {
+        addresses, bytes, ..
+    } = spelled;
+    addresses.clear();
+    let hosts = pod.host_addresses.iter();
+    addresses.extend(hosts.map(|address| AddressRecord {
+        address: to_bits(canonical(*address)),
+    }));
+    let node = (!pod.node_name.is_empty())
+        .then(|| facts.strings.find(view, pod.node_name.as_bytes()))
+        .flatten();
+    if let Some(node) = node.and_then(|name| facts.node(view, name)) {
+        let node = facts.nodes.get(view, node);
+        let stated = (node.addresses, node.addresses_len);
+        addresses.extend(facts.addresses.range(view, stated.0, stated.1));
+    }
+    addresses.sort_unstable_by_key(|address| address.address);
+    addresses.dedup();
+    Spelled::bytes(bytes, addresses);
+    nodes.sets.find(view, bytes)
+}
+
 impl Retained {
     /// Keeps what was found in some working memory.
     pub(crate) fn new(memory: Vec<u8>, front: u32, parts: OwnedParts) -> Retained {
@@ -97,6 +184,8 @@ impl Retained {
             memory,
             parts,
             spelled: Spelled::default(),
+            kinds: Remembered::default(),
+            own_nodes: Remembered::default(),
         }
     }
 
@@ -129,67 +218,32 @@ impl Retained {
     /// The traits of a pod that can be a subject, if some compiled pod has each of
     /// them.
     pub(crate) fn traits(&mut self, pod: &Pod<'_>) -> Option<PodTraits> {
-        let view = View::of(&self.memory);
-        let OwnedParts {
-            facts,
-            projection,
-            matching,
-            nodes,
-            ..
-        } = &self.parts;
-        let Spelled {
-            labels,
-            ports,
-            addresses,
-            bytes,
-        } = &mut self.spelled;
-        let asked = &projection.asked;
-        let string = |text: &str| facts.strings.find(view, text.as_bytes());
-
-        project(view, &self.parts, &pod.labels, labels);
-        Spelled::bytes(bytes, labels);
-        let labels = projection.label_sets.find(view, bytes)?;
-
-        ports.clear();
-        for port in &pod.ports {
-            let name = string(&port.name).filter(|name| asked.port_name(view, *name));
-            ports.extend(name.map(|name| NamedPortRecord {
-                name,
-                protocol_port: u32::from(port.protocol.0) << 16 | u32::from(port.number),
-            }));
-        }
-        ports.sort_unstable_by_key(|port| (port.name, port.protocol_port));
-        ports.dedup();
-        Spelled::bytes(bytes, ports);
-        let ports = projection.port_sets.find(view, bytes)?;
-
-        addresses.clear();
-        let hosts = pod.host_addresses.iter();
-        addresses.extend(hosts.map(|address| AddressRecord {
-            address: to_bits(canonical(*address)),
-        }));
-        let node = (!pod.node_name.is_empty()).then(|| string(&pod.node_name));
-        if let Some(node) = node.flatten().and_then(|name| facts.node(view, name)) {
-            let node = facts.nodes.get(view, node);
-            let stated = (node.addresses, node.addresses_len);
-            addresses.extend(facts.addresses.range(view, stated.0, stated.1));
-        }
-        addresses.sort_unstable_by_key(|address| address.address);
-        addresses.dedup();
-        Spelled::bytes(bytes, addresses);
-        let own_node = nodes.sets.find(view, bytes)?;
-
-        let namespace = facts.find_namespace(view, &pod.namespace)?;
-        let kind = PodKindRecord {
-            namespace,
-            labels,
-            ports,
-            in_scope: 1,
-        };
-        Some(PodTraits {
-            kind: matching.find_kind(view, kind)?,
-            own_node,
-        })
+        let (view, parts, spelled) = (View::of(&self.memory), &self.parts, &mut self.spelled);
+        let kind = self.kinds.answer(
+            |question| {
+                question.text(&pod.namespace);
+                question.number(pod.labels.len() as u32);
+                for label in &pod.labels {
+                    question.text(&label.key);
+                    question.text(&label.value);
+                }
+                for port in &pod.ports {
+                    question.text(&port.name);
+                    question.number(protocol_port(port));
+                }
+            },
+            || kind_of(view, parts, pod, spelled),
+        )?;
+        let own_node = self.own_nodes.answer(
+            |question| {
+                question.text(&pod.node_name);
+                for address in &pod.host_addresses {
+                    question.address(*address);
+                }
+            },
+            || own_node_of(view, parts, pod, spelled),
+        )?;
+        Some(PodTraits { kind, own_node })
     }
 
     /// The traits of each compiled pod that is a subject, by its index in the image:
