@@ -1,12 +1,12 @@
 //! How long a change takes to be visible, and what readers feel of changes.
 
-use std::hint::black_box;
+use std::hint::{self, black_box};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use netpolicy::live::{Event, Live, Object, Reader, UpdateKind};
 use netpolicy::model::{Label, Namespace, NetworkPolicy, NetworkPolicyRule, Options, Pod, Port};
 use netpolicy::{Connection, Protocol};
@@ -46,20 +46,27 @@ const FREE_HOST: u8 = 253;
 /// Where an update fails or is not visible, or figures cannot be written.
 pub fn measure(world: &World, changes: Changes, figures: &mut Figures) -> Result<()> {
     let mut live = Live::new(world.cluster.clone(), Options::default())?;
+    let watch = Watch::begin(live.epoch());
     let reader = live.reader();
     let [mut gone, mut come] = [Times::default(), Times::default()];
-    for (removal, addition) in moves(world).take(changes.pods) {
-        gone.apply(&mut live, &reader, removal)?;
-        come.apply(&mut live, &reader, addition)?;
-    }
-    let mut edited = Times::default();
-    for edit in edits(world).take(changes.policies) {
-        edited.apply(&mut live, &reader, edit)?;
-    }
-    let mut relabelled = Times::default();
-    for relabel in relabels(world).take(changes.namespaces) {
-        relabelled.apply(&mut live, &reader, relabel)?;
-    }
+    let [mut edited, mut relabelled] = [Times::default(), Times::default()];
+    thread::scope(|scope| -> Result<()> {
+        let watch = &watch;
+        scope.spawn(move || watch.look(&reader));
+        let _end = EndOf(watch);
+        let live = &mut live;
+        for (removal, addition) in moves(world).take(changes.pods) {
+            gone.apply(live, watch, removal)?;
+            come.apply(live, watch, addition)?;
+        }
+        for edit in edits(world).take(changes.policies) {
+            edited.apply(live, watch, edit)?;
+        }
+        for relabel in relabels(world).take(changes.namespaces) {
+            relabelled.apply(live, watch, relabel)?;
+        }
+        Ok(())
+    })?;
     for (what, times) in [
         ("pod-add", come),
         ("pod-delete", gone),
@@ -71,6 +78,68 @@ pub fn measure(world: &World, changes: Changes, figures: &mut Figures) -> Result
     readers(world, live, changes, figures)
 }
 
+/// A reader on a thread of its own that notes when it sees an epoch.
+struct Watch {
+    origin: Instant,
+    epoch: AtomicU64,
+    /// When it saw that, in nanoseconds after `origin`.
+    at: AtomicU64,
+    is_over: AtomicBool,
+}
+
+impl Watch {
+    fn begin(epoch: u64) -> Watch {
+        Watch {
+            origin: Instant::now(),
+            epoch: AtomicU64::new(epoch),
+            at: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
+        }
+    }
+
+    /// Nanoseconds after `origin`.
+    fn now(&self) -> u64 {
+        self.origin.elapsed().as_nanos() as u64
+    }
+
+    /// Looks until it is over.
+    fn look(&self, reader: &Reader) {
+        let mut last = self.epoch.load(Ordering::Relaxed);
+        while !self.is_over.load(Ordering::Relaxed) {
+            let Some(epoch) = reader.enter().map(|reading| reading.epoch()) else {
+                break;
+            };
+            if epoch != last {
+                last = epoch;
+                self.at.store(self.now(), Ordering::Relaxed);
+                self.epoch.store(epoch, Ordering::Release);
+            }
+            hint::spin_loop();
+        }
+    }
+
+    /// When an epoch, which is there, was first seen.
+    fn seen(&self, epoch: u64) -> Result<u64> {
+        loop {
+            let seen = self.epoch.load(Ordering::Acquire);
+            ensure!(seen <= epoch, "{seen} is seen, not {epoch}");
+            if seen == epoch {
+                return Ok(self.at.load(Ordering::Relaxed));
+            }
+            thread::yield_now();
+        }
+    }
+}
+
+/// Ends a watch when it goes, whatever has happened.
+struct EndOf<'w>(&'w Watch);
+
+impl Drop for EndOf<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
 /// How long updates took until a reader saw them, of those that changed a verdict.
 #[derive(Default)]
 struct Times {
@@ -79,15 +148,13 @@ struct Times {
 }
 
 impl Times {
-    fn apply(&mut self, live: &mut Live, reader: &Reader, event: Event) -> Result<()> {
-        let begun = Instant::now();
+    fn apply(&mut self, live: &mut Live, watch: &Watch, event: Event) -> Result<()> {
+        let begun = watch.now();
         let update = live.apply(event)?;
-        let seen = reader.enter().context("the readers are gone")?.epoch();
-        let time = begun.elapsed().as_nanos() as f64 / 1e3;
-        ensure!(seen == update.epoch, "{seen} is seen, not {}", update.epoch);
         // Where no policy can tell, there is nothing to see.
         if update.kind != UpdateKind::Unchanged {
-            self.microseconds.push(time);
+            let seen = watch.seen(update.epoch)?;
+            self.microseconds.push((seen - begun) as f64 / 1e3);
             self.patched += usize::from(update.kind == UpdateKind::Patched);
         }
         Ok(())
