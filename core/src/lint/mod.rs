@@ -5,7 +5,9 @@
 //! from them: where they do not suffice to tell (no pods at all, say), nothing is said.
 //! "Removable" is proved: the verdict is worked out with and without all that is said
 //! to be, for every pair of ends that any policy can tell apart, whether they are there
-//! or still to come, at every port at which a rule begins or ends.
+//! or still to come, at every port at which a rule begins or ends. Of pods to come, those
+//! are asked about that have no labels, or such as one selector asks for, or two together;
+//! they have no addresses.
 
 mod code;
 mod dns;

@@ -88,6 +88,15 @@ enum Source {
     Rules { class: u32 },
 }
 
+/// What deciders ask of peers on a segment.
+pub(super) struct Question {
+    pub(super) direction: Direction,
+    /// The segment of the first of the askers.
+    pub(super) segment: u32,
+    /// Who ask the same, on whichever segments.
+    pub(super) askers: Vec<u32>,
+}
+
 /// All deciders of an image, and what they let through.
 pub(super) struct Deciders<'i> {
     tables: Tables<'i>,
@@ -147,21 +156,37 @@ impl<'i> Deciders<'i> {
         id
     }
 
-    /// The distinct questions that deciders put to peers, until now: a decider and a
-    /// segment of it.
-    pub(super) fn questions(&self) -> Vec<(u32, u32)> {
-        let mut rows = hashbrown::HashSet::with_hasher(super::hasher());
-        let mut questions = Vec::new();
-        for (id, decider) in self.all.iter().enumerate() {
+    /// The direction of each decider.
+    pub(super) fn directions(&self) -> impl Iterator<Item = Direction> {
+        self.all.iter().map(|decider| decider.direction)
+    }
+
+    /// The distinct questions that deciders put to peers, until now.
+    pub(super) fn questions(&self) -> Vec<Question> {
+        let mut rows: HashMap<(u32, Direction), usize, _> = HashMap::with_hasher(super::hasher());
+        let mut questions: Vec<Question> = Vec::new();
+        for (id, decider) in (0..).zip(&self.all) {
+            let direction = decider.direction;
             for segment in 0..decider.starts.len() {
-                let is_new = match &decider.source {
-                    Source::Rows(of_segment) => {
-                        of_segment.get(segment).is_some_and(|row| rows.insert(*row))
-                    }
-                    Source::Rules { .. } => true,
+                let next = questions.len();
+                let at = match &decider.source {
+                    Source::Rows(of_segment) => match of_segment.get(segment) {
+                        Some(row) => *rows.entry((*row, direction)).or_insert(next),
+                        None => continue,
+                    },
+                    Source::Rules { .. } => next,
                 };
-                if is_new {
-                    questions.push((id as u32, segment as u32));
+                if at == next {
+                    questions.push(Question {
+                        direction,
+                        segment: segment as u32,
+                        askers: Vec::new(),
+                    });
+                }
+                if let Some(question) = questions.get_mut(at)
+                    && question.askers.last() != Some(&id)
+                {
+                    question.askers.push(id);
                 }
             }
         }

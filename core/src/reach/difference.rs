@@ -108,6 +108,9 @@ impl Difference {
         let mut changes = Vec::new();
         for (from, sources) in groups.iter().zip(&joint) {
             for (to, destinations) in groups.iter().zip(&joint) {
+                if is_silent([&first, &second], *from, *to) {
+                    continue;
+                }
                 let ends = Groups {
                     groups: [*from, *to],
                     units: [sources, destinations],
@@ -175,6 +178,15 @@ fn workload_name(network: &Network<'_>, group: u32) -> Option<WorkloadName> {
         }),
         GroupKey::Nodes | GroupKey::External => None,
     }
+}
+
+/// Whether nothing passes between two groups in either image, which then say the same.
+fn is_silent(networks: [&Network<'_>; 2], from: [Option<u32>; 2], to: [Option<u32>; 2]) -> bool {
+    let mut of = networks.into_iter().zip(from).zip(to);
+    of.all(|((network, from), to)| match (from, to) {
+        (Some(from), Some(to)) => network.is_silent(from, to),
+        _ => true,
+    })
 }
 
 /// The relations in which rows are to be had of two groups in either image.

@@ -63,6 +63,7 @@ mod port_set;
 mod potential_ports;
 mod rows;
 mod selected;
+mod silence;
 
 pub use address_range::AddressRange;
 pub use decision::Decision;

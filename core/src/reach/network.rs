@@ -19,6 +19,7 @@ use super::pairing::{Between, Ends, Members, choose};
 use super::partition::partition;
 use super::places::{Member, PlaceKey, Places};
 use super::port_set::{Combine, PortSets};
+use super::silence::{Passes, Silence};
 use crate::image::Image;
 use crate::image::tables::NONE;
 use crate::model::Direction;
@@ -31,8 +32,11 @@ pub(super) struct Unit<'i> {
     /// The first of the members.
     pub(super) party: Party<'i>,
     pub(super) key: PlaceKey,
-    egress: u32,
-    ingress: u32,
+    /// The place of the first.
+    pub(super) place: u32,
+    /// How it decides in each direction.
+    pub(super) egress: u32,
+    pub(super) ingress: u32,
 }
 
 /// How two ends stand to each other, where one is a node.
@@ -54,6 +58,7 @@ pub(super) struct Network<'i> {
     /// For each group, its units.
     pub(super) of_group: Vec<Vec<u32>>,
     deciders: Deciders<'i>,
+    silence: Silence,
 }
 
 impl<'i> Network<'i> {
@@ -79,7 +84,12 @@ impl<'i> Network<'i> {
                 party: *party,
             })
             .collect();
-        let blocks = partition(&deciders, &peers);
+        let mut passes = Passes::new(&deciders, peers.len());
+        let blocks = partition(&deciders, &peers, |question, allowed| {
+            if let Some(passes) = &mut passes {
+                passes.hear(question, allowed);
+            }
+        });
 
         // The class matters only through what was asked about it; but for nodes, of
         // which a pod's own is told by class.
@@ -90,6 +100,7 @@ impl<'i> Network<'i> {
             of_group: Vec::new(),
             places,
             deciders,
+            silence: Silence::default(),
         };
         network
             .of_group
@@ -122,6 +133,7 @@ impl<'i> Network<'i> {
                     members: Members::default(),
                     party: end.party,
                     key,
+                    place: end.place,
                     egress,
                     ingress,
                 });
@@ -133,7 +145,14 @@ impl<'i> Network<'i> {
                 unit.members.push(end.member, key.is_node);
             }
         }
+        network.silence = Silence::new(passes, &network.units, &network.of_group);
         network
+    }
+
+    /// Whether nobody of a group may open connections to anybody of another; `false` where
+    /// that is not plain.
+    pub(super) fn is_silent(&self, source: u32, destination: u32) -> bool {
+        self.silence.is_between(source, destination)
     }
 
     pub(super) fn unit(&self, unit: u32) -> Option<&Unit<'i>> {

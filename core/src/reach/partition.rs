@@ -3,28 +3,34 @@
 
 use alloc::vec::Vec;
 
-use super::deciders::{Deciders, PeerAt};
+use super::deciders::{Deciders, PeerAt, Question};
 
 /// For each peer, the number of its block: two peers share one exactly if every
-/// decider answers them alike.
-pub(super) fn partition<'i>(deciders: &Deciders<'i>, peers: &[PeerAt<'i>]) -> Vec<u32> {
+/// decider answers them alike. `hear` is told the answers to each question.
+pub(super) fn partition<'i>(
+    deciders: &Deciders<'i>,
+    peers: &[PeerAt<'i>],
+    mut hear: impl FnMut(&Question, &[bool]),
+) -> Vec<u32> {
     let mut block_of: Vec<u32> = alloc::vec![0; peers.len()];
     let mut sizes = Vec::from([peers.len() as u32]);
     let mut allowed: Vec<bool> = Vec::new();
     // For each block, how many are allowed, and where those go.
     let mut counts: Vec<u32> = Vec::new();
     let mut split: Vec<Option<u32>> = Vec::new();
-    for (decider, segment) in deciders.questions() {
+    for question in deciders.questions() {
+        let decider = question.askers.first().copied().unwrap_or(0);
         counts.clear();
         counts.resize(sizes.len(), 0);
         allowed.clear();
         for (peer, block) in peers.iter().zip(&block_of) {
-            let allows = deciders.allows(decider, segment, peer);
+            let allows = deciders.allows(decider, question.segment, peer);
             allowed.push(allows);
             if let Some(count) = counts.get_mut(*block as usize) {
                 *count += u32::from(allows);
             }
         }
+        hear(&question, &allowed);
         split.clear();
         for (block, count) in counts.iter().enumerate() {
             let size = sizes.get(block).copied().unwrap_or(0);

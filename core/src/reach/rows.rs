@@ -56,6 +56,9 @@ impl Reachability {
         let order = listed_order(&network);
         for source in &order {
             for destination in &order {
+                if network.is_silent(*source, *destination) {
+                    continue;
+                }
                 let relations = relations(&network, *source, *destination);
                 let units = [*source, *destination].map(|group| network.units_of(group));
                 let matrices = matrices(relations, &units, |from, to, relation| {
