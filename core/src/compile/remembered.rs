@@ -111,7 +111,7 @@ mod tests {
             spelled(&|question| {
                 addresses
                     .iter()
-                    .for_each(|address| question.address(*address))
+                    .for_each(|address| question.address(*address));
             })
         });
         assert_ne!(a, b);
