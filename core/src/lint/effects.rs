@@ -517,10 +517,11 @@ fn opens_all(image: &Image<'_>, record: &PolicyRecord) -> Option<String> {
 }
 
 const NEVER_DECIDES: &str = "never decides: every connection that it matches is decided before \
-                             it, between pods, given or to come, the nodes that are given and \
-                             other addresses";
+                             it, between the pods and nodes that are given, other addresses, \
+                             and pods to come that have what one selector asks for and no \
+                             address yet";
 
 /// What is said of everything that can be removed.
-const UNCHANGED: &str = ", together with all else that is said to be: no verdict between pods, \
-                         given or to come, the nodes that are given and other addresses would \
-                         change";
+const UNCHANGED: &str = ", together with all else that is said to be: no verdict would change \
+                         between the pods and nodes that are given, other addresses, and pods \
+                         to come that have what one selector asks for and no address yet";
