@@ -162,17 +162,16 @@ impl core::fmt::Debug for StrippedImage<'_> {
 pub enum NotStrippable {
     /// The tables do not hold what a pod is allowed in a direction.
     Interpreted {
-        /// The pod, one of `pods`.
+        /// The first such pod.
         pod: String,
-        /// How many there are.
-        pods: usize,
         /// The direction.
         direction: Direction,
     },
-    /// Who an address is, only its pod's other addresses tell.
+    /// The tables do not hold what an address is to others.
     Address {
-        /// The address, of a pod that has two of its family, or of which it is not clear
-        /// what its own node is.
+        /// The address: its pod has another of this family, or shares a part of its node's
+        /// addresses with pods of other nodes, or there are too many nodes to be told
+        /// apart beside that many classes.
         address: IpAddr,
     },
 }
@@ -181,20 +180,13 @@ pub enum NotStrippable {
 impl fmt::Display for NotStrippable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotStrippable::Interpreted {
-                pod,
-                pods,
-                direction,
-            } => {
-                let others = pods.saturating_sub(1);
-                write!(
-                    f,
-                    "the image needs its rules: what {direction} allows pod {pod} (and {others} more) does not fit the tables. Compile with a larger table budget, or keep the rules"
-                )
-            }
+            NotStrippable::Interpreted { pod, direction } => write!(
+                f,
+                "the image needs its rules: {direction} of pod {pod}, for one, is not in the tables. Compile with a larger table budget, or keep the rules"
+            ),
             NotStrippable::Address { address } => write!(
                 f,
-                "the image needs its rules: the pod at {address} has two addresses of a family, or shares a part of its node's addresses with others. Keep the rules"
+                "the image needs its rules: the pod at {address} has two addresses of a family, or shares a part of its node's addresses with pods of other nodes, or there are more nodes than can be told apart beside so many classes. Keep the rules"
             ),
         }
     }
@@ -241,11 +233,10 @@ impl Image<'_> {
 
     /// Whether every verdict by addresses is in the tables.
     fn check_strippable(&self) -> Result<(), NotStrippable> {
-        if let Some(interpreted) = self.interpreted().first() {
+        if let Some((direction, _, pod)) = self.interpreted_subjects().next() {
             return Err(NotStrippable::Interpreted {
-                pod: interpreted.first.to_string(),
-                pods: interpreted.pods,
-                direction: interpreted.direction,
+                pod: pod.to_string(),
+                direction,
             });
         }
         let of_pods = self.pods().flat_map(|pod| pod.addresses());

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use netpolicy::live::{Event, Live, ObjectKey, ObjectKind, ObjectState, UpdateKind};
+use netpolicy::live::{Event, Invalid, Live, ObjectKey, ObjectKind, ObjectState, UpdateKind};
 use netpolicy::model::{
-    ClusterPolicy, ClusterPolicyApi, ClusterPolicyRule, List, Options, Pod, Priority,
+    ClusterPolicy, ClusterPolicyApi, ClusterPolicyRule, DomainName, List, NetworkPolicy, Options,
+    Phase, Pod, Priority,
 };
 use netpolicy::{Cluster, Connection, Image, Protocol, Verdict};
 use netpolicy_tests::histories::{Happening, History, history};
@@ -197,8 +198,10 @@ fn so_it_is_where_rules_are_interpreted() {
 #[test]
 fn readers_see_one_state_at_a_time() {
     const READERS: usize = 3;
-    let mut runner = TestRunner::deterministic();
-    for _ in 0..6 {
+    let config = config();
+    let rounds = config.cases.div_ceil(25);
+    let mut runner = TestRunner::new(config);
+    for _ in 0..rounds {
         let history = history().new_tree(&mut runner).unwrap().current();
         let mut now = history.world.clone();
         let options = samples::options(now.options, Options::DEFAULT_TABLE_BUDGET);
@@ -368,4 +371,77 @@ fn what_is_not_valid_leaves_the_rest_in_force() {
     drop(live);
     assert!(reader.enter().is_none());
     assert!(!is_allowed(), "nobody is there to answer");
+}
+
+/// An address that very many pods claim is not patched claimant by claimant.
+#[test]
+fn many_pods_may_claim_one_address() {
+    let pod = |number: usize| Pod {
+        namespace: "a".into(),
+        name: format!("p{number}").into(),
+        addresses: vec![
+            "10.0.0.1".parse().unwrap(),
+            std::net::Ipv6Addr::from_bits((0xfd00 << 112) + number as u128).into(),
+        ]
+        .into(),
+        created: Some(number as i64),
+        phase: Phase::Running,
+        ..Pod::default()
+    };
+    let mut cluster = Cluster::default();
+    for number in 0..300 {
+        cluster.insert_pod(pod(number));
+    }
+    cluster.insert_network_policy(NetworkPolicy {
+        namespace: "a".into(),
+        name: "isolates".into(),
+        ..NetworkPolicy::default()
+    });
+    let mut live = Live::new(cluster.clone(), Options::default()).unwrap();
+    for number in 300..304 {
+        let update = live.apply(Event::Added(pod(number).into())).unwrap();
+        assert_eq!(update.kind, UpdateKind::Rebuilt);
+        cluster.insert_pod(pod(number));
+        let (image, _) = cluster.compile(&Options::default()).unwrap();
+        let reader = live.reader();
+        for pod in cluster
+            .pods()
+            .iter()
+            .step_by(7)
+            .chain(cluster.pods().last())
+        {
+            for address in &pod.addresses {
+                for outside in ["192.0.2.1", "2001:db8::1"] {
+                    let outside = outside.parse().unwrap();
+                    let verdict = reader.verdict(outside, *address, Protocol::TCP, 80);
+                    let expected = image.image().verdict(outside, *address, Protocol::TCP, 80);
+                    assert_eq!(verdict, expected, "{outside} -> {address}");
+                }
+            }
+        }
+    }
+}
+
+/// The spellings of a domain name are one object.
+#[test]
+fn a_domain_name_that_was_refused_is_mended_in_any_spelling() {
+    let mut live = Live::new(Cluster::default(), Options::default()).unwrap();
+    let key = |name: &str| ObjectKey::cluster_scoped(ObjectKind::DomainName, name);
+    let refused = Invalid {
+        object: key("A.example.com"),
+        diagnostics: Vec::new(),
+    };
+    live.apply(Event::Invalid(refused)).unwrap();
+    assert!(matches!(
+        live.state(&key("a.EXAMPLE.com.")),
+        ObjectState::Refused(_)
+    ));
+    let resolved = DomainName {
+        name: "a.example.com.".into(),
+        addresses: vec!["192.0.2.1".parse().unwrap()].into(),
+    };
+    live.apply(Event::Added(resolved.into())).unwrap();
+    assert_eq!(live.state(&key("A.example.com")), ObjectState::InForce);
+    live.apply(Event::Deleted(key("A.EXAMPLE.COM"))).unwrap();
+    assert_eq!(live.state(&key("a.example.com")), ObjectState::Absent);
 }

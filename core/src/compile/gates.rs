@@ -282,6 +282,12 @@ impl<'k> Maker<'k> {
         arena: &mut Arena<'_>,
         subject: Subject,
     ) -> Result<Option<List<GateRow>>> {
+        // Else every gate would be prepared, to find that there is no room for it.
+        let before = self.table_bytes();
+        let budget = self.known.options.table_budget as u64;
+        if before > budget {
+            return Ok(None);
+        }
         let rules = self.tiers.rules(arena, subject)?;
         let set_bytes = u64::from(rules.len) * u64::from(self.words) * 4;
         if set_bytes > MAX_RULE_SETS {
@@ -299,8 +305,6 @@ impl<'k> Maker<'k> {
         let mut last = None;
         // What one gate has in the tables stays there even where it turns out too much: so
         // that others fit as well, none may take more than most of what is left.
-        let budget = self.known.options.table_budget as u64;
-        let before = self.table_bytes();
         let most_bytes = budget.min(before + budget.saturating_sub(before) / 4 * 3);
         for index in 0..cuts.len {
             let bytes = self.table_bytes();

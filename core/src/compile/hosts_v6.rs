@@ -55,7 +55,11 @@ pub(super) fn entries(
             let mark = arena.mark();
             let ground = ground.slice(run, ground.len - run);
             let runs = stand(arena, span, ground, group, class_bits)?;
-            let entry = tries.add(arena, LOW_BITS, runs)?;
+            let entry = match tries.add(arena, LOW_BITS, runs)? {
+                // In the table a place would be that of one address.
+                TrieEntry::Leaf(place) => tries.add_uniform(arena, place)?,
+                entry => entry,
+            };
             arena.release(mark);
             entry
         };

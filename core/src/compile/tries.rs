@@ -112,6 +112,17 @@ impl Tries {
         self.entry(arena, runs, all, root)
     }
 
+    /// Adds a node of 8 bits that leads everywhere to one place.
+    pub(super) fn add_uniform(&mut self, arena: &mut Arena<'_>, place: u32) -> Result<TrieEntry> {
+        let mark = arena.mark();
+        let kind = NodeKind::Array8;
+        let entries: List<u32> = arena.scratch(array_len(kind) as usize)?;
+        arena.fill(entries, TrieEntry::Leaf(place).encode());
+        let entry = self.node(arena, kind, entries, 0)?;
+        arena.release(mark);
+        Ok(entry)
+    }
+
     /// The entry for some values. A node is written behind all nodes that it leads
     /// to.
     fn entry(

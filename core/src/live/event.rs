@@ -1,6 +1,7 @@
 //! What a watch delivers: objects that are added, modified and deleted, and
 //! objects that are not valid.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -182,6 +183,21 @@ impl ObjectKey {
             namespace: namespace.into(),
             name: name.into(),
         }
+    }
+
+    /// The key in the spelling that counts: that of a domain name has others.
+    pub(super) fn normal(&self) -> Cow<'_, ObjectKey> {
+        if self.kind != ObjectKind::DomainName {
+            return Cow::Borrowed(self);
+        }
+        let domain = DomainName {
+            name: self.name.as_str().into(),
+            ..DomainName::default()
+        };
+        Cow::Owned(ObjectKey {
+            name: domain.normal_name(),
+            ..self.clone()
+        })
     }
 
     /// The key of an object of a kind without namespaces.

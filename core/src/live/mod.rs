@@ -11,15 +11,16 @@
 //!
 //! There are two copies of the decision tables. While readers read one, the writer
 //! changes the other, and readers move to that until the first has caught up, some
-//! microseconds: a reader sees all of an update or nothing, and [`Reading::epoch`] tells which it saw. After every update verdicts
-//! are those of a full compile of the objects that are there.
+//! microseconds: a reader sees all of an update or nothing, and [`Reading::epoch`] tells
+//! which it saw. After every update verdicts are those of a full compile of the objects
+//! that are there.
 //!
 //! # What is patched
 //!
 //! | event | patched where |
 //! | --- | --- |
 //! | a pod comes or changes | a pod of the last full compile has its namespace, its own node, and its labels and named ports as far as any rule looks; pods like it stood in each region of its addresses; none of these is a node's |
-//! | a pod goes, or addresses are contested | no address is a node's |
+//! | a pod goes, or addresses are contested | no address is a node's, and no more than 64 addresses are concerned |
 //! | a policy comes, changes or goes | its selectors look at labels and values that some selector looked at, and, where classes are merged because there are very many kinds of pod, tell none of a class apart; its CIDRs occurred, its port names too; it asks for no nodes or domain names that no rule asked for. Its ports may be any |
 //! | a namespace or node changes | its labels change in nothing that a selector looks at, and its addresses not at all: then there is nothing to do |
 //! | a domain name resolves otherwise | no rule asks for it: then there is nothing to do |
@@ -36,13 +37,13 @@
 //!
 //! # What it costs
 //!
-//! `cargo run --release -p netpolicy-tests --example churn` measures it, with 100,000
-//! pods of both families and 10,000 policies. On two cores that were shared with
-//! much else, and with assertions on: a pod into a known class is visible after
-//! 5 µs (p50; p99 15 µs), a pod is gone after 3 µs (7 µs), a policy is edited after
-//! 90 µs (12 ms, which is the machine's time slice), and a rebuild takes 2.3 s. A
-//! state that is held answers as fast as an image does; entering one for a single
-//! verdict adds two atomic additions and a fence.
+//! The repository's benches/RESULTS.md has figures (`…/update/…`), with 100,000 pods of
+//! both families and 10,000 policies: some microseconds until a pod that comes or goes
+//! is visible, some ten until an edited policy is, and half a second for a rebuild. An
+//! edited policy takes longer the more policies select the pods that it selects: with
+//! 10,000 of them in its namespace, a third of a rebuild. A state that is held answers as
+//! fast as an image does; entering one for a single verdict adds two atomic additions
+//! and a fence.
 //!
 //! # Objects that are not valid
 //!
@@ -265,7 +266,7 @@ impl Live {
     /// What an object counts for.
     #[must_use]
     pub fn state(&self, object: &ObjectKey) -> ObjectState<'_> {
-        let diagnostics = self.invalid.get(object);
+        let diagnostics = self.invalid.get(&*object.normal());
         match (diagnostics, self.has(object)) {
             (None, true) => ObjectState::InForce,
             (None, false) => ObjectState::Absent,
@@ -313,7 +314,7 @@ impl Live {
     fn insert(&mut self, object: Object, patch: &mut Patch) -> Result<(), Invalid> {
         check(&object)?;
         if !self.invalid.is_empty() {
-            self.invalid.remove(&object.key());
+            self.invalid.remove(&*object.key().normal());
         }
         let cluster = &mut self.cluster;
         match object {
@@ -430,7 +431,7 @@ impl Live {
 
     /// Takes an object out.
     fn remove(&mut self, key: &ObjectKey, patch: &mut Patch) {
-        self.invalid.remove(key);
+        self.invalid.remove(&*key.normal());
         let ObjectKey {
             kind,
             namespace,
@@ -481,7 +482,8 @@ impl Live {
             diagnostics,
         }: Invalid,
     ) {
-        self.invalid.insert(object, diagnostics);
+        self.invalid
+            .insert(object.normal().into_owned(), diagnostics);
     }
 
     /// Lets readers see some changes, all at once.

@@ -33,6 +33,10 @@ pub(super) struct Pods {
     pub(super) has_special: bool,
 }
 
+/// How many addresses are told anew one by one, at most. More of them are concerned only
+/// where very many pods claim one address.
+const MOST_CONCERNED: usize = 64;
+
 impl Pods {
     pub(super) fn new(pods: &[Pod<'static>], retained: &Retained) -> Pods {
         let mut this = Pods {
@@ -78,6 +82,9 @@ impl Pods {
                     let other = canonical(*other);
                     if !concerned.contains(&other) {
                         concerned.push(other);
+                    }
+                    if concerned.len() > MOST_CONCERNED {
+                        return None;
                     }
                 }
             }

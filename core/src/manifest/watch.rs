@@ -28,8 +28,8 @@ use crate::{Cluster, Diagnostic, Severity};
 /// ```
 ///
 /// # Errors
-/// Text that is no event, and the event `ERROR`, after which a watch must be begun
-/// anew. An object that is not valid is no error but [`Event::Invalid`].
+/// Text that is no event, an object without a name, and the event `ERROR`, after which a
+/// watch must be begun anew. An object that is not valid is no error but [`Event::Invalid`].
 pub fn watch_event(text: &str) -> Result<Option<Event>, Diagnostic> {
     let mut tape = Tape::default();
     let mut values = json::Values::new(text);
@@ -48,9 +48,9 @@ pub fn watch_event(text: &str) -> Result<Option<Event>, Diagnostic> {
         return Err(refuse(Mark::default(), message));
     };
     match kind {
-        "ADDED" => Ok(read(object, Event::Added)),
-        "MODIFIED" => Ok(read(object, Event::Modified)),
-        "DELETED" => Ok(key(object).map(Event::Deleted)),
+        "ADDED" => read(object, Event::Added),
+        "MODIFIED" => read(object, Event::Modified),
+        "DELETED" => Ok(key(object)?.map(Event::Deleted)),
         "BOOKMARK" => Ok(None),
         "ERROR" => {
             let message = text_of(object, "message").unwrap_or("no message");
@@ -88,34 +88,52 @@ fn text_of<'t>(node: Node<'t>, name: &str) -> Option<&'t str> {
         .map(Node::text)
 }
 
-/// What an object is known by, if its kind matters and it has a name.
-fn key(object: Node<'_>) -> Option<ObjectKey> {
-    let kind = ObjectKind::from_api(text_of(object, "apiVersion")?, text_of(object, "kind")?)?;
-    let metadata = field(object, "metadata")?;
+/// What an object is known by, if its kind matters.
+fn key(object: Node<'_>) -> Result<Option<ObjectKey>, Diagnostic> {
+    let api = text_of(object, "apiVersion").zip(text_of(object, "kind"));
+    let Some(kind) = api.and_then(|(version, kind)| ObjectKind::from_api(version, kind)) else {
+        return Ok(None);
+    };
+    let metadata = field(object, "metadata");
+    let text = |name| {
+        let text = metadata.and_then(|metadata| text_of(metadata, name));
+        text.filter(|text| !text.is_empty())
+    };
     let namespace = if kind.is_namespaced() {
-        text_of(metadata, "namespace").unwrap_or("default")
+        text("namespace").unwrap_or("default")
     } else {
         ""
     };
-    let name = text_of(metadata, "name")?;
-    Some(ObjectKey::namespaced(kind, namespace, name))
+    match text("name") {
+        Some(name) => Ok(Some(ObjectKey::namespaced(kind, namespace, name))),
+        None => Err(Diagnostic {
+            object: kind.as_str().to_owned(),
+            path: "metadata.name".to_owned(),
+            ..refuse(
+                object.mark(),
+                "is required, and a text: which object this is about cannot be told".to_owned(),
+            )
+        }),
+    }
 }
 
 /// The event of an object that is there.
-fn read(node: Node<'_>, event: impl FnOnce(Object) -> Event) -> Option<Event> {
-    let object = key(node)?;
+fn read(node: Node<'_>, event: impl FnOnce(Object) -> Event) -> Result<Option<Event>, Diagnostic> {
+    let Some(object) = key(node)? else {
+        return Ok(None);
+    };
     let mut loader = Loader::default();
     loader.take_object(Origin { file: "" }, node, None);
     let loaded = loader.finish();
     let errors: Vec<Diagnostic> = loaded.errors().cloned().collect();
-    if errors.is_empty() {
+    Ok(if errors.is_empty() {
         only_object(&loaded.cluster).map(event)
     } else {
         Some(Event::Invalid(Invalid {
             object,
             diagnostics: errors,
         }))
-    }
+    })
 }
 
 /// The object of a cluster of one.
@@ -162,6 +180,39 @@ mod tests {
         };
         assert_eq!(invalid.object.to_string(), "NetworkPolicy default/deny-all");
         assert!(invalid.diagnostics[0].to_string().contains("podSelektor"));
+    }
+
+    #[test]
+    fn an_object_is_known_by_the_same_name_whatever_happens_to_it() {
+        for namespace in [r#""namespace": "","#, "", r#""namespace": "default","#] {
+            let event = |kind: &str| {
+                let text = format!(
+                    r#"{{"type": "{kind}", "object": {{"apiVersion": "networking.k8s.io/v1",
+                        "kind": "NetworkPolicy", "metadata": {{{namespace} "name": "deny-all"}},
+                        "spec": {{"podSelector": {{}}}}}}}}"#
+                );
+                watch_event(&text).unwrap().unwrap()
+            };
+            let (Event::Added(object), Event::Deleted(key)) = (event("ADDED"), event("DELETED"))
+            else {
+                panic!("{namespace}")
+            };
+            assert_eq!(object.key(), key, "{namespace}");
+        }
+    }
+
+    #[test]
+    fn an_object_without_a_name_is_an_error() {
+        for metadata in ["{}", r#"{"name": ""}"#, r#"{"name": 5}"#, "[]"] {
+            for kind in ["ADDED", "MODIFIED", "DELETED"] {
+                let text = format!(
+                    r#"{{"type": "{kind}", "object": {{"apiVersion": "networking.k8s.io/v1",
+                        "kind": "NetworkPolicy", "metadata": {metadata}}}}}"#
+                );
+                let error = watch_event(&text).unwrap_err();
+                assert_eq!(error.path, "metadata.name", "{kind} {metadata}: {error}");
+            }
+        }
     }
 
     #[test]

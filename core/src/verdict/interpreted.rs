@@ -32,29 +32,36 @@ impl<'i> Image<'i> {
     #[must_use]
     pub fn interpreted(&'i self) -> Vec<Interpreted<'i>> {
         let mut by_gate: BTreeMap<(u32, u32), Interpreted<'i>> = BTreeMap::new();
-        for pod in self.pods() {
-            let record = self.cold.pods.get(pod.index() as u32);
-            let no_subject = pod_flags::HOST_NETWORK | pod_flags::ENDED | pod_flags::OUT_OF_SCOPE;
-            if record.flags & no_subject != 0 {
-                continue;
-            }
-            let class = self.decision.class(Place(record.place));
-            let maps = self.decision.classes.get(class);
-            let gates = self.cold.class_gates.get(class);
-            for (direction, map, gate) in [
-                (Direction::Egress, maps.egress_map, gates.egress),
-                (Direction::Ingress, maps.ingress_map, gates.ingress),
-            ] {
-                if map == NONE {
-                    let entry = by_gate.entry((direction as u32, gate));
-                    let new = || self.interpreted_of(direction, pod);
-                    entry.or_insert_with(new).pods += 1;
-                }
-            }
+        for (direction, gate, pod) in self.interpreted_subjects() {
+            let entry = by_gate.entry((direction as u32, gate));
+            let new = || self.interpreted_of(direction, pod);
+            entry.or_insert_with(new).pods += 1;
         }
         let mut all: Vec<Interpreted<'i>> = by_gate.into_values().collect();
         all.sort_by_key(|interpreted| core::cmp::Reverse(interpreted.rules));
         all
+    }
+
+    /// The subjects that the tables leave to the rules, and their gates.
+    pub(crate) fn interpreted_subjects(
+        &'i self,
+    ) -> impl Iterator<Item = (Direction, u32, PodRef<'i>)> {
+        let no_subject = pod_flags::HOST_NETWORK | pod_flags::ENDED | pod_flags::OUT_OF_SCOPE;
+        self.pods().flat_map(move |pod| {
+            let record = self.cold.pods.get(pod.index() as u32);
+            let class = self.decision.class(Place(record.place));
+            let maps = self.decision.classes.get(class);
+            let gates = self.cold.class_gates.get(class);
+            let directions = [
+                (Direction::Egress, maps.egress_map, gates.egress),
+                (Direction::Ingress, maps.ingress_map, gates.ingress),
+            ];
+            let is_interpreted = move |map| map == NONE && record.flags & no_subject == 0;
+            directions
+                .into_iter()
+                .filter(move |(_, map, _)| is_interpreted(*map))
+                .map(move |(direction, _, gate)| (direction, gate, pod))
+        })
     }
 
     /// What a direction of a pod costs; not counted yet.
