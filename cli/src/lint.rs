@@ -18,8 +18,9 @@ use crate::{Outcome, output, progress};
 /// and how to mend it. A finding is a fact about what was given; --explain-codes lists
 /// the kinds.
 ///
-/// Exit status: 0 no errors and no warnings (notes may be), 1 some, 2 something could not
-/// be read, so that there may be more.
+/// Exit status: 0 no errors and no warnings among the findings (notes may be), 1 some, 2
+/// something could not be read, so that there may be more. What reading the manifests
+/// warns of is on standard error, and does not count.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]

@@ -27,6 +27,8 @@ use crate::{Outcome, progress};
 /// to them. Flows are CSV, JSON lines or Parquet with source, destination, protocol,
 /// port (and count), `hubble observe -o json`, `conntrack -L`, or VPC flow log records.
 ///
+/// Records that cannot be read are passed over with a warning.
+///
 /// Exit status: 0 nothing is newly denied (or, without a candidate, nothing is denied),
 /// 1 something is, 2 it could not be told.
 #[derive(clap::Args)]
@@ -115,6 +117,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let options = manifests.options();
     let loaded = manifests.load()?;
     tell(&loaded.diagnostics);
+    if loaded.cluster.pods().is_empty() {
+        eprintln!(
+            "note: no pods or workloads were given, so no end of a flow is one, and policies \
+             allow everything: give the manifests of the cluster with -f"
+        );
+    }
     let (present, _) = loaded.cluster.compile(&options)?;
     let others = [arguments.candidate.as_slice(), arguments.with.as_slice()].concat();
     let candidate = if others.is_empty() {

@@ -2,9 +2,12 @@
 
 mod common;
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
-use common::{TempFolder, WORDPRESS, answer, netpolicy, pod, stdout};
+use common::{TempFolder, WORDPRESS, answer, netpolicy, pod, refusal, stdout};
 
 const FLOWS: &str = "source,destination,protocol,port,count\n\
     10.244.1.10,10.244.1.11,TCP,3306,100\n\
@@ -464,4 +467,75 @@ fn generate_round_trips() {
     assert!(policies.contains("port: https"), "{policies}");
     // And no finding of lint is about what was generated, but notes.
     answer(&["lint", "-f", cluster, "-f", &file], 0);
+}
+
+#[test]
+fn flows_come_through_pipes() {
+    let lines = |line: &str| format!("{line}\n").repeat(3000);
+    let texts = [
+        ("csv", FLOWS.to_owned()),
+        (
+            "jsonl",
+            lines(
+                r#"{"source": "10.244.1.10", "destination": "10.244.1.11", "protocol": "TCP", "port": 3306}"#,
+            ),
+        ),
+        (
+            "conntrack",
+            lines(
+                "tcp      6 431999 ESTABLISHED src=10.244.1.10 dst=10.244.1.11 sport=40000 dport=3306 src=10.244.1.11 dst=10.244.1.10 sport=3306 dport=40000 [ASSURED] mark=0 use=1",
+            ),
+        ),
+        (
+            "vpc",
+            lines(
+                "2 123456789010 eni-1235b8ca 10.244.1.10 10.244.1.11 40000 3306 6 20 4249 1418530010 1418530070 ACCEPT OK",
+            ),
+        ),
+        (
+            "hubble",
+            lines(
+                r#"{"flow": {"verdict": "FORWARDED", "IP": {"source": "10.244.1.10", "destination": "10.244.1.11"}, "l4": {"TCP": {"source_port": 40000, "destination_port": 3306, "flags": {"SYN": true}}}, "traffic_direction": "EGRESS", "is_reply": false}}"#,
+            ),
+        ),
+    ];
+    let folder = TempFolder::new("pipes");
+    for (format, text) in texts {
+        let file = folder.file(format, &text);
+        let of_file = answer(&["simulate", "-f", WORDPRESS, "--flows", &file], 0);
+        assert!(of_file.contains("present policies: "), "{of_file}");
+        // `-` is standard input, and the other a pipe that cannot be rewound.
+        for path in ["-", "/dev/stdin"] {
+            let mut child = Command::new(env!("CARGO_BIN_EXE_netpolicy"))
+                .args(["simulate", "-f", WORDPRESS, "--flows", path])
+                .current_dir(common::root())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            let text = text.clone();
+            let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+            let output = child.wait_with_output().unwrap();
+            writer.join().unwrap().unwrap();
+            assert_eq!(stdout(&output), of_file, "{format} by {path}");
+        }
+    }
+    let refused = refusal(&["simulate", "-f", WORDPRESS, "--flows", "cli"]);
+    assert!(refused.contains("cli is a folder"), "{refused}");
+}
+
+#[test]
+fn without_pods_there_is_nobody_to_write_policies_for() {
+    let folder = TempFolder::new("nobody");
+    let empty = folder.file(
+        "empty.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n",
+    );
+    let flows = folder.file("flows.csv", FLOWS);
+    let refused = refusal(&["generate", "-f", &empty, "--flows", &flows]);
+    assert!(
+        refused.contains("no pods or workloads were given"),
+        "{refused}"
+    );
 }

@@ -142,6 +142,9 @@ fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
     progress::say(&format!("reading {name}"));
     let flows = if path == Path::new("-") {
         read_stream(&name, &mut std::io::stdin().lock(), format)?
+    } else if !is_file(path)? {
+        let mut pipe = File::open(path).with_context(|| format!("cannot read {name}"))?;
+        read_stream(&name, &mut pipe, format)?
     } else {
         let mut file = File::open(path).with_context(|| format!("cannot read {name}"))?;
         let mut magic = [0; PARQUET.len()];
@@ -168,14 +171,30 @@ fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
     Ok(flows)
 }
 
+/// Whether a path is a file that can be rewound, and not a pipe.
+fn is_file(path: &Path) -> Result<bool> {
+    let metadata = path.metadata();
+    let metadata = metadata.with_context(|| format!("cannot read {}", path.display()))?;
+    if metadata.is_dir() {
+        bail!(
+            "{} is a folder: give the files of flows in it one by one",
+            path.display()
+        );
+    }
+    Ok(metadata.is_file())
+}
+
+/// How much of a text has to be there to tell its format.
+const START: u64 = 1 << 16;
+
 /// Reads what cannot be rewound.
 fn read_stream(name: &str, stream: &mut dyn Read, format: Option<FlowFormat>) -> Result<Flows> {
     let mut start = Vec::new();
     stream
-        .take(PARQUET.len() as u64)
+        .take(START)
         .read_to_end(&mut start)
         .with_context(|| format!("cannot read {name}"))?;
-    if format == Some(FlowFormat::Parquet) || (format.is_none() && start == PARQUET) {
+    if format == Some(FlowFormat::Parquet) || (format.is_none() && start.starts_with(&PARQUET)) {
         // Its account of itself is at the end, so all of it has to be there.
         stream
             .read_to_end(&mut start)
@@ -183,7 +202,11 @@ fn read_stream(name: &str, stream: &mut dyn Read, format: Option<FlowFormat>) ->
         return parquet::read_bytes(name, start).with_context(|| name.to_owned());
     }
     let text = start.as_slice().chain(stream);
-    read_text(name, &mut BufReader::new(text), format)
+    read_text(
+        name,
+        &mut BufReader::with_capacity(START as usize, text),
+        format,
+    )
 }
 
 /// What stands in for the reader of Parquet where it was left out.

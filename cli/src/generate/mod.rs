@@ -26,8 +26,10 @@ use crate::{Outcome, output, progress};
 /// allowed by them, every pod may ask DNS that might before, and what else is open is
 /// told.
 ///
-/// Exit status: 0 every flow is allowed and DNS kept, 1 not, 2 nothing could be
-/// generated.
+/// Records of flows that cannot be read are passed over with a warning.
+///
+/// Exit status: 0 every flow that was read is allowed and DNS kept, 1 not, 2 nothing could
+/// be generated.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -65,6 +67,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let options = arguments.manifests.options();
     let loaded = arguments.manifests.load()?;
     input::tell(&loaded.diagnostics);
+    if loaded.cluster.pods().is_empty() {
+        bail!(
+            "no pods or workloads were given, so there is nobody to write policies for: give \
+             the manifests of the cluster with -f"
+        );
+    }
     let (present, _) = loaded.cluster.compile(&options)?;
     let flows = arguments.flows.read()?;
     progress::say("generating");

@@ -99,7 +99,7 @@ impl Checked<'_> {
                 "metadata.namespace".into(),
                 "there is no such namespace, nor a pod in it".into(),
             );
-        } else if record.selected == 0 {
+        } else if record.selected == 0 && !self.is_of_empty_namespace(kinds) {
             let field = if record.namespace == NONE {
                 "spec.subject"
             } else {
@@ -117,6 +117,14 @@ impl Checked<'_> {
                 self.check_names(kinds, &rule, direction, &path, &mut warn);
             }
         }
+    }
+
+    /// Whether it is for all pods of its namespace, and there are none yet: the usual
+    /// default, and nothing that could be spelled otherwise.
+    fn is_of_empty_namespace(&self, kinds: &PodKinds) -> bool {
+        let Checked { record, .. } = self;
+        let is_everything = record.subject_namespaces == NONE && record.subject_pods == 0;
+        is_everything && !kinds.with_pods.contains(&record.namespace)
     }
 
     /// Whether something is known of the namespaces that a selector selects: there are

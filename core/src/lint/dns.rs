@@ -1,7 +1,8 @@
 //! Who may answer questions of DNS.
 //!
 //! Whoever might is taken to. Only a pod does not that says at which ports it listens, if
-//! none of them is one of DNS, and neither its namespace nor a label of it speaks of DNS.
+//! none of them is one of DNS, and neither its namespace nor a label of it speaks of DNS;
+//! nor, where a DNS server is given, a pod that says nothing of all this.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -37,6 +38,7 @@ pub(super) struct Servers {
 impl Servers {
     pub(super) fn new(cluster: &Cluster, image: &Image<'_>, places: &Places<'_>) -> Servers {
         let given = GivenPods::new(cluster);
+        let is_server_given = cluster.pods().iter().any(is_server);
         let mut of_places: Vec<BTreeSet<u16>> = Vec::new();
         of_places.resize(places.keys.len(), BTreeSet::new());
         for end in &places.standing {
@@ -49,7 +51,7 @@ impl Servers {
             };
             if let Some(ports) = of_places.get_mut(end.place as usize) {
                 match pod {
-                    Some(pod) => ports.extend(ports_of(pod)),
+                    Some(pod) => ports.extend(ports_of(pod, is_server_given)),
                     // An address that is no pod's may be anybody's.
                     None => ports.extend(PORTS),
                 }
@@ -77,13 +79,28 @@ impl Servers {
     }
 }
 
-/// The ports at which a pod may answer.
-fn ports_of(pod: &Pod<'_>) -> BTreeSet<u16> {
+/// Whether a pod is one of the cluster's DNS servers: it is called so, where they are, and
+/// declares a port of DNS.
+fn is_server(pod: &Pod<'_>) -> bool {
+    NAMESPACES.contains(&&*pod.namespace)
+        && speaks_of_dns(pod)
+        && declared_ports(pod).any(|port| PORTS.contains(&port))
+}
+
+fn speaks_of_dns(pod: &Pod<'_>) -> bool {
+    pod.labels.iter().any(|label| label.value.contains("dns"))
+}
+
+fn declared_ports(pod: &Pod<'_>) -> impl Iterator<Item = u16> {
     let declared = pod.declared_ports.iter().map(|(_, port)| *port);
-    let mut ports: BTreeSet<u16> = declared.collect();
-    ports.extend(pod.ports.iter().map(|port| port.number));
-    let speaks_of_dns = pod.labels.iter().any(|label| label.value.contains("dns"));
-    if ports.is_empty() || speaks_of_dns || NAMESPACES.contains(&&*pod.namespace) {
+    declared.chain(pod.ports.iter().map(|port| port.number))
+}
+
+/// The ports at which a pod may answer.
+fn ports_of(pod: &Pod<'_>, is_server_given: bool) -> BTreeSet<u16> {
+    let mut ports: BTreeSet<u16> = declared_ports(pod).collect();
+    let is_silent = ports.is_empty() && !is_server_given;
+    if is_silent || speaks_of_dns(pod) || NAMESPACES.contains(&&*pod.namespace) {
         ports.extend(PORTS);
         return ports;
     }

@@ -57,8 +57,8 @@ pub(super) fn find(cluster: &Cluster, image: &Image<'_>, findings: &mut Vec<Find
                     format!("{low}-{high}")
                 };
                 let message = format!(
-                    "opens {protocol} {range}, which no container declares of the pods that it \
-                     selects ({selected})"
+                    "lists {protocol} {range}, which no container declares of the pods that the \
+                     policy selects ({selected})"
                 );
                 let path = format!("spec.ingress[{index}].ports[{at}]");
                 findings.push(Finding {
