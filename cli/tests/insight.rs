@@ -518,6 +518,36 @@ fn exposure_to_each_value_of_a_list() {
 }
 
 #[test]
+fn exposure_to_a_label_of_any_value() {
+    let folder = TempFolder::new("any-value");
+    let file = folder.file(
+        "p.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: w, namespace: any}\nspec: {containers: []}\n---\n\
+         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: any}\n\
+         spec: {podSelector: {}, ingress: [\
+         {from: [{namespaceSelector: {matchExpressions: [{key: tenant, operator: Exists}]}}], ports: [{port: 1}]},\
+         {from: [{namespaceSelector: {matchLabels: {tenant: any}}}], ports: [{port: 2}]},\
+         {from: [{namespaceSelector: {matchExpressions: [{key: tenant, operator: NotIn, values: [x]}]}}], ports: [{port: 3}]},\
+         {from: [{namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: Exists}]}}], ports: [{port: 5}]}]}\n",
+    );
+    let text = answer(
+        &["list", "-f", &file, "--exposure", "--direction", "ingress"],
+        0,
+    );
+    let rows: Vec<_> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let expected = [
+        "any other pod in any -> any/w[Pod] TCP 3,5",
+        "any other pod in any other namespace -> any/w[Pod] TCP 3,5",
+        "any other pod in namespaces with tenant -> any/w[Pod] TCP 1,3,5",
+        "any other pod in namespaces with tenant=any -> any/w[Pod] TCP 1-3,5",
+    ];
+    assert_eq!(rows, expected, "{text}");
+}
+
+#[test]
 fn exposure_to_ports_by_name() {
     let folder = TempFolder::new("exposure-names");
     let file = folder.file(
