@@ -137,6 +137,56 @@ fn diff_of_folders_images_and_files() {
 }
 
 #[test]
+fn a_workload_of_one_pod_reaches_another_of_its_pods() {
+    let folder = TempFolder::new("another");
+    let pods = folder.file(
+        "pods.yaml",
+        "apiVersion: v1\nkind: Pod\n\
+         metadata: {name: b-0, namespace: x, labels: {app: b}, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: b, uid: u, controller: true}]}\n\
+         spec: {containers: [{name: c}]}\nstatus: {phase: Running, podIP: 10.1.0.2}\n",
+    );
+    let second = folder.file(
+        "second.yaml",
+        "apiVersion: v1\nkind: Pod\n\
+         metadata: {name: b-1, namespace: x, labels: {app: b}, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: b, uid: u, controller: true}]}\n\
+         spec: {containers: [{name: c}]}\nstatus: {phase: Running, podIP: 10.1.0.3}\n",
+    );
+    let deny = folder.file(
+        "deny.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: d, namespace: x}\n\
+         spec: {podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{namespaceSelector: {matchLabels: {a: b}}}]}]}\n",
+    );
+    let diff = |more: &[&str]| answer(&[&["diff", "-f", &pods, "--with", &deny], more].concat(), 1);
+    // The pod itself is always reached.
+    let text = diff(&[]);
+    assert!(
+        text.contains("after: deny x/b-0 (10.1.0.2) -> another pod of x/b TCP 443: ingress denied: another pod of x/b is isolated"),
+        "{text}"
+    );
+    let json: Value = serde_json::from_str(&diff(&["-o", "json"])).unwrap();
+    let changes = json["changes"].as_array().unwrap();
+    let to_itself = changes
+        .iter()
+        .find(|change| change["source"] == change["destination"])
+        .unwrap();
+    for when in ["before", "after"] {
+        let witness = &to_itself["witness"][when];
+        assert_eq!(witness["destination"], "another pod of x/b");
+        assert_eq!(witness["ends"][0]["address"], "10.1.0.2");
+        let another = &witness["ends"][1];
+        assert_eq!(another["kind"], "pod");
+        assert_eq!(another["namespace"], "x");
+        assert_eq!(another["name"], Value::Null);
+        assert_eq!(another["address"], Value::Null);
+    }
+    let text = diff(&["-f", &second]);
+    assert!(
+        text.contains("after: deny x/b-0 (10.1.0.2) -> x/b-1 (10.1.0.3) TCP 443"),
+        "{text}"
+    );
+}
+
+#[test]
 fn manifests_with_errors_are_answered_only_if_that_is_accepted() {
     let folder = TempFolder::new("errors");
     let broken = folder.file("broken.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelektor: {}}\n");
@@ -465,6 +515,36 @@ fn exposure_to_each_value_of_a_list() {
     let text = answer(&[&["list", "--exposure"], &files[..]].concat(), 0);
     let opens = |value: &str| text.contains(&format!("pods with tier={value} in default"));
     assert!(opens("a") && opens("b") && !opens("c"), "{text}");
+}
+
+#[test]
+fn exposure_to_a_label_of_any_value() {
+    let folder = TempFolder::new("any-value");
+    let file = folder.file(
+        "p.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: w, namespace: any}\nspec: {containers: []}\n---\n\
+         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: any}\n\
+         spec: {podSelector: {}, ingress: [\
+         {from: [{namespaceSelector: {matchExpressions: [{key: tenant, operator: Exists}]}}], ports: [{port: 1}]},\
+         {from: [{namespaceSelector: {matchLabels: {tenant: any}}}], ports: [{port: 2}]},\
+         {from: [{namespaceSelector: {matchExpressions: [{key: tenant, operator: NotIn, values: [x]}]}}], ports: [{port: 3}]},\
+         {from: [{namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: Exists}]}}], ports: [{port: 5}]}]}\n",
+    );
+    let text = answer(
+        &["list", "-f", &file, "--exposure", "--direction", "ingress"],
+        0,
+    );
+    let rows: Vec<_> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let expected = [
+        "any other pod in any -> any/w[Pod] TCP 3,5",
+        "any other pod in any other namespace -> any/w[Pod] TCP 3,5",
+        "any other pod in namespaces with tenant -> any/w[Pod] TCP 1,3,5",
+        "any other pod in namespaces with tenant=any -> any/w[Pod] TCP 1-3,5",
+    ];
+    assert_eq!(rows, expected, "{text}");
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn policies_of_one_priority_that_differ() {
         [
             "test.yaml:4: warning: ClusterNetworkPolicy a: spec.egress[0]: ClusterNetworkPolicy b (test.yaml:6) has the same \
              tier and priority, and decides some connections otherwise: egress[0] here allows, egress[0] there denies, \
-             such as TCP 1 to a pod without labels in a namespace with kubernetes.io/metadata.name=any at 10.0.0.0; this one comes first"
+             such as TCP 1 to a pod without labels in a namespace with kubernetes.io/metadata.name at 10.0.0.0; this one comes first"
         ]
     );
     let in_env = |env: &str| format!("{{namespaces: {{matchLabels: {{env: {env}}}}}}}");

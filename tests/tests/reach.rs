@@ -484,5 +484,16 @@ fn check_witness(change: &Change, a: &Image<'_>, b: &Image<'_>) -> Result<(), Te
             "{change}: {before:#}\n{after:#}"
         )));
     }
+    // What is asked of a pair is not always what is asked of its addresses.
+    let (protocol, port) = change.witness_port();
+    for ((image, explanation), expected) in [(a, &before), (b, &after)].into_iter().zip(expected) {
+        let ends = [explanation.source(), explanation.destination()];
+        let [Some(from), Some(to)] = ends.map(|end| end.address()) else {
+            continue;
+        };
+        if image.verdict(from, to, protocol, port).is_allowed() != expected {
+            return Err(TestCaseError::fail(format!("{change}: {explanation}")));
+        }
+    }
     Ok(())
 }

@@ -22,6 +22,7 @@ use crate::model::{
     Action, Direction, Label, NAMESPACE_NAME_LABEL, Operator, Tier, domain_matches,
 };
 use crate::protocol::PortKey;
+use crate::reach::{ANY_VALUE, written};
 use crate::verdict::{Labels, nodes_at, requirements, rule_peers, rule_ports};
 
 /// How many pairs of rules are looked at; behind, the search ends and says so.
@@ -178,11 +179,10 @@ struct Peer {
 impl fmt::Display for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let with = |labels: &[Label<'_>]| {
-            let labels = labels.iter();
-            let labels = labels.map(|label| format!("{}={}", &*label.key, &*label.value));
-            match labels.collect::<Vec<_>>().join(",") {
-                none if none.is_empty() => "without labels".to_string(),
-                labels => format!("with {labels}"),
+            if labels.is_empty() {
+                "without labels".to_string()
+            } else {
+                format!("with {}", written(labels))
             }
         };
         // Key 0 is that of every port.
@@ -451,21 +451,14 @@ fn namespace_labels(image: &Image<'_>, selectors: &[u32]) -> Option<Vec<Label<'s
         .iter()
         .any(|label| &*label.key == NAMESPACE_NAME_LABEL);
     if !has_name {
-        let mut demands = all_requirements(image, selectors);
-        let excluded: Vec<_> = demands
-            .by_ref()
-            .filter(|demand| image.string(demand.key) == NAMESPACE_NAME_LABEL)
-            .collect();
-        let forbidden = |operator| {
-            excluded
-                .iter()
-                .any(|demand| operator_from_code(demand.operator) == Some(operator))
-        };
-        if forbidden(Operator::DoesNotExist) {
+        let is_refused = all_requirements(image, selectors).any(|demand| {
+            image.string(demand.key) == NAMESPACE_NAME_LABEL
+                && operator_from_code(demand.operator) == Some(Operator::DoesNotExist)
+        });
+        if is_refused {
             return None;
         }
-        let name = fresh(image, &excluded);
-        labels.push(Label::new(NAMESPACE_NAME_LABEL, name));
+        labels.push(Label::new(NAMESPACE_NAME_LABEL, ANY_VALUE));
     }
     Some(labels)
 }
@@ -517,7 +510,7 @@ fn labels(image: &Image<'_>, selectors: &[u32]) -> Option<Vec<Label<'static>>> {
                 .any(|listed| listed == value)
         };
         let value = match with(Operator::In).next() {
-            None => fresh(image, &of_key),
+            None => ANY_VALUE.to_string(),
             Some(first) => {
                 let mut values = image.cold.values.range(first.values, first.values_len);
                 let value = values.find(|value| {
@@ -530,19 +523,4 @@ fn labels(image: &Image<'_>, selectors: &[u32]) -> Option<Vec<Label<'static>>> {
         labels.push(Label::new(image.string(key).to_string(), value));
     }
     Some(labels)
-}
-
-/// A value that no requirement lists.
-fn fresh(image: &Image<'_>, demands: &[RequirementRecord]) -> String {
-    let is_listed = |text: &str| {
-        demands.iter().any(|demand| {
-            let mut values = image.cold.values.range(demand.values, demand.values_len);
-            values.any(|value| image.string(value) == text)
-        })
-    };
-    let mut value = String::from("any");
-    while is_listed(&value) {
-        value.push('-');
-    }
-    value
 }

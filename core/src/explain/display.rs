@@ -207,6 +207,11 @@ impl Display for End<'_> {
         } = self.party;
         let node = |node: u32| self.image.string(self.image.cold.nodes.get(node).name);
         match (identity, address) {
+            (Identity::Pod(pod), _) if self.is_another() => {
+                let namespace = pod.namespace_name(self.image);
+                let workload = pod.workload_name(self.image);
+                write!(f, "another pod of {namespace}/{workload}")
+            }
             (Identity::Pod(pod), Some(address)) => {
                 self.fmt_pod(f, pod)?;
                 write!(f, " ({address})")

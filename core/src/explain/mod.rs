@@ -635,10 +635,14 @@ impl<'i> End<'i> {
         Some(pod.namespace_name(self.image))
     }
 
-    /// The name of a pod or node; `None` where it has none, as a described pod may, or
-    /// a node of which no Node object tells.
+    /// The name of a pod or node; `None` where it has none, as a described pod may,
+    /// another pod of a workload that has but one, or a node of which no Node object
+    /// tells.
     #[must_use]
     pub fn name(&self) -> Option<&'i str> {
+        if self.is_another() {
+            return None;
+        }
         let name = match self.party.identity {
             Identity::Pod(pod) => pod.name(self.image),
             Identity::Node(node) => self.image.string(self.image.cold.nodes.get(node?).name),
@@ -650,7 +654,13 @@ impl<'i> End<'i> {
     /// Its address, if it has one.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
-        self.party.address
+        // That of the pod that stands in for another is not the other's.
+        self.party.address.filter(|_| !self.is_another())
+    }
+
+    /// Whether it is a pod that is not given, for which one of its workload stands in.
+    fn is_another(&self) -> bool {
+        self.party.stands_in_for != 0
     }
 
     fn is_pod(&self) -> bool {

@@ -92,6 +92,9 @@ struct WitnessEnd {
     pod: Option<u32>,
     is_node: bool,
     address: Option<core::net::IpAddr>,
+    /// Whether it is another pod like that one, which is not given: a workload reaches
+    /// itself where it reaches another of its pods.
+    is_another: bool,
 }
 
 impl Difference {
@@ -372,15 +375,24 @@ impl Groups<'_> {
             let image = networks.next()?.image;
             let (_, ends) = chosen?;
             let mut external = external.into_iter();
-            Some(ends.map(|end| {
+            let [source, destination] = ends.map(|end| {
                 let external = external.next().flatten();
                 let party = party(image, end);
                 WitnessEnd {
                     pod: party.known_pod(),
                     is_node: matches!(party.identity, Identity::Node(_)),
                     address: external.or(party.address),
+                    is_another: false,
                 }
-            }))
+            });
+            let is_another = source.pod.is_some() && source.pod == destination.pod;
+            Some([
+                source,
+                WitnessEnd {
+                    is_another,
+                    ..destination
+                },
+            ])
         })
     }
 }
@@ -431,8 +443,7 @@ impl Change {
                 destination,
             };
             let (protocol, port) = self.witness_port();
-            let cases = pair.cases_of(PortKey::new(protocol, port), false);
-            Some(Explanation::new(cases, protocol, port))
+            Some(pair.explain(protocol, port))
         };
         [explain(before, in_before), explain(after, in_after)]
     }
@@ -440,7 +451,7 @@ impl Change {
 
 impl WitnessEnd {
     fn party<'i>(&self, image: &'i Image<'i>) -> Party<'i> {
-        match (self.address, self.pod) {
+        let party = match (self.address, self.pod) {
             (Some(address), _) => Party::at(image, address),
             (None, Some(pod)) => Party::without_address(image, pod),
             (None, None) if self.is_node => Party {
@@ -448,6 +459,11 @@ impl WitnessEnd {
                 ..Party::NOWHERE
             },
             (None, None) => Party::NOWHERE,
+        };
+        if self.is_another {
+            party.of_another()
+        } else {
+            party
         }
     }
 }

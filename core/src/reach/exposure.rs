@@ -13,7 +13,8 @@ use alloc::vec::Vec;
 
 use super::potential_ports::PotentialPorts;
 use super::selected::{
-    LabelSet, Labels, Namespaces, Selected, label_sets, labels_of, peers, subjects,
+    ANY_VALUE, LabelSet, Labels, Namespaces, Selected, label_sets, labels_of, peers, subjects,
+    written,
 };
 use crate::Cluster;
 use crate::model::{Label, NAMESPACE_NAME_LABEL, Namespace, Pod, Workload};
@@ -159,7 +160,7 @@ impl Made {
         of_namespace.len() < 2
             || of_namespace
                 .get(NAMESPACE_NAME_LABEL)
-                .is_none_or(|name| self.names.contains(name))
+                .is_none_or(|name| name == ANY_VALUE || self.names.contains(name))
     }
 
     /// A pod with some labels, in a namespace with others.
@@ -167,7 +168,9 @@ impl Made {
         let name = of_namespace
             .iter()
             .position(|label| &*label.key == NAMESPACE_NAME_LABEL)
-            .map(|at| of_namespace.remove(at).value.to_string());
+            .map(|at| of_namespace.remove(at).value.to_string())
+            // Every namespace has a name, one that is made up another than those listed.
+            .filter(|name| name != ANY_VALUE);
         let namespace = match name {
             Some(name) => {
                 // Its labels are what they are, if it is there.
@@ -194,14 +197,10 @@ impl Made {
     }
 }
 
-/// `pods with app=web`.
+/// `pods with app=web,tier`.
 fn describe(what: &str, labels: &[Label<'_>], without: &str) -> String {
     if labels.is_empty() {
         return without.to_string();
     }
-    let labels: Vec<String> = labels
-        .iter()
-        .map(|label| format!("{}={}", &*label.key, &*label.value))
-        .collect();
-    format!("{what} with {}", labels.join(","))
+    format!("{what} with {}", written(labels))
 }

@@ -77,6 +77,7 @@ pub use rows::{Reachability, Row};
 
 pub(crate) use deciders::{add_starts, sorted_starts};
 pub(crate) use places::{GroupKey, Places};
+pub(crate) use selected::{ANY_VALUE, written};
 
 /// Fixed seeds: nothing but speed depends on them.
 fn hasher() -> ahash::RandomState {

@@ -79,6 +79,26 @@ pub(super) struct Labels {
     pub(super) of_pod: LabelSet,
 }
 
+/// A made-up value where a selector asks for any: no label has it, so none that a
+/// selector lists is meant.
+pub(crate) const ANY_VALUE: &str = "\0";
+
+/// `app=web`; `app` if it has a value that is made up.
+pub(crate) fn written(labels: &[Label<'_>]) -> String {
+    let mut text = String::new();
+    for label in labels {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&label.key);
+        if *label.value != *ANY_VALUE {
+            text.push('=');
+            text.push_str(&label.value);
+        }
+    }
+    text
+}
+
 pub(super) type LabelSet = BTreeMap<String, String>;
 
 impl Labels {
@@ -138,12 +158,6 @@ pub(super) fn label_sets(selector: &Selector<'_>) -> Vec<LabelSet> {
         first.insert(label.key.to_string(), label.value.to_string());
     }
     let expressions = &selector.match_expressions;
-    let lists = |operator, key: &str, value: &str| {
-        let mut of_key = expressions
-            .iter()
-            .filter(|requirement| requirement.operator() == operator && requirement.key() == key);
-        of_key.any(|requirement| requirement.values().iter().any(|listed| **listed == *value))
-    };
     let mut others: Vec<(String, String)> = Vec::new();
     for requirement in expressions {
         let key = requirement.key();
@@ -169,11 +183,7 @@ pub(super) fn label_sets(selector: &Selector<'_>) -> Vec<LabelSet> {
                     .iter()
                     .any(|other| other.operator() == Operator::In && other.key() == key) =>
             {
-                let mut value = String::from("any");
-                while lists(Operator::NotIn, key, &value) {
-                    value.push('-');
-                }
-                first.insert(key.to_string(), value);
+                first.insert(key.to_string(), ANY_VALUE.to_string());
             }
             _ => {}
         }
@@ -198,7 +208,7 @@ fn label_sets_around(selector: &Selector<'_>) -> Vec<LabelSet> {
         return sets;
     };
     for requirement in &selector.match_expressions {
-        let any = Text::from("any");
+        let any = Text::from(ANY_VALUE);
         let refused = match requirement.operator() {
             Operator::NotIn => requirement.values(),
             Operator::DoesNotExist => core::slice::from_ref(&any),

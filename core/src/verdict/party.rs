@@ -18,7 +18,8 @@ pub(crate) struct Party<'i> {
     /// its address.
     pub(crate) asked: Option<PodParty<'i>>,
     /// The number of a pod that the image does not know, and for which one of the
-    /// image stands in that no policy can tell from it; else 0.
+    /// image stands in that no policy can tell from it; else 0. [`Party::of_another`]
+    /// is of no number in particular.
     pub(crate) stands_in_for: u64,
 }
 
@@ -90,6 +91,15 @@ impl<'i> Party<'i> {
             identity,
             asked: Some(PodParty::Known(pod)),
             stands_in_for: 0,
+        }
+    }
+
+    /// Another pod of the same workload, which decides and is decided of like this one.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn of_another(self) -> Party<'i> {
+        Party {
+            stands_in_for: u64::MAX,
+            ..self
         }
     }
 
@@ -272,6 +282,16 @@ impl<'i> PodParty<'i> {
             PodParty::Known(pod) => image.string(image.cold.pods.get(pod).name),
             PodParty::Described(pod) => &pod.name,
         }
+    }
+
+    /// The name of its workload; its own, if it is by itself.
+    pub(crate) fn workload_name(self, image: &Image<'i>) -> &'i str {
+        let PodParty::Known(pod) = self else {
+            return self.name(image);
+        };
+        let workload = image.cold.pods.get(pod).workload;
+        let workload = image.cold.workloads.checked(workload);
+        workload.map_or_else(|| self.name(image), |workload| image.string(workload.name))
     }
 
     pub(crate) fn namespace_labels(self, image: &Image<'i>) -> Labels<'i> {
