@@ -124,7 +124,9 @@ impl Checked<'_> {
     fn is_of_empty_namespace(&self, kinds: &PodKinds) -> bool {
         let Checked { record, .. } = self;
         let is_everything = record.subject_namespaces == NONE && record.subject_pods == 0;
-        is_everything && !kinds.with_pods.contains(&record.namespace)
+        is_everything
+            && self.image.cold.namespaces.get(record.namespace).given != 0
+            && !kinds.with_pods.contains(&record.namespace)
     }
 
     /// Whether something is known of the namespaces that a selector selects: there are
