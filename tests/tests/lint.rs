@@ -403,7 +403,7 @@ spec: {{podSelector: {{matchLabels: {{app: i}}}}, ingress: [{{ports: [{{port: 90
     assert_eq!(with_init(&format!("restartPolicy: Always, {port}")), None);
     assert_eq!(
         with_init("ports: [{containerPort: 9001}]").unwrap(),
-        "opens TCP 9000, which no container declares of the pods that it selects (1)"
+        "lists TCP 9000, which no container declares of the pods that the policy selects (1)"
     );
 }
 
