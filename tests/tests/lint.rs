@@ -248,6 +248,27 @@ fn each_kind_of_finding() {
         ),
         none
     );
+    let but = |cidr: &str, excepts: &str| {
+        let block = format!("{{ipBlock: {{cidr: {cidr}, except: [{excepts}]}}}}");
+        from(&block, "{port: 5432}")
+    };
+    let halves = "20.1.0.128/25, 20.1.0.0/26, 20.1.0.64/26";
+    assert_eq!(but("20.1.0.0/24", halves), ["peer-selects-nothing"]);
+    assert_eq!(
+        but("0.0.0.0/0", "0.0.0.0/1, 128.0.0.0/1"),
+        ["peer-selects-nothing"]
+    );
+    assert_eq!(
+        but("'::/0'", "'8000::/1', '::/1'"),
+        ["peer-selects-nothing"]
+    );
+    for gap in [
+        "20.1.0.0/25, 20.1.0.128/26, 20.1.0.224/27",
+        "20.1.0.0/25, 20.1.0.128/26, 20.1.0.192/27",
+        "20.1.0.1/32, 20.1.0.2/31, 20.1.0.4/30, 20.1.0.8/29, 20.1.0.16/28, 20.1.0.32/27, 20.1.0.64/26, 20.1.0.128/25",
+    ] {
+        assert_eq!(but("20.1.0.0/24", gap), none, "{gap}");
+    }
     assert_eq!(
         codes("{podSelector: {matchLabels: {app: nobody}}}"),
         ["subject-selects-nothing"]

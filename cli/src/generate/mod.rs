@@ -23,8 +23,8 @@ use crate::{Outcome, output, progress};
 /// A NetworkPolicy for each workload, with what its pods were seen to receive and to
 /// send, and nothing else; DNS is kept. The policies go to standard output, the account
 /// of them to standard error. They are verified: every flow that passed when observed is
-/// allowed by them, every pod may ask DNS that might before, and what else is open is
-/// told.
+/// allowed by them, every pod may ask DNS that might before (but those on the network of
+/// their node), and what else is open is told.
 ///
 /// Records of flows that cannot be read are passed over with a warning.
 ///

@@ -192,7 +192,8 @@ impl Generator<'_> {
                 .to_owned()
         } else {
             format!(
-                "DNS is {}: open to the pods of all namespaces, and its egress is left as it is",
+                "DNS is {}: open to the pods of all namespaces (where nodes, or pods on their \
+                 network, ask it, add their addresses), and its egress is left as it is",
                 dns.join(", ")
             )
         });

@@ -6,10 +6,13 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::{Code, Finding, some_of};
+use crate::Cidr;
+use crate::address::to_bits;
 use crate::check::warning;
 use crate::image::Image;
 use crate::image::tables::{NONE, PeerKind, PeerRecord, PolicyKind, PolicyRecord, RuleRecord};
 use crate::model::Direction;
+use crate::reach::AddressRange;
 use crate::verdict::{Identity, Party, PodParty, requirements, rule_peers};
 
 pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
@@ -81,6 +84,15 @@ fn find_blocks(
             .filter_map(cidr)
             .collect();
         let Some(block) = cidr(peer.a) else { continue };
+        if is_covered(block, &excepts) {
+            let message = format!("selects nothing: its exceptions leave no address of {block}");
+            let path = format!("{path}[{}].ipBlock.except", peer.index);
+            findings.push(Finding {
+                code: Code::PeerSelectsNothing,
+                diagnostic: warning(image, policy, rule.line, path, message),
+            });
+            continue;
+        }
         let held: Vec<String> = pods
             .pods
             .iter()
@@ -103,6 +115,25 @@ fn find_blocks(
             diagnostic: warning(image, policy, rule.line, path, message),
         });
     }
+}
+
+/// Whether every address of a block is in one of the exceptions.
+fn is_covered(block: Cidr, excepts: &[Cidr]) -> bool {
+    let mut excepts: Vec<AddressRange> = excepts.iter().copied().map(AddressRange::from).collect();
+    excepts.sort_unstable_by_key(|except| except.first);
+    let block = AddressRange::from(block);
+    // The first address that none of those so far has.
+    let mut next = to_bits(block.first);
+    for except in excepts {
+        if to_bits(except.first) > next {
+            return false;
+        }
+        match to_bits(except.last).checked_add(1) {
+            Some(behind) => next = next.max(behind),
+            None => return true,
+        }
+    }
+    next > to_bits(block.last)
 }
 
 /// A namespaceSelector and, next to it, a podSelector that selects nothing in the
