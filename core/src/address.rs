@@ -22,40 +22,11 @@ pub fn canonical(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A canonical address as a number of its family.
-#[derive(Clone, Copy)]
-pub(crate) enum AddressBits {
-    V4(u32),
-    /// Not IPv4-mapped.
-    V6(u128),
-}
-
-impl AddressBits {
-    #[inline]
-    pub(crate) const fn of(address: IpAddr) -> AddressBits {
-        match address {
-            IpAddr::V4(v4) => AddressBits::V4(v4.to_bits()),
-            IpAddr::V6(v6) => match unmapped(v6.to_bits()) {
-                Some(v4) => AddressBits::V4(v4),
-                None => AddressBits::V6(v6.to_bits()),
-            },
-        }
-    }
-
-    /// The number under which the address is stored, as of [`to_bits`].
-    #[inline]
-    pub(crate) const fn stored(self) -> u128 {
-        match self {
-            AddressBits::V4(bits) => MAPPED_FIRST | bits as u128,
-            AddressBits::V6(bits) => bits,
-        }
-    }
-}
-
 /// The number under which an address is stored: IPv4 in its IPv4-mapped form.
+#[inline]
 pub(crate) fn to_bits(address: IpAddr) -> u128 {
     match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V4(v4) => mapped(v4.to_bits()),
         IpAddr::V6(v6) => v6.to_bits(),
     }
 }
@@ -69,6 +40,12 @@ pub(crate) fn from_bits(bits: u128) -> IpAddr {
 pub(crate) const MAPPED_FIRST: u128 = 0xffff_0000_0000;
 /// The last one.
 pub(crate) const MAPPED_LAST: u128 = 0xffff_ffff_ffff;
+
+/// The number under which an IPv4 address is stored.
+#[inline]
+pub(crate) const fn mapped(v4: u32) -> u128 {
+    MAPPED_FIRST | v4 as u128
+}
 
 /// The IPv4 address that [`to_bits`] stored, if it is one.
 #[inline]

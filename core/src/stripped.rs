@@ -14,7 +14,6 @@ use alloc::{
 use core::fmt;
 use core::net::IpAddr;
 
-use crate::address::AddressBits;
 #[cfg(feature = "alloc")]
 use crate::address::{canonical, from_bits};
 use crate::image::{
@@ -84,37 +83,30 @@ impl<'a> StrippedImage<'a> {
         protocol: Protocol,
         port: u16,
     ) -> Verdict {
-        self.judge(Connection {
-            source,
-            destination,
-            protocol,
-            port,
-        })
+        let key = PortKey::new(protocol, port);
+        self.decision.verdict(source, destination, key, denied)
     }
 
     /// Answers `connections` in order into `verdicts`. The shorter of the two slices
     /// says how many.
     pub fn verdicts(&self, connections: &[Connection], verdicts: &mut [Verdict]) {
-        for (connection, verdict) in connections.iter().zip(verdicts) {
-            *verdict = self.judge(*connection);
-        }
+        self.decision.verdicts(connections, verdicts, &denied);
     }
 
     /// May the connection pass whose first packet this is? As
     /// [`Image::verdict_of_packet`](crate::Image::verdict_of_packet).
     #[must_use]
     pub fn verdict_of_packet(&self, packet: &[u8]) -> Verdict {
-        Connection::of_packet(packet).map_or(Verdict::DENY, |connection| self.judge(connection))
-    }
-
-    #[inline]
-    fn judge(&self, connection: Connection) -> Verdict {
-        let ends = [connection.source, connection.destination];
-        let [source, destination] = ends.map(AddressBits::of);
-        let key = PortKey::new(connection.protocol, connection.port);
-        let verdict = self.decision.verdict(source, destination, key);
-        // Of two families; `strip` has made sure that there is no other reason.
-        verdict.unwrap_or(Verdict::DENY)
+        let Ok(connection) = Connection::of_packet(packet) else {
+            return Verdict::DENY;
+        };
+        let Connection {
+            source,
+            destination,
+            protocol,
+            port,
+        } = connection;
+        self.verdict(source, destination, protocol, port)
     }
 
     /// The bytes, to save or to send.
@@ -153,6 +145,12 @@ impl core::fmt::Debug for StrippedImage<'_> {
             .field("classes", &self.decision.classes.len())
             .finish_non_exhaustive()
     }
+}
+
+/// What the tables leave open is of two families; `strip` has made sure that there is no
+/// other reason.
+const fn denied(_: u128, _: u128, _: PortKey) -> Verdict {
+    Verdict::DENY
 }
 
 /// Why an image cannot do without its rules.

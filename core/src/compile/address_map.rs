@@ -50,7 +50,7 @@ impl AddressMap {
             // There is hardly a node with fewer hosts.
             Sharing::Nodes(16 + classes.hosts.len / 8)
         };
-        let mut tries = Tries::begin(arena, known.options.table_budget, sharing)?;
+        let mut tries = Tries::begin(arena, known.options.table_budget, class_bits, sharing)?;
         let ground_v4 = arena.scratch(2 * regions.of_v4().len as usize)?;
         let ground_v4 = ground(
             arena,

@@ -7,8 +7,8 @@ use super::arena::{Arena, List, Result, View};
 use super::pool::Pool;
 use crate::image::record::record;
 use crate::image::{
-    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, halves_node, node_header, popcount_header,
-    sorted_prefix,
+    HalvesBase, NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, halves_node, node_header,
+    popcount_header, sorted_prefix,
 };
 
 /// From this many entries on an array of 256 takes less than twice the room of a
@@ -43,6 +43,8 @@ pub(super) struct Tries {
     start: u32,
     /// Up to how many bytes speed counts more than size.
     fast_bytes: u32,
+    /// Whether a half has room for a class.
+    halves_suffice: bool,
     /// The nodes that may be shared, by hash: open addressing with linear probing, the
     /// offset of a node or 0.
     slots: List<u32>,
@@ -64,6 +66,7 @@ impl Tries {
     pub(super) fn begin(
         arena: &mut Arena<'_>,
         table_budget: usize,
+        class_bits: u32,
         sharing: Sharing,
     ) -> Result<Tries> {
         let most = match sharing {
@@ -75,6 +78,7 @@ impl Tries {
         Ok(Tries {
             start: arena.front(),
             fast_bytes: u32::try_from(table_budget / FAST_SHARE_OF_BUDGET).unwrap_or(u32::MAX),
+            halves_suffice: class_bits <= HalvesBase::CLASS_BITS,
             slots,
             slots_left: most,
         })
@@ -225,6 +229,7 @@ impl Tries {
         let may_be_fast = self.may_be_fast(arena);
         if (count >= HALVES_ENTRIES || may_be_fast)
             && kind == NodeKind::Array8
+            && self.halves_suffice
             && let Some([header, node @ ..]) = halves_node(arena.view().iter(entries))
         {
             word(arena, header)?;
@@ -348,7 +353,7 @@ mod tests {
 
     use super::*;
     use crate::image::record::Table;
-    use crate::image::walk;
+    use crate::image::{SPECIAL, Wanted, walk};
 
     /// Runs over all addresses, from distances between their beginnings that are drawn
     /// again and again; places of `hosts` hosts.
@@ -395,7 +400,7 @@ mod tests {
                     arena.set(list, index, *run);
                 }
                 let sharing = Sharing::Nodes(1 << 10);
-                let mut tries = Tries::begin(&mut arena, table_budget, sharing).unwrap();
+                let mut tries = Tries::begin(&mut arena, table_budget, 8, sharing).unwrap();
                 let root = tries.add(&mut arena, 32, list).unwrap();
                 let nodes: Vec<[u8; 4]> = {
                     let words = tries.end(&arena).unwrap();
@@ -403,14 +408,18 @@ mod tests {
                 };
                 let table = Table::new(nodes.as_flattened());
                 crate::image::validate_tries(table, [root.encode()], |entry| {
-                    matches!(entry, TrieEntry::Leaf(_))
+                    !matches!(entry, TrieEntry::Runs(_))
                 })
                 .unwrap();
                 for (index, run) in runs.iter().enumerate() {
                     let end = runs.get(index + 1).map_or(u32::MAX, |next| next.first - 1);
                     for address in [run.first, run.first.midpoint(end), end] {
-                        let place = walk(table, root.encode(), address);
-                        assert_eq!(place, run.entry, "{address:08x} of {count} {distances:?}");
+                        let place = walk(table, root.encode(), address, Wanted::Place);
+                        assert_eq!(
+                            place,
+                            Some(run.entry),
+                            "{address:08x} of {count} {distances:?}"
+                        );
                     }
                 }
                 collect_kinds(table, root.encode(), &mut kinds);
@@ -430,7 +439,7 @@ mod tests {
             for (index, run) in (0..).zip(&few) {
                 arena.set(list, index, *run);
             }
-            let mut tries = Tries::begin(&mut arena, usize::MAX, sharing).unwrap();
+            let mut tries = Tries::begin(&mut arena, usize::MAX, 8, sharing).unwrap();
             let mut root = || tries.add(&mut arena, 8, list).unwrap();
             let roots = [root(), root(), root()];
             (roots, tries.end(&arena).unwrap().len)
@@ -442,6 +451,31 @@ mod tests {
             assert_eq!(shared, [own[0]; 3]);
             assert_eq!(3 * shared_len, own_len);
         }
+    }
+
+    #[test]
+    fn halves_hold_whole_classes_of_places_that_are_not_special() {
+        let mut memory = vec![0; 1 << 20];
+        let mut kind = |class_bits, places: &dyn Fn(u32) -> u32| {
+            let mut arena = Arena::new(&mut memory);
+            let list: List<Run> = arena.scratch(100).unwrap();
+            for first in 0..100 {
+                let entry = TrieEntry::Leaf(places(first)).encode();
+                arena.set(list, first, Run { first, entry });
+            }
+            let mut tries = Tries::begin(&mut arena, 0, class_bits, Sharing::Nothing).unwrap();
+            match tries.add(&mut arena, 8, list).unwrap() {
+                TrieEntry::Node(kind, _) => kind,
+                entry => panic!("{entry:?}"),
+            }
+        };
+        let plain = |first| first + 1;
+        assert_eq!(kind(15, &plain), NodeKind::Halves);
+        assert_eq!(kind(16, &plain), NodeKind::Popcount);
+        assert_eq!(
+            kind(15, &|first| plain(first) | SPECIAL),
+            NodeKind::Popcount
+        );
     }
 
     /// The kinds of nodes, by the words in front of them.

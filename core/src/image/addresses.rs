@@ -13,7 +13,7 @@ use core::net::IpAddr;
 use super::decision::Decision;
 use super::record::Table;
 use super::tables::HostV6Record;
-use super::trie::{self, TrieEntry};
+use super::trie::{self, TrieEntry, Wanted};
 
 /// Where an address stands: its class and, for pods and nodes, which node.
 ///
@@ -51,32 +51,46 @@ impl Decision<'_> {
     }
 
     /// The place of an IPv4 address.
-    #[inline(always)]
     pub(crate) fn place_v4(&self, address: u32) -> Place {
-        Place(trie::walk(self.trie, self.shape.root_v4, address))
+        Place(self.entry_v4(address, Wanted::Place).unwrap_or(0))
     }
 
     /// The place of an IPv6 address that is not IPv4-mapped.
-    #[inline(always)]
     pub(crate) fn place_v6(&self, address: u128) -> Place {
-        Place(self.entry_v6(address))
+        Place(self.entry_v6(address, Wanted::Place).unwrap_or(0))
     }
 
+    /// What is wanted of the place of an IPv4 address; `None` where a damaged trie leads
+    /// nowhere.
     #[inline(always)]
-    fn entry_v6(&self, address: u128) -> u32 {
+    pub(crate) fn entry_v4(&self, address: u32, wanted: Wanted) -> Option<u32> {
+        trie::walk(self.trie, self.shape.root_v4, address, wanted)
+    }
+
+    /// The same for an IPv6 address that is not IPv4-mapped.
+    #[inline(always)]
+    pub(crate) fn entry_v6(&self, address: u128, wanted: Wanted) -> Option<u32> {
         let table = HostTableV6 {
             slots: self.hosts_v6,
             seed: self.shape.seed_v6,
         };
-        match table.find(address) {
-            0 => self.run_v6(address),
-            entry => trie::last_step(self.trie, entry, address as u32 % (1 << LOW_BITS)),
+        if let Some(slot) = table.find(address) {
+            // A leaf is of one address, a node of all that share the upper bits.
+            if slot.entry >> 31 != 0 {
+                let index = address as u32 % (1 << LOW_BITS);
+                return trie::last_step(self.trie, slot.entry, index, wanted);
+            }
+            if slot.address == address {
+                return Some(slot.entry);
+            }
         }
+        Some(self.run_v6(address))
     }
 
     /// The place of an IPv6 address whose upper 120 bits are no host's.
     fn run_v6(&self, address: u128) -> u32 {
-        let entry = trie::walk(self.trie, self.shape.root_v6, (address >> 96) as u32);
+        let upper = (address >> 96) as u32;
+        let entry = trie::walk(self.trie, self.shape.root_v6, upper, Wanted::Place).unwrap_or(0);
         let Some(TrieEntry::Runs(first)) = TrieEntry::decode(entry) else {
             return entry;
         };
@@ -127,26 +141,23 @@ impl HostTableV6<'_> {
         ((mixed ^ mixed >> 32) as u32) & slots.wrapping_sub(1)
     }
 
-    /// The entry of an address, or 0.
-    #[inline]
-    pub(crate) fn find(&self, address: u128) -> u32 {
+    /// The slot of the addresses that share the upper bits of one.
+    #[inline(always)]
+    pub(crate) fn find(&self, address: u128) -> Option<HostV6Record> {
         let len = self.slots.len() as u32;
-        let start = Self::slot(address, self.seed, len);
-        for probe in 0..len {
-            let slot = self
-                .slots
-                .get(start.wrapping_add(probe) & len.wrapping_sub(1));
-            let other = slot.address ^ address;
+        let mut at = Self::slot(address, self.seed, len);
+        for _ in 0..len {
+            let slot = self.slots.checked(at)?;
             // In front of the question whether the slot is empty: most often it is the one.
-            if other >> LOW_BITS == 0 {
-                // A leaf is of one address, a node of all that share the prefix.
-                let is_here = other == 0 || slot.entry >> 31 != 0;
-                return if is_here { slot.entry } else { 0 };
+            let [other, own] = [slot.address, address].map(|address| (address >> 64, address));
+            if (other.0 ^ own.0) as u64 | (other.1 ^ own.1) as u64 >> LOW_BITS == 0 {
+                return (slot.entry != 0).then_some(slot);
             }
             if slot.entry == 0 {
-                return 0;
+                return None;
             }
+            at = at.wrapping_add(1) & len.wrapping_sub(1);
         }
-        0
+        None
     }
 }

@@ -3,7 +3,7 @@
 use super::addresses::Place;
 use super::layout::{Layout, Section, Shape};
 use super::record::Table;
-use super::tables::{ClassRecord, HostV6Record, NONE, RunV6Record, StartsRecord};
+use super::tables::{ClassRecord, HostV6Record, RunV6Record, StartsRecord};
 
 /// The words of a chunk, which has a bit for each of 512 peer classes.
 pub(crate) const CHUNK_WORDS: u32 = 16;
@@ -75,43 +75,43 @@ impl Decision<'_> {
         place.0 & self.class_mask
     }
 
-    /// The interval of a port key.
+    /// The interval of a port key; an open image has one for each.
     #[inline(always)]
-    pub(crate) fn interval(&self, key: u32) -> u32 {
-        self.port_pages
-            .get(key / StartsRecord::POSITIONS)
-            .index_of(key)
+    pub(crate) fn interval(&self, key: u32) -> Option<u32> {
+        let page = self.port_pages.checked(key / StartsRecord::POSITIONS)?;
+        Some(page.index_of(key))
     }
 
-    /// The row of an interval, in a gate's map and list of rows.
+    /// The row of an interval, in a gate's map and list of rows; `None` where the gate's
+    /// rules must be interpreted.
     #[inline(always)]
-    pub(crate) fn row(&self, map: u32, rows: u32, interval: u32) -> u32 {
-        let starts = self
-            .port_maps
-            .get(map.wrapping_add(interval / StartsRecord::POSITIONS));
-        self.rows.get(rows.wrapping_add(starts.index_of(interval)))
+    pub(crate) fn row(&self, map: u32, rows: u32, interval: u32) -> Option<u32> {
+        // `NONE` is behind all maps.
+        let starts = u64::from(map) + u64::from(interval / StartsRecord::POSITIONS);
+        let starts = self.port_maps.at(starts)?;
+        self.rows
+            .checked(rows.wrapping_add(starts.index_of(interval)))
     }
 
-    /// Whether a row has the bit of a peer class.
+    /// Whether a row has the bit of a peer class; `None` where there is no such row.
     #[inline(always)]
-    pub(crate) fn has(&self, row: u32, peer: u32) -> bool {
-        let chunk = self.row_chunks.get(row.wrapping_add(peer / 512));
+    pub(crate) fn has(&self, row: u32, peer: u32) -> Option<bool> {
+        let chunk = self.row_chunks.get(row.wrapping_add(peer / 512))?;
         let word = chunk
             .wrapping_mul(CHUNK_WORDS)
             .wrapping_add(peer / 32 % CHUNK_WORDS);
-        self.chunk_words.get(word) >> (peer % 32) & 1 != 0
+        Some(self.chunk_words.checked(word)? >> (peer % 32) & 1 != 0)
     }
 
     /// Whether a gate allows a peer class at an interval; `None` where its rules
     /// must be interpreted.
     #[inline(always)]
     pub(crate) fn allows(&self, map: u32, rows: u32, interval: u32, peer: u32) -> Option<bool> {
-        (map != NONE).then(|| self.has(self.row(map, rows, interval), peer))
+        self.has(self.row(map, rows, interval)?, peer)
     }
 
     /// What two ends, whose places are not special, are to each other: their classes, but a
     /// node's twin where both are on that node.
-    #[inline(always)]
     pub(crate) fn as_peers(&self, a: Place, b: Place) -> (u32, u32) {
         let classes = (self.class(a), self.class(b));
         // Both are below `SPECIAL`: what is no class is the host number.
@@ -123,11 +123,15 @@ impl Decision<'_> {
         }
     }
 
-    /// A node class's twin, or the class itself.
+    /// Whether a class is that of a node's addresses.
     #[inline(always)]
+    pub(crate) const fn is_node(&self, class: u32) -> bool {
+        class.wrapping_sub(self.shape.node_first) < self.shape.node_count
+    }
+
+    /// A node class's twin, or the class itself.
     fn own_node(&self, class: u32) -> u32 {
-        let is_node = class.wrapping_sub(self.shape.node_first) < self.shape.node_count;
-        class + self.shape.node_count * u32::from(is_node)
+        class + self.shape.node_count * u32::from(self.is_node(class))
     }
 }
 
@@ -151,11 +155,11 @@ impl<'a> RowChunks<'a> {
     }
 
     #[inline]
-    fn get(&self, index: u32) -> u32 {
+    fn get(&self, index: u32) -> Option<u32> {
         if self.is_wide {
-            self.wide.get(index)
+            self.wide.checked(index)
         } else {
-            u32::from(self.narrow.get(index))
+            self.narrow.checked(index).map(u32::from)
         }
     }
 
@@ -185,8 +189,8 @@ impl<'a> RowChunks<'a> {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = u32> + use<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + use<'a> {
         let table = *self;
-        (0..self.len()).map(move |index| table.get(index as u32))
+        (0..self.len()).map_while(move |index| table.get(index as u32))
     }
 }

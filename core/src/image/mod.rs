@@ -40,12 +40,12 @@ pub(crate) use layout::{
 };
 pub(crate) use open::validate_tables;
 pub(crate) use trie::{
-    NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, halves_node, node_header, popcount_header,
-    sorted_prefix,
+    HalvesBase, NodeKind, POPCOUNT_PREFIX, TrieEntry, Wanted, array_len, halves_node, node_header,
+    popcount_header, sorted_prefix,
 };
 
 #[cfg(feature = "std")]
-pub(crate) use trie::{HalvesBase, halves_place, sorted_runs};
+pub(crate) use trie::{halves_place, sorted_runs};
 #[cfg(test)]
 pub(crate) use trie::{validate as validate_tries, walk};
 

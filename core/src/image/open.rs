@@ -10,7 +10,7 @@ use core::fmt;
 
 use super::record::{Record, Table};
 use super::tables::*;
-use super::trie::{self, TrieEntry};
+use super::trie::{self, HalvesBase, NodeKind, TrieEntry};
 use super::{CHUNK_WORDS, Decision, Image, Place};
 use crate::protocol::PortKey;
 
@@ -202,7 +202,9 @@ fn validate_decision(decision: &Decision<'_>) -> Result<(), OpenError> {
         |entry| match entry {
             TrieEntry::Leaf(word) => place(word),
             TrieEntry::Runs(run) => index(decision.runs_v6, run),
-            TrieEntry::Node(..) => false,
+            TrieEntry::Node(kind, _) => {
+                kind != NodeKind::Halves || shape.class_bits <= HalvesBase::CLASS_BITS
+            }
         },
     )
     .map_err(|index| OpenError::Damaged {

@@ -180,9 +180,9 @@ number!(u32, 4);
 impl Table<'_, u32> {
     /// Half a word: the lower half of word 0, the upper half of it, and so on.
     #[inline(always)]
-    pub(crate) fn half(&self, index: u32) -> u16 {
+    pub(crate) fn half(&self, index: u32) -> Option<u16> {
         let (halves, _) = self.cells.as_flattened().as_chunks();
-        halves.get(index as usize).map_or(0, u16::decode)
+        halves.get(index as usize).map(u16::decode)
     }
 }
 
@@ -245,6 +245,13 @@ impl<'a, R: Record> Table<'a, R> {
     #[inline]
     pub(crate) fn checked(&self, index: u32) -> Option<R> {
         self.cells.get(index as usize).map(R::decode)
+    }
+
+    /// Like [`Table::checked`], at a sum that may be more than 32 bits hold.
+    #[inline]
+    pub(crate) fn at(&self, index: u64) -> Option<R> {
+        let index = usize::try_from(index).ok()?;
+        self.cells.get(index).map(R::decode)
     }
 
     /// The cells of `N` records from `first`.

@@ -18,6 +18,7 @@
 //!         Halves: 1 word, the base; then 256 halves of places
 //! ```
 
+use super::addresses::SPECIAL;
 use super::record::{Record, Table};
 
 /// How a node finds the entry for its piece of the address.
@@ -86,18 +87,23 @@ pub(crate) const fn array_len(kind: NodeKind) -> u32 {
 }
 
 /// What the places of a node of halves have in common. A half has the low 15 bits of its
-/// place, and a bit that says whether the others are those of the base, or zeros.
+/// place, and a bit that says whether the others are those of the base, or zeros. All of
+/// the class is in a half, and no place is special: so the base, which tells the host,
+/// need not be read where it does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HalvesBase(u32);
 
 impl HalvesBase {
+    /// The class bits of a place at most.
+    pub(crate) const CLASS_BITS: u32 = 15;
+
     /// The bits of a place that a half has.
-    const OWN: u32 = 0x7fff;
+    const OWN: u32 = (1 << Self::CLASS_BITS) - 1;
     const HAS_BASE: u32 = 0x8000;
 
-    /// The base that `word` states; `None` if it has bits that halves have.
+    /// The base that `word` states; `None` if it has bits that halves have, or none may.
     pub(crate) const fn from_word(word: u32) -> Option<HalvesBase> {
-        if word & (Self::OWN | NODE_BIT) == 0 {
+        if word & (Self::OWN | NODE_BIT | SPECIAL) == 0 {
             Some(HalvesBase(word))
         } else {
             None
@@ -237,51 +243,76 @@ pub(crate) fn popcount_header(starts: &[u32; 8]) -> [u32; 9] {
     header
 }
 
+/// How much of a place a walk reads: of a node of halves, its base as well, or not.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted {
+    /// All of it.
+    Place,
+    /// The class, and whether the place is special: a half tells both.
+    Class,
+}
+
 /// The entry that `bits` lead to from `entry`, the first stride being the highest
-/// bits. It is no node, unless the trie is damaged.
+/// bits. It is no node, unless the trie is damaged; `None` where a damaged one leads out
+/// of the table.
 ///
 /// Entries are taken apart by hand here, and the most frequent kinds are compared one
 /// by one: with [`TrieEntry::decode`] a step takes three times as many instructions,
 /// and with a `match` of all kinds it is an indirect jump.
 #[inline(always)]
-pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> u32 {
+pub(crate) fn walk(
+    words: Table<'_, u32>,
+    mut entry: u32,
+    mut bits: u32,
+    wanted: Wanted,
+) -> Option<u32> {
     // Only a root is one.
     if let Some(offset) = target(entry, NodeKind::Array16) {
-        entry = words.get(offset + (bits >> 16));
+        entry = words.checked(offset + (bits >> 16))?;
+        // Where there are many addresses, most are found this way.
+        if let Some(offset) = target(entry, NodeKind::Array8) {
+            entry = words.checked(offset + (bits >> 8 & 0xff))?;
+            return last_step(words, entry, bits & 0xff, wanted);
+        }
         bits <<= 16;
     }
     // Four nodes by 8 bits consume an address. Edges lead in front, but in a damaged image
     // perhaps into a node, where anything may be read as one: so steps are counted.
     for _ in 0..4 {
         if let Some(offset) = target(entry, NodeKind::Array8) {
-            entry = words.get(offset + (bits >> 24));
+            entry = words.checked(offset + (bits >> 24))?;
             bits <<= 8;
         } else if let Some(offset) = target(entry, NodeKind::Halves) {
-            return halves_place(words, offset, bits >> 24);
+            return half_entry(words, offset, bits >> 24, wanted);
         } else if let Some(offset) = target(entry, NodeKind::Popcount) {
-            entry = popcount_entry(words, offset, bits >> 24);
+            entry = popcount_entry(words, offset, bits >> 24)?;
             bits <<= 8;
         } else if entry & NODE_BIT == 0 {
-            return entry;
+            return Some(entry);
         } else {
             return last_entry(words, entry, bits);
         }
     }
-    entry
+    Some(entry)
 }
 
 /// The entry that the last 8 bits lead to from `entry`: a node by 8 bits, below which are
 /// no others, or none.
 #[inline(always)]
-pub(crate) fn last_step(words: Table<'_, u32>, entry: u32, index: u32) -> u32 {
+pub(crate) fn last_step(
+    words: Table<'_, u32>,
+    entry: u32,
+    index: u32,
+    wanted: Wanted,
+) -> Option<u32> {
     if let Some(offset) = target(entry, NodeKind::Halves) {
-        halves_place(words, offset, index)
+        half_entry(words, offset, index, wanted)
     } else if let Some(offset) = target(entry, NodeKind::Popcount) {
         popcount_entry(words, offset, index)
     } else if let Some(offset) = target(entry, NodeKind::Array8) {
-        words.get(offset + index)
+        words.checked(offset + index)
     } else {
-        entry
+        Some(entry)
     }
 }
 
@@ -296,39 +327,43 @@ const fn target(entry: u32, kind: NodeKind) -> Option<u32> {
     }
 }
 
-/// The place of `index` (0–255) in the node of halves at `offset`.
+/// What is wanted of the place of `index` (0–255) in the node of halves at `offset`.
 #[inline(always)]
+fn half_entry(words: Table<'_, u32>, offset: u32, index: u32, wanted: Wanted) -> Option<u32> {
+    let half = words.half(2 * (offset + 1) + index)?;
+    Some(match wanted {
+        Wanted::Place => HalvesBase(words.checked(offset)?).place(half.into()),
+        Wanted::Class => u32::from(half) & HalvesBase::OWN,
+    })
+}
+
+/// The place of `index` (0–255) in the node of halves at `offset`.
 pub(crate) fn halves_place(words: Table<'_, u32>, offset: u32, index: u32) -> u32 {
-    let half = words.half(2 * (offset + 1) + index);
-    HalvesBase(words.get(offset)).place(half.into())
+    half_entry(words, offset, index, Wanted::Place).unwrap_or(0)
 }
 
 /// The entry that `bits` lead to from `entry`, which is a sorted node or none: below a
 /// sorted node are no others. Not inlined: the walk of other nodes would save registers
 /// for it.
 #[inline(never)]
-fn last_entry(words: Table<'_, u32>, entry: u32, bits: u32) -> u32 {
+fn last_entry(words: Table<'_, u32>, entry: u32, bits: u32) -> Option<u32> {
     match TrieEntry::decode(entry) {
         Some(TrieEntry::Node(NodeKind::Sorted, offset)) => sorted_entry(words, offset, bits >> 16),
-        _ => entry,
+        _ => Some(entry),
     }
 }
 
 /// The entry for `index` (0–255) of the popcount node at `offset`.
 #[inline(always)]
-fn popcount_entry(words: Table<'_, u32>, offset: u32, index: u32) -> u32 {
-    let Some([ranks, bitmap @ ..]) = words.array::<{ POPCOUNT_PREFIX as usize }>(offset) else {
-        return 0;
-    };
+fn popcount_entry(words: Table<'_, u32>, offset: u32, index: u32) -> Option<u32> {
+    let [ranks, bitmap @ ..] = words.array::<{ POPCOUNT_PREFIX as usize }>(offset)?;
     let quarter = (index >> 6 & 3) as usize;
-    let Some([low, high]) = bitmap.as_chunks().0.get(quarter) else {
-        return 0;
-    };
+    let [low, high] = bitmap.as_chunks().0.get(quarter)?;
     let bits = u64::from(u32::decode(low)) | u64::from(u32::decode(high)) << 32;
     let below = u32::decode(ranks) >> (8 * quarter) & 0xff;
     let upto = (bits << (63 - (index & 63))).count_ones();
     let behind = POPCOUNT_PREFIX + below + upto;
-    words.get(offset.wrapping_add(behind).wrapping_sub(1))
+    words.checked(offset.wrapping_add(behind).wrapping_sub(1))
 }
 
 /// The values of the sorted node at `offset`.
@@ -356,16 +391,16 @@ pub(crate) fn sorted_runs(
 }
 
 /// The entry for `value` of the sorted node at `offset`.
-fn sorted_entry(words: Table<'_, u32>, offset: u32, value: u32) -> u32 {
+fn sorted_entry(words: Table<'_, u32>, offset: u32, value: u32) -> Option<u32> {
     let values = sorted_values(words, offset);
     let upto = values.partition_point(|first| u32::from(u16::decode(first)) <= value);
     let behind = sorted_prefix(values.len() as u32).wrapping_add(upto as u32);
-    words.get(offset.wrapping_add(behind).wrapping_sub(1))
+    words.checked(offset.wrapping_add(behind).wrapping_sub(1))
 }
 
-/// Walks the nodes in their order, then `roots`. Every node must be whole, each
-/// entry a sound leaf or run (as `is_sound` says) or lead to a node in front of its
-/// own; else the word at which one is not.
+/// Walks the nodes in their order, then `roots`. Every node must be sound (as `is_sound`
+/// says) and whole, each entry a sound leaf or run or lead to a node in front of its own;
+/// else the word at which one is not.
 pub(crate) fn validate(
     words: Table<'_, u32>,
     roots: impl IntoIterator<Item = u32>,
@@ -378,6 +413,9 @@ pub(crate) fn validate(
         let kind = NodeKind::from_code(header >> 24).ok_or(at)?;
         let count = header & 0x00ff_ffff;
         let node = at + 1;
+        if !is_sound(TrieEntry::Node(kind, node)) {
+            return Err(at);
+        }
         let (first, entries) = match kind {
             NodeKind::Popcount => {
                 let starts = core::array::from_fn(|i| words.get(node + 1 + i as u32));

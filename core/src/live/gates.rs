@@ -52,7 +52,7 @@ impl Tables {
             self.port_maps.push(StartsRecord::new(0, 0));
         }
         for (key, row) in gate {
-            let interval = self.decision().interval(*key);
+            let interval = self.interval(*key);
             let at = map + interval / POSITIONS;
             let mut starts = self.port_maps.get(at);
             starts.begin(interval);
@@ -62,6 +62,11 @@ impl Tables {
         let end = self.port_maps.len();
         rank(&mut self.port_maps, map, end);
         (map, rows)
+    }
+
+    /// The interval of a port key; there is one for each.
+    fn interval(&self, key: u32) -> u32 {
+        self.decision().interval(key).unwrap_or(0)
     }
 
     /// The number of intervals.
@@ -79,7 +84,7 @@ impl Tables {
     /// was.
     fn cut(&mut self, key: u32) {
         let old_len = self.map_len();
-        let interval = self.decision().interval(key) + 1;
+        let interval = self.interval(key) + 1;
         let at = key / POSITIONS;
         let mut page = self.port_pages.get(at);
         page.begin(key);

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use left_right::Absorb;
 
 use super::tables::Tables;
-use crate::address::{AddressBits, from_bits};
+use crate::address::from_bits;
 use crate::compile::PolicyPatch;
 use crate::image::{Decision, Image, ImageBuf};
 use crate::protocol::PortKey;
@@ -133,12 +133,10 @@ impl State {
             protocol,
             port,
         } = connection;
-        let (source, destination) = (AddressBits::of(source), AddressBits::of(destination));
         let key = PortKey::new(protocol, port);
-        match decision.verdict(source, destination, key) {
-            Some(verdict) => verdict,
-            None => self.verdict_of_parties(source.stored(), destination.stored(), key),
-        }
+        decision.verdict(source, destination, key, |source, destination, key| {
+            self.verdict_of_parties(source, destination, key)
+        })
     }
 
     /// The verdict where it matters which pods the addresses are, stored as they are:

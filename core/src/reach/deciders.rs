@@ -57,7 +57,7 @@ impl<'i> Tables<'i> {
 
     /// The bit of a peer class in a row.
     fn bit(self, row: u32, peer: u32) -> bool {
-        self.image.decision.has(row, peer)
+        self.image.decision.has(row, peer).unwrap_or(false)
     }
 }
 

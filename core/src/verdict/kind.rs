@@ -39,7 +39,7 @@ impl Image<'_> {
         Some(ConnectionKind {
             source,
             destination,
-            interval: decision.interval(key.0),
+            interval: decision.interval(key.0)?,
         })
     }
 }

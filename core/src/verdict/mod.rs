@@ -12,7 +12,7 @@ mod labels;
 #[cfg(feature = "alloc")]
 mod outcomes;
 mod party;
-mod popcnt;
+mod processors;
 
 pub use endpoint::{Endpoint, Pair, Pairs, PodRef};
 pub(crate) use interpret::{Assumed, Case, Decided, Miss, Policies, RuleHit, rule_ports};
@@ -33,9 +33,9 @@ pub(crate) use party::{nodes_at, stated_addresses};
 use core::net::IpAddr;
 
 use crate::Protocol;
-use crate::address::{AddressBits, canonical, from_bits};
+use crate::address::{canonical, from_bits};
 use crate::image::tables::ClassRecord;
-use crate::image::{Decision, Image, Place};
+use crate::image::{Decision, Image, Place, Wanted};
 use crate::protocol::PortKey;
 
 /// A connection, by its addresses. Source ports never matter.
@@ -67,6 +67,17 @@ impl Verdict {
 
     pub(crate) const fn new(egress: bool, ingress: bool) -> Verdict {
         Verdict { egress, ingress }
+    }
+
+    /// SEMANTICS: source and destination are the same pod: allow. Two addresses of one
+    /// family that are the same pod's are the same, or their places are special. What is
+    /// no pod is allowed to itself as well.
+    #[inline(always)]
+    const fn or_same(self, is_same: bool) -> Verdict {
+        Verdict {
+            egress: self.egress | is_same,
+            ingress: self.ingress | is_same,
+        }
     }
 
     /// Whether the connection may pass.
@@ -107,12 +118,11 @@ impl Image<'_> {
         protocol: Protocol,
         port: u16,
     ) -> Verdict {
-        let (source, destination) = (AddressBits::of(source), AddressBits::of(destination));
         let key = PortKey::new(protocol, port);
-        match self.decision.verdict(source, destination, key) {
-            Some(verdict) => verdict,
-            None => self.interpret(source.stored(), destination.stored(), key),
-        }
+        self.decision
+            .verdict(source, destination, key, |source, destination, key| {
+                self.interpret(source, destination, key)
+            })
     }
 
     /// A number that two addresses share only if every verdict about the one is that
@@ -128,15 +138,10 @@ impl Image<'_> {
     ///
     /// The shorter of the two slices says how many.
     pub fn verdicts(&self, connections: &[Connection], verdicts: &mut [Verdict]) {
-        for (connection, verdict) in connections.iter().zip(verdicts) {
-            let Connection {
-                source,
-                destination,
-                protocol,
-                port,
-            } = *connection;
-            *verdict = self.verdict(source, destination, protocol, port);
-        }
+        self.decision
+            .verdicts(connections, verdicts, &|source, destination, key| {
+                self.interpret(source, destination, key)
+            });
     }
 
     /// The verdict from the rules, between addresses as they are stored.
@@ -156,8 +161,16 @@ impl Decision<'_> {
     /// for the processor that its caller is compiled for.
     #[inline(always)]
     fn verdict_v4_by_tables(&self, source: u32, destination: u32, key: PortKey) -> Option<Verdict> {
-        let (from, to) = (self.place_v4(source), self.place_v4(destination));
-        self.verdict_of_places(from, to, source == destination, key)
+        let from = self.entry_v4(source, Wanted::Class)?;
+        let to = self.entry_v4(destination, Wanted::Class)?;
+        let classes = self.classes_of_entries(from, to)?;
+        let peers = if self.has_node(classes) {
+            self.peers_v4(source, destination)
+        } else {
+            classes
+        };
+        let verdict = self.verdict_of_classes(classes, peers, key)?;
+        Some(verdict.or_same(source == destination))
     }
 
     /// The same for IPv6; none is IPv4-mapped.
@@ -168,31 +181,46 @@ impl Decision<'_> {
         destination: u128,
         key: PortKey,
     ) -> Option<Verdict> {
-        let (from, to) = (self.place_v6(source), self.place_v6(destination));
-        self.verdict_of_places(from, to, source == destination, key)
+        let from = self.entry_v6(source, Wanted::Class)?;
+        let to = self.entry_v6(destination, Wanted::Class)?;
+        let classes = self.classes_of_entries(from, to)?;
+        let peers = if self.has_node(classes) {
+            self.peers_v6(source, destination)
+        } else {
+            classes
+        };
+        let verdict = self.verdict_of_classes(classes, peers, key)?;
+        Some(verdict.or_same(source == destination))
     }
 
-    /// SEMANTICS: source and destination are the same pod: allow. Two addresses of one
-    /// family that are the same pod's are the same, or their places are special. What is
-    /// no pod is allowed to itself as well.
+    /// The classes of two entries; `None` where one is special.
     #[inline(always)]
-    fn verdict_of_places(
-        &self,
-        source: Place,
-        destination: Place,
-        is_same: bool,
-        key: PortKey,
-    ) -> Option<Verdict> {
-        let verdict = self.look_up(source, destination, key)?;
-        Some(Verdict::new(
-            verdict.egress | is_same,
-            verdict.ingress | is_same,
-        ))
+    fn classes_of_entries(&self, from: u32, to: u32) -> Option<(u32, u32)> {
+        let is_special = Place(from | to).is_special();
+        (!is_special).then(|| (self.class(Place(from)), self.class(Place(to))))
+    }
+
+    #[inline(always)]
+    const fn has_node(&self, (from, to): (u32, u32)) -> bool {
+        self.is_node(from) || self.is_node(to)
+    }
+
+    // Apart, with walks of their own: where no end is a node, on which nodes they are does
+    // not matter.
+    #[cold]
+    #[inline(never)]
+    fn peers_v4(&self, source: u32, destination: u32) -> (u32, u32) {
+        self.as_peers(self.place_v4(source), self.place_v4(destination))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn peers_v6(&self, source: u128, destination: u128) -> (u32, u32) {
+        self.as_peers(self.place_v6(source), self.place_v6(destination))
     }
 
     /// The verdict for two places; `None` where the tables leave it to
     /// interpretation.
-    #[inline(always)]
     pub(crate) fn look_up(
         &self,
         source: Place,
@@ -202,19 +230,29 @@ impl Decision<'_> {
         if source.is_special() | destination.is_special() {
             return None;
         }
-        let (from, to) = (self.class(source), self.class(destination));
-        let interval = self.interval(key.0);
+        let classes = (self.class(source), self.class(destination));
+        self.verdict_of_classes(classes, self.as_peers(source, destination), key)
+    }
+
+    /// The verdict between two classes, and what they are to each other as peers.
+    #[inline(always)]
+    fn verdict_of_classes(
+        &self,
+        (from, to): (u32, u32),
+        (from_peer, to_peer): (u32, u32),
+        key: PortKey,
+    ) -> Option<Verdict> {
+        let interval = self.interval(key.0)?;
         let ClassRecord {
             egress_map,
             egress_rows,
             ..
-        } = self.classes.get(from);
+        } = self.classes.checked(from)?;
         let ClassRecord {
             ingress_map,
             ingress_rows,
             ..
-        } = self.classes.get(to);
-        let (from_peer, to_peer) = self.as_peers(source, destination);
+        } = self.classes.checked(to)?;
         let egress = self.allows(egress_map, egress_rows, interval, to_peer)?;
         let ingress = self.allows(ingress_map, ingress_rows, interval, from_peer)?;
         Some(Verdict::new(egress, ingress))
