@@ -103,9 +103,7 @@ impl Reading<'_> {
     /// shorter of the two slices says how many.
     pub fn verdicts(&self, connections: &[Connection], verdicts: &mut [Verdict]) {
         let decision = self.state.tables.decision();
-        for (connection, verdict) in connections.iter().zip(verdicts) {
-            *verdict = self.state.verdict(&decision, *connection);
-        }
+        self.state.verdicts(&decision, connections, verdicts);
     }
 
     /// The last full compile, for names and explanations, and its epoch: that of

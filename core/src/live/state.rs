@@ -139,6 +139,18 @@ impl State {
         })
     }
 
+    /// Verdicts, as [`State::verdict`] gives them one by one.
+    pub(super) fn verdicts(
+        &self,
+        decision: &Decision<'_>,
+        connections: &[Connection],
+        verdicts: &mut [Verdict],
+    ) {
+        decision.verdicts(connections, verdicts, &|source, destination, key| {
+            self.verdict_of_parties(source, destination, key)
+        });
+    }
+
     /// The verdict where it matters which pods the addresses are, stored as they are:
     /// whether they are one, and, if the tables do not tell, what the rules say.
     #[cold]
