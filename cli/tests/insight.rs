@@ -300,6 +300,30 @@ spec: {selector: {matchLabels: {app: b}}, template: {metadata: {labels: {app: b}
 ";
 
 #[test]
+fn list_says_which_pods_it_leaves_out() {
+    let folder = TempFolder::new("contested");
+    let note = |pods: &[String]| {
+        let file = folder.file("pods.yaml", &pods.concat());
+        stderr(&netpolicy(&["list", "-f", &file]))
+    };
+    let at = |name: &str, address: &str| pod(name, address, "namespace: a", "");
+    assert_eq!(note(&[at("p", "10.0.0.1"), at("q", "10.0.0.2")]), "");
+    let told = "note: a/q is not listed at 10.0.0.1: a/p states that address as well, and is \
+                taken to hold it.";
+    let mend = "Remove the pod that is gone, or correct its address";
+    let two = [at("p", "10.0.0.1"), at("q", "10.0.0.1")];
+    assert_eq!(note(&two), format!("{told} {mend}\n"));
+    let three = [two.as_slice(), &[at("r", "10.0.0.1")]].concat();
+    assert_eq!(
+        note(&three),
+        format!("{told} So it is with 1 other pod. {mend}\n")
+    );
+    let ended = at("q", "10.0.0.1").replace("phase: Running", "phase: Succeeded");
+    let gone = [at("p", "10.0.0.1"), ended];
+    assert_eq!(note(&gone), "");
+}
+
+#[test]
 fn list_says_what_it_could_not_know() {
     let folder = TempFolder::new("unknown");
     let note = |manifests: &[&str], more: &[&str]| {

@@ -35,6 +35,8 @@ pub enum Code {
     BlockHoldsPods,
     /// `namespaceSelector` and `podSelector` as two peers, where one was probably meant.
     SplitPeer,
+    /// A pod that states an address which another pod holds.
+    ContestedAddress,
 }
 
 /// Code, name, note (or warning), why it matters, how to mend it.
@@ -42,7 +44,7 @@ type Text = (&'static str, &'static str, bool, &'static str, &'static str);
 
 impl Code {
     /// All kinds, by code.
-    pub const ALL: [Code; 15] = [
+    pub const ALL: [Code; 16] = [
         Code::RemovablePolicy,
         Code::RemovableRule,
         Code::ShadowedRule,
@@ -58,6 +60,7 @@ impl Code {
         Code::UnprotectedPods,
         Code::BlockHoldsPods,
         Code::SplitPeer,
+        Code::ContestedAddress,
     ];
 
     const fn text(self) -> Text {
@@ -179,6 +182,15 @@ impl Code {
                 "Two list items are two peers: all pods of those namespaces, or those pods of \
                  the policy's own namespace.",
                 "Make one item of the two, by removing the dash in front of the second.",
+            ),
+            Code::ContestedAddress => (
+                "NP305",
+                "contested-address",
+                false,
+                "An address is one pod's. What is asked about it is answered for the pod that \
+                 holds it, and the policies of the other do nothing there.",
+                "Remove the pod that is gone, or correct its status.podIPs; a pod on the network \
+                 of its node needs hostNetwork: true, and each cluster is looked at by itself.",
             ),
         }
     }
