@@ -42,6 +42,24 @@ pub enum Code {
 /// Code, name, note (or warning), why it matters, how to mend it.
 type Text = (&'static str, &'static str, bool, &'static str, &'static str);
 
+/// The connections that are asked about.
+macro_rules! asked {
+    () => {
+        "between the pods and nodes that are given, other addresses, and pods to come that have \
+         what one selector asks for and no address yet."
+    };
+}
+
+/// What is proved of all that can be removed.
+macro_rules! unchanged {
+    () => {
+        concat!(
+            " Without all that is said to be removable no verdict would change ",
+            asked!()
+        )
+    };
+}
+
 impl Code {
     /// All kinds, by code.
     pub const ALL: [Code; 16] = [
@@ -69,22 +87,31 @@ impl Code {
                 "NP101",
                 "removable-policy",
                 true,
-                "A policy without effect has to be read and kept, and hides which one has it.",
+                concat!(
+                    "A policy without effect has to be read and kept, and hides which one has it.",
+                    unchanged!()
+                ),
                 "Remove it, unless it is meant for pods or peers that are still to come.",
             ),
             Code::RemovableRule => (
                 "NP102",
                 "removable-rule",
                 true,
-                "A rule without effect has to be read and kept, and hides which one has it.",
+                concat!(
+                    "A rule without effect has to be read and kept, and hides which one has it.",
+                    unchanged!()
+                ),
                 "Remove it, unless it is meant for pods or peers that are still to come.",
             ),
             Code::ShadowedRule => (
                 "NP103",
                 "shadowed-rule",
                 false,
-                "The first rule that matches decides; this one is never the first, so it does \
-                 not do what it says.",
+                concat!(
+                    "The first rule that matches decides; this one never comes first, and so does \
+                     not do what it says, ",
+                    asked!()
+                ),
                 "Move it in front of the rules that decide before it, give its policy a lower \
                  priority number, or remove it.",
             ),
