@@ -2,6 +2,7 @@
 
 mod file;
 mod report;
+mod yaml;
 
 use std::path::PathBuf;
 
