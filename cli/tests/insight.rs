@@ -284,7 +284,62 @@ fn who() {
         ),
         "{text}"
     );
-    answer(&["who", "-f", WORDPRESS, "default/nobody"], 2);
+    let complaint = |more: &[&str]| refusal(&[&["who", "-f", WORDPRESS], more].concat());
+    for (asked, told) in [
+        (
+            "default/nobody",
+            "default/nobody; namespace default has default/batch, among others",
+        ),
+        ("web/mysql", "web/mysql; there is one in namespace default"),
+        ("mysql", "mysql: write default/mysql"),
+        ("nobody", "nobody: write namespace/name"),
+    ] {
+        let told = format!("error: no pod or workload {told}\n");
+        assert_eq!(complaint(&[asked]), told);
+    }
+    let cluster_scoped = "no cluster-scoped policies were given; of a NetworkPolicy write \
+                          namespace/name";
+    for (asked, told) in [
+        (
+            "database",
+            "database; there is NetworkPolicy default/database: write default/database",
+        ),
+        ("web/x", "web/x: there are no policies in namespace web"),
+        ("x", &*format!("x: {cluster_scoped}")),
+    ] {
+        let told = format!("error: no policy {told}\n");
+        assert_eq!(complaint(&["--policy", asked]), told);
+    }
+}
+
+#[test]
+fn list_says_how_ports_and_workloads_are_written() {
+    let complaint = |more: &[&str]| {
+        let text = refusal(&[&["list", "-f", WORDPRESS], more].concat());
+        text.lines().next().unwrap().to_owned()
+    };
+    for port in ["http", "80/TCP", "TCP/http"] {
+        let text = complaint(&["-p", port]);
+        let end = format!(
+            "{port:?}: write the number of a port (443) or a range (8000-8999), perhaps with the \
+             protocol in front (UDP/53), or a protocol alone (ICMP)"
+        );
+        assert!(text.ends_with(&end), "{text}");
+    }
+    for port in ["0", "UDP/65536", "0-80"] {
+        let text = complaint(&["-p", port]);
+        assert!(text.ends_with(": ports are from 1 to 65535"), "{text}");
+    }
+    let text = complaint(&["-p", "90-80"]);
+    assert!(text.ends_with("the range ends before it begins"), "{text}");
+    assert_eq!(
+        complaint(&["-w", "web/mysql"]),
+        "error: no pod or workload web/mysql; there is one in namespace default"
+    );
+    assert_eq!(
+        complaint(&["-w", "nobody"]),
+        "error: no pod or workload of any namespace is called nobody"
+    );
 }
 
 const DEPLOYMENTS: &str = "apiVersion: apps/v1
