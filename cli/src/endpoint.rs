@@ -135,10 +135,7 @@ impl EndpointArgument {
             EndpointArgument::Name { namespace, name } => {
                 let pods = image.pods_named(namespace, name);
                 if pods.is_empty() {
-                    bail!(
-                        "no pod or workload {namespace}/{name}{}",
-                        similar(image, namespace, name)
-                    );
+                    bail!(nobody(image, namespace, name));
                 }
                 Ok(pods.into_iter().map(Endpoint::Pod).collect())
             }
@@ -177,6 +174,14 @@ pub fn explanations<'i>(
     let mut explanations: Vec<_> = pairs.map(|pair| pair.explain(protocol, port)).collect();
     explanations.sort_by_key(|explanation| explanation.verdict().is_allowed());
     explanations
+}
+
+/// That there is no such pod or workload.
+pub(crate) fn nobody(image: &Image<'_>, namespace: &str, name: &str) -> String {
+    format!(
+        "no pod or workload {namespace}/{name}{}",
+        similar(image, namespace, name)
+    )
 }
 
 /// A hint at what may have been meant.

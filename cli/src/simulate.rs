@@ -62,6 +62,8 @@ struct Simulation<'i> {
     observed_denied: u64,
     /// Flows with an end that is neither an address nor a pod that is known.
     unknown: u64,
+    /// What those ends are called.
+    unknown_ends: Vec<String>,
     /// Records that open no connection.
     skipped_records: u64,
     unreadable_records: u64,
@@ -196,6 +198,10 @@ fn simulate<'i>(
         changed.filter(move |(key, _)| key.0 == allowed)
     };
     let (used, unused) = rules.told(&tally.rules);
+    let ends = (0..).map(EndId).zip(&flows.ends);
+    let unknown_ends = ends.filter(|(id, _)| before.end(*id).is_none());
+    let mut unknown_ends: Vec<String> = unknown_ends.map(|(_, end)| end.to_string()).collect();
+    unknown_ends.sort_unstable();
     let mut pairs: Vec<_> = tally.pairs.iter().collect();
     pairs.sort_unstable_by_key(|(pair, _)| **pair);
     Simulation {
@@ -206,6 +212,7 @@ fn simulate<'i>(
         distinct: flows.all.len(),
         observed_denied: flows.count(Seen::Denied),
         unknown: tally.unknown,
+        unknown_ends,
         skipped_records: flows.skipped,
         unreadable_records: flows.unreadable,
         present: tally.totals[0],
@@ -477,6 +484,23 @@ impl<'i> Rules<'i> {
     }
 }
 
+/// Why flows were left out, in words: a few of the ends that are not known.
+fn unknown_ends(ends: &[String]) -> String {
+    const FEW: usize = 3;
+    if ends.is_empty() {
+        return ": their ends have no addresses of one family".to_owned();
+    }
+    let more = match ends.len().saturating_sub(FEW) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let few: Vec<&str> = ends.iter().take(FEW).map(String::as_str).collect();
+    format!(
+        ": no pods or workloads of these names were given: {}{more}",
+        few.join(", ")
+    )
+}
+
 fn text(simulation: &Simulation<'_>) -> String {
     let mut text = String::new();
     let mut line = |line: &str| {
@@ -498,9 +522,10 @@ fn text(simulation: &Simulation<'_>) -> String {
     ));
     if *unknown != 0 {
         line(&format!(
-            "{} of pods that are not known {} left out",
+            "{} {} left out{}",
             counted(*unknown, "flow"),
-            was(*unknown)
+            was(*unknown),
+            unknown_ends(&simulation.unknown_ends)
         ));
     }
     if *observed_denied != 0 {
@@ -539,7 +564,6 @@ fn text(simulation: &Simulation<'_>) -> String {
             }
         }
     }
-    line("\npairs of workloads");
     let lines: Vec<[String; 3]> = simulation
         .pairs
         .iter()
@@ -554,14 +578,19 @@ fn text(simulation: &Simulation<'_>) -> String {
             ]
         })
         .collect();
-    table(&lines).iter().for_each(|row| line(row));
-    line("\nrules");
-    for used in &simulation.rules {
-        line(&format!("  {}: {}", used.rule, counted(used.flows, "flow")));
-    }
-    line("\nrules that no flow used");
-    for rule in &simulation.unused_rules {
-        line(&format!("  {rule}"));
+    let used = simulation.rules.iter();
+    let used = used.map(|used| format!("  {}: {}", used.rule, counted(used.flows, "flow")));
+    let unused = simulation.unused_rules.iter();
+    let unused = unused.map(|rule| format!("  {rule}"));
+    let sections = [
+        ("pairs of workloads", table(&lines)),
+        ("rules", used.collect()),
+        ("rules that no flow used", unused.collect()),
+    ];
+    // A heading over nothing says nothing.
+    for (heading, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
+        line(&format!("\n{heading}"));
+        lines.iter().for_each(|text| line(text));
     }
     text
 }

@@ -7,7 +7,7 @@ use netpolicy::{Protocol, StrippedImage};
 use serde::Serialize;
 
 use crate::endpoint::EndpointArgument;
-use crate::output;
+use crate::{output, words};
 
 /// The answer to one question.
 #[derive(Serialize)]
@@ -32,18 +32,18 @@ impl Answer {
         let (source, destination) = (address(from)?, address(to)?);
         let verdict = image.verdict(source, destination, protocol, port);
         Ok(Answer {
-            verdict: word(verdict.is_allowed()),
+            verdict: words::verdict(verdict.is_allowed()),
             source,
             destination,
             protocol: protocol.to_string(),
             port,
-            egress: word(verdict.egress()),
-            ingress: word(verdict.ingress()),
+            egress: words::verdict(verdict.egress()),
+            ingress: words::verdict(verdict.ingress()),
         })
     }
 
     pub(crate) fn is_allowed(&self) -> bool {
-        self.verdict == word(true)
+        self.verdict == words::verdict(true)
     }
 
     pub(crate) fn write(&self) -> Result<()> {
@@ -60,10 +60,6 @@ impl Answer {
             "{verdict} {source} -> {destination} {protocol} {port}: egress {egress}, ingress {ingress} (a stripped image gives no reasons)"
         ))
     }
-}
-
-const fn word(is_allowed: bool) -> &'static str {
-    if is_allowed { "allow" } else { "deny" }
 }
 
 fn address(end: &EndpointArgument) -> Result<IpAddr> {

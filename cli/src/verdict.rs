@@ -12,7 +12,7 @@ use crate::endpoint::{EndpointArgument, explanations, outcomes};
 use crate::input::{Sources, open_image, read_image};
 use crate::output::{self, Format};
 use crate::stripped;
-use crate::words::counted;
+use crate::words::{self, counted};
 
 /// Ask whether a connection may pass, and why
 ///
@@ -86,14 +86,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     };
     let image = image.image();
     warn_of_namespaces(&image, arguments);
-    let mut answers = Vec::new();
-    for (protocol, port) in ports(arguments)? {
-        for from in &arguments.from {
-            for to in &arguments.to {
-                answers.push(Answer::new(&image, from, to, protocol, port)?);
-            }
-        }
-    }
+    let answers = answers(arguments, |from, to, protocol, port| {
+        Answer::new(&image, from, to, protocol, port)
+    })?;
     match arguments.output {
         Format::Text => answers
             .iter()
@@ -117,20 +112,31 @@ fn run_stripped(arguments: &Arguments, image: &StrippedImage<'_>) -> Result<Outc
         bail!("a stripped image gives no reasons: leave out --explain, or compile without --strip");
     }
     image.verify_checksum()?;
-    let mut answers = Vec::new();
-    for (protocol, port) in ports(arguments)? {
-        for from in &arguments.from {
-            for to in &arguments.to {
-                answers.push(stripped::Answer::new(image, from, to, protocol, port)?);
-            }
-        }
-    }
+    let answers = answers(arguments, |from, to, protocol, port| {
+        stripped::Answer::new(image, from, to, protocol, port)
+    })?;
     match arguments.output {
         Format::Text => answers.iter().try_for_each(stripped::Answer::write)?,
         Format::Json => output::json(&answers)?,
     }
     let all_allowed = answers.iter().all(stripped::Answer::is_allowed);
     Ok(outcome(arguments, all_allowed))
+}
+
+/// The answer to every question that is asked.
+fn answers<'a, A>(
+    arguments: &'a Arguments,
+    answer: impl Fn(&'a EndpointArgument, &'a EndpointArgument, Protocol, u16) -> Result<A>,
+) -> Result<Vec<A>> {
+    let mut answers = Vec::new();
+    for (protocol, port) in ports(arguments)? {
+        for from in &arguments.from {
+            for to in &arguments.to {
+                answers.push(answer(from, to, protocol, port)?);
+            }
+        }
+    }
+    Ok(answers)
 }
 
 fn outcome(arguments: &Arguments, all_allowed: bool) -> Outcome {
@@ -195,15 +201,14 @@ impl<'i> Answer<'i> {
         let is_allowed = explanations
             .iter()
             .all(|explanation| explanation.verdict().is_allowed());
-        let verdict = if is_allowed { "allow" } else { "deny" };
         Ok(Answer {
-            verdict,
+            verdict: words::verdict(is_allowed),
             explanations,
         })
     }
 
     pub(crate) fn is_allowed(&self) -> bool {
-        self.verdict == "allow"
+        self.verdict == words::verdict(true)
     }
 
     fn write(&self, in_full: bool) -> Result<()> {

@@ -9,6 +9,7 @@ use netpolicy::{Image, PodRef};
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::endpoint::nobody;
 use crate::input::{Manifests, open_image};
 use crate::output::{self, Format};
 
@@ -133,7 +134,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     for name in &arguments.pods {
         let pods = pods_called(&image, name);
         if pods.is_empty() {
-            bail!("no pod or workload {name}: write namespace/name");
+            bail!(nobody_called(&image, name));
         }
         answers
             .pods
@@ -146,7 +147,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             .policies
             .extend(policies.map(|policy| of_policy(&image, policy)));
         if answers.policies.len() == before {
-            bail!("no policy {name}: write namespace/name, or the name of a cluster-scoped one");
+            bail!("no policy {name}{}", similar_policy(&image, name));
         }
     }
     if is_about_all {
@@ -166,6 +167,51 @@ fn pods_called<'i>(image: &'i Image<'i>, name: &str) -> Vec<PodRef<'i>> {
     named.map_or_else(Vec::new, |(namespace, name)| {
         image.pods_named(namespace, name)
     })
+}
+
+/// That there is no pod or workload of a name.
+fn nobody_called(image: &Image<'_>, name: &str) -> String {
+    if let Some((namespace, name)) = name.split_once('/') {
+        return nobody(image, namespace, name);
+    }
+    let is_it = |pod: &PodRef<'_>| {
+        pod.name() == name || pod.workload().is_some_and(|(_, workload)| workload == name)
+    };
+    let write = match image.pods().find(is_it) {
+        Some(pod) => format!("{}/{name}", pod.namespace()),
+        None => "namespace/name".to_owned(),
+    };
+    format!("no pod or workload {name}: write {write}")
+}
+
+/// A hint at which policy may have been meant.
+fn similar_policy(image: &Image<'_>, asked: &str) -> String {
+    let (namespace, name) = match asked.split_once('/') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, asked),
+    };
+    if let Some(policy) = image.policies().find(|policy| policy.name() == name) {
+        let write = match policy.namespace() {
+            Some(namespace) => format!("{namespace}/{name}"),
+            None => name.to_owned(),
+        };
+        return format!("; there is {policy}: write {write}");
+    }
+    let beside = image
+        .policies()
+        .find(|policy| policy.namespace() == namespace);
+    match (namespace, beside) {
+        (Some(namespace), Some(policy)) => {
+            format!("; namespace {namespace} has {policy}, among others")
+        }
+        (Some(namespace), None) => format!(": there are no policies in namespace {namespace}"),
+        (None, Some(policy)) => format!(
+            "; {policy} is cluster-scoped, among others; of a NetworkPolicy write namespace/name"
+        ),
+        (None, None) => ": no cluster-scoped policies were given; of a NetworkPolicy write \
+                         namespace/name"
+            .to_owned(),
+    }
 }
 
 fn is_called(policy: &PolicyRef<'_>, name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Numbers, and the words for what is counted.
+//! Words: for what is counted, and for verdicts.
 
 use std::fmt::Display;
 
@@ -17,6 +17,11 @@ pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, word: 
 /// What was done to so many: `was` to one, `were` to others.
 pub(crate) fn was<N: Copy + PartialEq + From<u8>>(count: N) -> &'static str {
     if is_one(count) { "was" } else { "were" }
+}
+
+/// The word for a verdict.
+pub(crate) const fn verdict(is_allowed: bool) -> &'static str {
+    if is_allowed { "allow" } else { "deny" }
 }
 
 fn is_one<N: Copy + PartialEq + From<u8>>(count: N) -> bool {

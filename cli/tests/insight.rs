@@ -284,7 +284,62 @@ fn who() {
         ),
         "{text}"
     );
-    answer(&["who", "-f", WORDPRESS, "default/nobody"], 2);
+    let complaint = |more: &[&str]| refusal(&[&["who", "-f", WORDPRESS], more].concat());
+    for (asked, told) in [
+        (
+            "default/nobody",
+            "default/nobody; namespace default has default/batch, among others",
+        ),
+        ("web/mysql", "web/mysql; there is one in namespace default"),
+        ("mysql", "mysql: write default/mysql"),
+        ("nobody", "nobody: write namespace/name"),
+    ] {
+        let told = format!("error: no pod or workload {told}\n");
+        assert_eq!(complaint(&[asked]), told);
+    }
+    let cluster_scoped = "no cluster-scoped policies were given; of a NetworkPolicy write \
+                          namespace/name";
+    for (asked, told) in [
+        (
+            "database",
+            "database; there is NetworkPolicy default/database: write default/database",
+        ),
+        ("web/x", "web/x: there are no policies in namespace web"),
+        ("x", &*format!("x: {cluster_scoped}")),
+    ] {
+        let told = format!("error: no policy {told}\n");
+        assert_eq!(complaint(&["--policy", asked]), told);
+    }
+}
+
+#[test]
+fn list_says_how_ports_and_workloads_are_written() {
+    let complaint = |more: &[&str]| {
+        let text = refusal(&[&["list", "-f", WORDPRESS], more].concat());
+        text.lines().next().unwrap().to_owned()
+    };
+    for port in ["http", "80/TCP", "TCP/http"] {
+        let text = complaint(&["-p", port]);
+        let end = format!(
+            "{port:?}: write the number of a port (443) or a range (8000-8999), perhaps with the \
+             protocol in front (UDP/53), or a protocol alone (ICMP)"
+        );
+        assert!(text.ends_with(&end), "{text}");
+    }
+    for port in ["0", "UDP/65536", "0-80"] {
+        let text = complaint(&["-p", port]);
+        assert!(text.ends_with(": ports are from 1 to 65535"), "{text}");
+    }
+    let text = complaint(&["-p", "90-80"]);
+    assert!(text.ends_with("the range ends before it begins"), "{text}");
+    assert_eq!(
+        complaint(&["-w", "web/mysql"]),
+        "error: no pod or workload web/mysql; there is one in namespace default"
+    );
+    assert_eq!(
+        complaint(&["-w", "nobody"]),
+        "error: no pod or workload of any namespace is called nobody"
+    );
 }
 
 const DEPLOYMENTS: &str = "apiVersion: apps/v1
@@ -298,6 +353,30 @@ metadata: {name: back, namespace: a}
 spec: {selector: {matchLabels: {app: b}}, template: {metadata: {labels: {app: b}}, spec: {}}}
 ---
 ";
+
+#[test]
+fn list_says_which_pods_it_leaves_out() {
+    let folder = TempFolder::new("contested");
+    let note = |pods: &[String]| {
+        let file = folder.file("pods.yaml", &pods.concat());
+        stderr(&netpolicy(&["list", "-f", &file]))
+    };
+    let at = |name: &str, address: &str| pod(name, address, "namespace: a", "");
+    assert_eq!(note(&[at("p", "10.0.0.1"), at("q", "10.0.0.2")]), "");
+    let told = "note: a/q is not listed at 10.0.0.1: a/p states that address as well, and is \
+                taken to hold it.";
+    let mend = "Remove the pod that is gone, or correct its address";
+    let two = [at("p", "10.0.0.1"), at("q", "10.0.0.1")];
+    assert_eq!(note(&two), format!("{told} {mend}\n"));
+    let three = [two.as_slice(), &[at("r", "10.0.0.1")]].concat();
+    assert_eq!(
+        note(&three),
+        format!("{told} So it is with 1 other pod. {mend}\n")
+    );
+    let ended = at("q", "10.0.0.1").replace("phase: Running", "phase: Succeeded");
+    let gone = [at("p", "10.0.0.1"), ended];
+    assert_eq!(note(&gone), "");
+}
 
 #[test]
 fn list_says_what_it_could_not_know() {
@@ -668,19 +747,94 @@ fn what_is_wrong_with_assertions_is_told_with_its_place() {
         let file = folder.file("tests.yaml", text);
         refusal(&["test", "-f", WORDPRESS, &file])
     };
+    // What stands between the name of the file and the count of errors.
+    let complaints = |text: &str| -> Vec<String> {
+        let complaint = complaint(text);
+        let lines = complaint
+            .lines()
+            .filter(|line| !line.starts_with("error: "));
+        let lines = lines.map(|line| line.split_once("tests.yaml:").unwrap().1.to_owned());
+        lines.collect()
+    };
     let one = "- {from: default/batch, to: default/wordpress, port: 80, expect: deny}\n";
-    assert!(complaint("[]").contains("no assertions"));
-    for port in ["0", "'0'", "0-80", "70000", "[80, 0]"] {
-        let text = complaint(&one.replace("port: 80", &format!("port: {port}")));
-        assert!(text.contains("from 1 to 65535"), "{port}: {text}");
+    assert!(complaint("[]").contains("1:1: error: no assertions"));
+    for (port, wrong) in [
+        ("0", "1:54: error: [0].port: 0"),
+        ("'0'", "1:54: error: [0].port: 0"),
+        ("0-80", "1:54: error: [0].port: 0-80"),
+        ("70000", "1:54: error: [0].port: 70000"),
+        ("[80, 0]", "1:59: error: [0].port[1]: 0"),
+    ] {
+        let text = one.replace("port: 80", &format!("port: {port}"));
+        assert_eq!(
+            complaints(&text),
+            [format!("{wrong}: ports are from 1 to 65535")]
+        );
     }
-    let typo = complaint(&[one, &one.replace("expect", "expects")].concat());
-    assert!(
-        typo.contains("expects") && typo.contains("line 2"),
-        "{typo}"
+    let tests = |tests: &[&str]| format!("tests:\n{}", tests.concat());
+    let wrong = [
+        &*one.replace("expect: deny", ""),
+        one,
+        &one.replace("deny", "denied"),
+        &one.replace("expect", "expects"),
+        &one.replace("port: 80", "port: http"),
+        &one.replace("port: 80", "protocol: ICMP, port: 80"),
+        &one.replace("default/batch", "[default/batch]"),
+        "- default/batch\n",
+    ];
+    assert_eq!(
+        complaints(&tests(&wrong)),
+        [
+            "2:3: error: tests[0].expect: is missing: write expect: allow, or expect: deny",
+            "4:66: error: tests[2].expect: \"denied\": write allow or deny",
+            "5:58: error: tests[3].expects: unknown field: an assertion has from, to, expect, port, \
+             protocol, name",
+            "6:54: error: tests[4].port: \"http\": write a number, or a range such as 8000-8999",
+            "7:70: error: tests[5].port: ICMP has no ports: leave it out",
+            "8:10: error: tests[6].from: must be a single text: write one assertion for each",
+            "9:3: error: tests[7]: an assertion is a map: write from, to and expect, each on a line",
+        ]
     );
-    let key = complaint("tests: []\ntest: []\n");
-    assert!(key.contains("unknown field `test`"), "{key}");
+    assert!(complaint(&tests(&wrong)).ends_with("has 7 errors, so nothing was tested\n"));
+    assert_eq!(
+        complaints("tests: []\ntest: []\n"),
+        ["2:1: error: test: unknown field: a file is a list of assertions, or has it in tests"]
+    );
+    assert_eq!(
+        complaints(one.strip_prefix("- ").unwrap()),
+        [
+            "1:2: error: from: an assertion is an item of a list: write a dash in front of its first \
+          line, and indent the others"
+        ]
+    );
+    assert_eq!(
+        complaints("- from: a/b\n  from: a/c\n"),
+        ["2:3: error: from is there twice: remove one of the two"]
+    );
+    assert_eq!(
+        complaints(&[one, "---\n", one].concat()),
+        ["3:1: error: a second document begins here: remove the line of ---, or make two files"]
+    );
+    let typing = complaints("- from: [a\n  to: b\n");
+    assert!(
+        typing[0].starts_with("2:5: error: not YAML: "),
+        "{typing:?}"
+    );
+}
+
+#[test]
+fn assertions_may_share_fields_and_be_called_by_numbers() {
+    let folder = TempFolder::new("shared-fields");
+    let file = folder.file(
+        "tests.yaml",
+        "- &base {from: default/batch, to: default/mysql, port: 3306, expect: deny, name: 1.10}\n\
+         - {<<: *base, port: 80, name: yes}\n\
+         - *base\n",
+    );
+    assert_eq!(
+        answer(&["test", "-f", WORDPRESS, &file, "-o", "tap"], 0),
+        "TAP version 14\n1..3\nok 1 - 1.10\nok 2 - yes\nok 3 - 1.10\n"
+    );
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! A cluster in owned memory: objects by name, and compiling without a thought
 //! for memory.
 
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -278,7 +277,7 @@ impl Cluster {
     /// What a domain name resolves to.
     #[must_use]
     pub fn domain_name(&self, name: &str) -> Option<&DomainName<'static>> {
-        self.domain_names.get(("", "", &normal_domain(name)))
+        self.domain_names.get(("", "", &DomainName::normal(name)))
     }
 
     /// Takes out a namespace.
@@ -333,7 +332,8 @@ impl Cluster {
 
     /// Forgets what a domain name resolves to.
     pub fn remove_domain_name(&mut self, name: &str) -> Option<DomainName<'static>> {
-        self.domain_names.remove(("", "", &normal_domain(name)))
+        self.domain_names
+            .remove(("", "", &DomainName::normal(name)))
     }
 
     /// The namespaces that were given, in no order.
@@ -513,15 +513,6 @@ impl Cluster {
         self.feed(&mut compiler)?;
         compiler.compile()
     }
-}
-
-/// A domain name as it is kept.
-fn normal_domain(name: &str) -> String {
-    let domain = DomainName {
-        name: name.into(),
-        ..DomainName::default()
-    };
-    domain.normal_name()
 }
 
 #[cfg(test)]

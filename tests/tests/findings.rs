@@ -270,3 +270,70 @@ spec:
         ]
     );
 }
+
+#[test]
+fn who_is_taken_to_hold_an_address_that_two_pods_state() {
+    // `db` of `PODS` is running, at 10.0.0.2.
+    let contested = |name: &str, metadata: &str, spec: &str, status: &str| {
+        let pod = format!(
+            "apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: data, labels: {{app: db}}, {metadata}}}
+spec: {{{spec}}}
+status: {{{status}}}
+"
+        );
+        let found = found(&pod).into_iter();
+        let found = found.filter(|finding| finding.code == Code::ContestedAddress);
+        let texts = found.map(|Finding { diagnostic, .. }| diagnostic.to_string());
+        texts.collect::<Vec<_>>()
+    };
+    let line = PODS.lines().count() + 1;
+    let of = |pod: &str, line: usize, what: &str| {
+        vec![format!(
+            "test.yaml:{line}: warning: Pod data/{pod}: status.podIPs: states 10.0.0.2, which {what}"
+        )]
+    };
+    let held_by = "data/db states as well and is taken to hold";
+    assert_eq!(
+        contested("old", "", "", "podIP: 10.0.0.2"),
+        of(
+            "old",
+            line,
+            &format!("{held_by}: it is Running, and this pod Pending")
+        )
+    );
+    let running = "podIP: 10.0.0.2, phase: Running";
+    assert_eq!(
+        contested("old", "", "", running),
+        of(
+            "old",
+            line,
+            &format!(
+                "{held_by}: neither phase nor time of creation tells the two apart, and it comes \
+                 first by name"
+            )
+        )
+    );
+    // The other way round: it is `db` that loses.
+    let (created, db) = ("creationTimestamp: '2026-01-01T00:00:00Z'", line - 6);
+    assert_eq!(
+        contested("new", created, "", running),
+        of(
+            "db",
+            db,
+            "data/new states as well and is taken to hold: it says when it was created, and this \
+             pod does not"
+        )
+    );
+    let none: [String; 0] = [];
+    assert_eq!(contested("old", "", "hostNetwork: true", running), none);
+    let ended = "podIP: 10.0.0.2, phase: Succeeded";
+    assert_eq!(contested("old", "", "", ended), none);
+    let deleting = "deletionTimestamp: '2026-01-01T00:00:00Z'";
+    assert_eq!(contested("old", deleting, "", running), none);
+    let elsewhere = "podIP: 10.0.0.3, phase: Running";
+    assert_eq!(contested("old", "", "", elsewhere), none);
+    let twice = "podIPs: [{ip: 10.0.0.3}, {ip: 10.0.0.3}], phase: Running";
+    assert_eq!(contested("old", "", "", twice), none);
+}

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{root, run};
+use crate::run::{run, target};
 use crate::toolchain::Toolchain;
 
 const TARGET: &str = "x86_64-unknown-none";
@@ -17,12 +17,13 @@ pub(crate) fn prove() -> Result<()> {
     let linker = toolchain.linker(&["ld.lld-19", "ld.lld", "rust-lld"])?;
     let linker = linker.context("core that is not built here proves nothing")?;
     let rustflags = format!("-Crelocation-model=static -Clinker={linker}");
-    let mut build = toolchain.build(TARGET, "bare", "core");
+    let folder = target().join("bare");
+    let mut build = toolchain.build(TARGET, &folder, "core");
     build
         .args(["--release", "--package", "netpolicy-bare"])
         .env("CARGO_TARGET_X86_64_UNKNOWN_NONE_RUSTFLAGS", rustflags);
     run(&mut build)?;
-    let built = root().join("target/bare").join(TARGET).join("release");
+    let built = folder.join(TARGET).join("release");
     let libraries = std::fs::read_dir(built.join("deps"))?;
     for entry in libraries {
         let name = entry?.file_name().to_string_lossy().into_owned();

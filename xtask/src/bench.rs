@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use crate::run::{cargo, root, run};
+use crate::run::{cargo, root, run, target};
 
 /// Measure netpolicy beside its rivals, and keep what was measured
 #[derive(clap::Args)]
@@ -34,7 +34,7 @@ const PROCESSORS: [&str; 2] = ["x86-64-v3", "native"];
 /// The program that measures, in the profile that releases are built in.
 fn program() -> Result<PathBuf> {
     run(&mut cargo(&["build", "--release", "--package", PACKAGE]))?;
-    Ok(root().join("target/release").join(PACKAGE))
+    Ok(target().join("release").join(PACKAGE))
 }
 
 /// Builds the rival that is written in Go; `None` where its modules cannot be had.
@@ -46,7 +46,7 @@ fn rival() -> Result<Option<PathBuf>> {
         command
     };
     run(&mut go(&["version"])).context("Go is needed, as new as benches/rivals/go.mod says")?;
-    let program = root().join("target/rivals/kube-network-policies");
+    let program = target().join("rivals/kube-network-policies");
     if let Err(error) = run(go(&["build", "-o"]).arg(&program).arg(".")) {
         eprintln!("\nNOT THERE: kube-network-policies, which cannot be built: {error:#}");
         return Ok(None);
@@ -78,16 +78,10 @@ pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
     if arguments.quick {
         measure.arg("--quick");
     } else {
-        run(&mut cargo(&[
-            "bench",
-            "--package",
-            PACKAGE,
-            "--bench",
-            "verdict",
-        ]))?;
-        measure
-            .arg("--criterion")
-            .arg(root().join("target/criterion"));
+        let found = target().join("criterion");
+        let bench = ["bench", "--package", PACKAGE, "--bench", "verdict"];
+        run(cargo(&bench).env("CRITERION_HOME", &found))?;
+        measure.arg("--criterion").arg(found);
     }
     match arguments.output {
         Output::Text => measure.args(["--output", "text"]),
@@ -101,7 +95,7 @@ pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
 
 /// The program, built for a processor, in a folder of its own.
 fn build_for(processor: &str) -> Result<PathBuf> {
-    let folder = root().join("target").join(processor);
+    let folder = target().join(processor);
     let mut build = cargo(&["build", "--release", "--package", PACKAGE, "--target-dir"]);
     build
         .arg(&folder)

@@ -9,8 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::ffi::install::target;
-use crate::run::{cargo, root, run};
+use crate::run::{cargo, root, run, target};
 
 const TARGETS: [&str; 2] = ["packet", "image"];
 const SECONDS: u32 = 20;

@@ -81,13 +81,12 @@ impl Toolchain {
             .map_err(|error| error.context(format!("with rustup: `rustup target add {target}`")))
     }
 
-    /// `cargo build` for `target`, in the root of the repository, in a folder of
-    /// `target/` that is called `folder`; `libraries` are what has to be built if the
-    /// toolchain has only their sources.
-    pub(crate) fn build(&self, target: &str, folder: &str, libraries: &str) -> Command {
-        let target_dir = format!("target/{folder}");
+    /// `cargo build` for a target, in the root of the repository, into a folder;
+    /// `libraries` are what has to be built if the toolchain has only their sources.
+    pub(crate) fn build(&self, target: &str, folder: &Path, libraries: &str) -> Command {
         let mut build = self.cargo();
-        build.args(["build", "--target", target, "--target-dir", &target_dir]);
+        build.args(["build", "--target", target, "--target-dir"]);
+        build.arg(folder);
         if self.from_source {
             build.arg(format!("-Zbuild-std={libraries}"));
         }

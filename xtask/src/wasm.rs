@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::packages::install;
-use crate::run::{cargo, root, run};
+use crate::run::{cargo, root, run, target};
 use crate::toolchain::Toolchain;
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -63,13 +63,14 @@ pub(crate) fn build() -> Result<()> {
 /// The module, as cargo builds it.
 fn compile() -> Result<PathBuf> {
     let toolchain = Toolchain::with_std(TARGET)?;
-    let mut build = toolchain.build(TARGET, "wasm", "std,panic_abort");
+    let folder = target().join("wasm");
+    let mut build = toolchain.build(TARGET, &folder, "std,panic_abort");
     build.args(["--profile", "wasm", "--package", "netpolicy-wasm"]);
     if let Some(linker) = toolchain.linker(&["wasm-ld-19", "wasm-ld", "rust-lld"])? {
         build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
     run(&mut build)?;
-    let built = root().join("target/wasm").join(TARGET);
+    let built = folder.join(TARGET);
     Ok(built.join("wasm/netpolicy_wasm.wasm"))
 }
 

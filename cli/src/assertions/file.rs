@@ -1,15 +1,15 @@
 //! Files of assertions.
 
-use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use netpolicy::Protocol;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde_saphyr::Location;
 
+use super::yaml::{self, Complaint, Entry, Node, Value};
 use crate::endpoint::EndpointArgument;
+use crate::input::tell;
+use crate::words::counted;
 
 /// What is claimed of some connections.
 pub(super) struct Assertion {
@@ -33,154 +33,221 @@ impl Assertion {
     }
 }
 
-/// A list, or a map with `tests:`.
-struct File(Vec<Written>);
+/// What a file is to have.
+const LIST: &str = "write a list of assertions, each with from, to and expect (allow or deny), \
+                    and, where they matter, port, protocol and name";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tests {
-    tests: Vec<Written>,
-}
-
-// By hand, as an untagged enum forgets which field is wrong, and where.
-impl<'de> Deserialize<'de> for File {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<File, D::Error> {
-        struct FileVisitor;
-        impl<'de> Visitor<'de> for FileVisitor {
-            type Value = File;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of assertions, or a map with tests")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<File, A::Error> {
-                Deserialize::deserialize(SeqAccessDeserializer::new(list)).map(File)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<File, A::Error> {
-                let Tests { tests } = Tests::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(File(tests))
-            }
-        }
-        deserializer.deserialize_any(FileVisitor)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    name: Option<String>,
-    from: String,
-    to: String,
-    protocol: Option<String>,
-    port: Option<Ports>,
-    expect: Expect,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Expect {
-    Allow,
-    Deny,
-}
-
-enum Ports {
-    Number(u64),
-    Text(String),
-    List(Vec<Ports>),
-}
-
-impl<'de> Deserialize<'de> for Ports {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ports, D::Error> {
-        struct PortsVisitor;
-        impl<'de> Visitor<'de> for PortsVisitor {
-            type Value = Ports;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a port, a range such as 8000-8999, or a list of them")
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Ports, E> {
-                Ok(Ports::Number(number))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Ports, E> {
-                Ok(Ports::Text(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Ports, A::Error> {
-                Deserialize::deserialize(SeqAccessDeserializer::new(list)).map(Ports::List)
-            }
-        }
-        deserializer.deserialize_any(PortsVisitor)
-    }
-}
+/// The fields of an assertion.
+const FIELDS: [&str; 6] = ["from", "to", "expect", "port", "protocol", "name"];
 
 /// Reads a file of assertions.
+///
+/// # Errors
+/// If something is wrong with it, which is told on standard error.
 pub(super) fn read(path: &Path) -> Result<Vec<Assertion>> {
-    let name = path.display();
+    let name = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    let file: File = serde_saphyr::from_str(&text).map_err(|error| {
-        anyhow!(
-            "{name}: {error}: write a list of assertions, each with from, to and expect (allow \
-             or deny), and, where they matter, port, protocol and name"
-        )
-    })?;
-    let File(tests) = file;
-    if tests.is_empty() {
-        bail!("{name}: no assertions, so nothing would be tested");
-    }
-    tests
-        .into_iter()
-        .enumerate()
-        .map(|(index, written)| {
-            let place = || format!("{name}: assertion {}", index + 1);
-            assertion(written).map_err(|problem| anyhow!("{}: {problem}", place()))
-        })
-        .collect()
+    assertions(&text).map_err(|complaints| {
+        let count = counted(complaints.len(), "error");
+        let complaints = complaints.into_iter();
+        let told: Vec<_> = complaints.map(|it| it.in_file(&name)).collect();
+        tell(&told);
+        anyhow!("{name} has {count}, so nothing was tested")
+    })
 }
 
-fn assertion(written: Written) -> Result<Assertion, String> {
-    let Written {
-        name,
-        from,
-        to,
-        protocol,
-        port,
-        expect,
-    } = written;
-    let protocol_text = protocol.unwrap_or("TCP".to_owned());
-    let protocol: Protocol = protocol_text
-        .parse()
-        .map_err(|problem| format!("protocol {protocol_text:?}: {problem}"))?;
-    let mut ports = Vec::new();
-    if let Some(port) = &port {
-        collect_ports(port, &mut ports)?;
+fn assertions(text: &str) -> Result<Vec<Assertion>, Vec<Complaint>> {
+    let document = yaml::read(text).map_err(|complaint| vec![complaint])?;
+    let (list, items) = items(&document).map_err(|complaint| vec![complaint])?;
+    let mut assertions = Vec::new();
+    let mut complaints = Vec::new();
+    for (index, node) in items.iter().enumerate() {
+        let item = Item::new(node, format!("{list}[{index}]"));
+        match item.and_then(|item| item.assertion()) {
+            Ok(assertion) => assertions.push(assertion),
+            Err(complaint) => complaints.push(complaint),
+        }
     }
-    match (ports.is_empty(), protocol.has_ports()) {
-        (true, true) => return Err(format!("{protocol} needs a port")),
-        (false, false) => return Err(format!("{protocol} has no ports: leave out port")),
-        _ => {}
-    }
-    let expects_allow = matches!(expect, Expect::Allow);
-    let what = if expects_allow {
-        "reaches"
+    if complaints.is_empty() {
+        Ok(assertions)
     } else {
-        "does not reach"
+        Err(complaints)
+    }
+}
+
+/// The assertions of a document, and the path of their list.
+fn items(document: &Node) -> Result<(&'static str, &[Node]), Complaint> {
+    let (path, list) = match &document.value {
+        Value::Map(entries) => ("tests", tests(document, entries)?),
+        _ => ("", document),
     };
-    let described: Vec<_> = ports.iter().map(range_text).collect();
-    Ok(Assertion {
-        name: name.unwrap_or_else(|| {
-            format!("{from} {what} {to} {protocol} {}", described.join(","))
-                .trim_end()
-                .to_owned()
-        }),
-        from: from.parse()?,
-        to: to.parse()?,
-        protocol,
-        ports,
-        expects_allow,
-    })
+    match &list.value {
+        Value::List(items) if !items.is_empty() => Ok((path, items)),
+        _ => {
+            let message = format!("no assertions, so nothing would be tested: {LIST}");
+            Err(Complaint::new(&list.referenced, path, message))
+        }
+    }
+}
+
+/// The list in a map of the document.
+fn tests<'n>(document: &Node, entries: &'n [Entry]) -> Result<&'n Node, Complaint> {
+    let mut tests = None;
+    for (key, value) in entries {
+        let complain = |message: String| Complaint::new(&key.referenced, &key.value, message);
+        match key.value.as_str() {
+            "tests" => tests = Some(value),
+            name if FIELDS.contains(&name) => {
+                return Err(complain(
+                    "an assertion is an item of a list: write a dash in front of its first line, \
+                     and indent the others"
+                        .into(),
+                ));
+            }
+            _ => {
+                return Err(complain(
+                    "unknown field: a file is a list of assertions, or has it in tests".into(),
+                ));
+            }
+        }
+    }
+    let missing = || Complaint::new(&document.referenced, "tests", format!("is missing: {LIST}"));
+    tests.ok_or_else(missing)
+}
+
+/// An assertion as it was written.
+struct Item<'n> {
+    place: &'n Location,
+    path: String,
+    entries: &'n [Entry],
+}
+
+impl<'n> Item<'n> {
+    fn new(node: &'n Node, path: String) -> Result<Item<'n>, Complaint> {
+        let Value::Map(entries) = &node.value else {
+            let message = "an assertion is a map: write from, to and expect, each on a line";
+            return Err(Complaint::new(&node.referenced, &path, message));
+        };
+        for (key, _) in entries {
+            if !FIELDS.contains(&key.value.as_str()) {
+                let path = format!("{path}.{}", key.value);
+                let message = format!("unknown field: an assertion has {}", FIELDS.join(", "));
+                return Err(Complaint::new(&key.referenced, &path, message));
+            }
+        }
+        Ok(Item {
+            place: &node.referenced,
+            path,
+            entries,
+        })
+    }
+
+    /// A field that is there and not null.
+    fn field(&self, name: &'static str) -> Option<Field<'n>> {
+        let mut entries = self.entries.iter();
+        let (_, node) = entries.find(|(key, _)| key.value == name)?;
+        (!matches!(node.value, Value::Null)).then(|| Field {
+            node,
+            path: format!("{}.{name}", self.path),
+        })
+    }
+
+    /// A field that must be there; `write` tells what to write.
+    fn needed(&self, name: &'static str, write: &str) -> Result<Field<'n>, Complaint> {
+        let missing = || self.complain(name, format!("is missing: {write}"));
+        self.field(name).ok_or_else(missing)
+    }
+
+    /// A complaint about a field, at its place if it is there.
+    fn complain(&self, name: &'static str, message: String) -> Complaint {
+        let field = self.field(name);
+        let place = field.map_or(self.place, |field| &field.node.referenced);
+        Complaint::new(place, &format!("{}.{name}", self.path), message)
+    }
+
+    fn end(&self, name: &'static str) -> Result<(&'n str, EndpointArgument), Complaint> {
+        const WRITE: &str = "write an address, namespace/name of a pod or workload, or \
+                             namespace:key=value,… for a pod that need not exist";
+        let field = self.needed(name, WRITE)?;
+        let text = field.text()?;
+        let end = text.parse();
+        Ok((
+            text,
+            end.map_err(|problem: String| field.complain(problem))?,
+        ))
+    }
+
+    fn assertion(&self) -> Result<Assertion, Complaint> {
+        let (from_text, from) = self.end("from")?;
+        let (to_text, to) = self.end("to")?;
+        let protocol = self.field("protocol").map_or(Ok(Protocol::TCP), |field| {
+            let text = field.text()?;
+            let parsed = text.parse();
+            parsed.map_err(|problem| field.complain(format!("{text:?}: {problem}")))
+        })?;
+        let mut ports = Vec::new();
+        if let Some(port) = self.field("port") {
+            collect_ports(&port, &mut ports)?;
+        }
+        match (ports.is_empty(), protocol.has_ports()) {
+            (true, true) => {
+                let message = format!("is missing: {protocol} needs a port, such as port: 443");
+                return Err(self.complain("port", message));
+            }
+            (false, false) => {
+                return Err(self.complain("port", format!("{protocol} has no ports: leave it out")));
+            }
+            _ => {}
+        }
+        let expect = self.needed("expect", "write expect: allow, or expect: deny")?;
+        let expects_allow = match expect.text()? {
+            "allow" => true,
+            "deny" => false,
+            other => return Err(expect.complain(format!("{other:?}: write allow or deny"))),
+        };
+        let what = if expects_allow {
+            "reaches"
+        } else {
+            "does not reach"
+        };
+        let described: Vec<_> = ports.iter().map(range_text).collect();
+        let name = match self.field("name") {
+            Some(name) => name.text()?.to_owned(),
+            None => format!(
+                "{from_text} {what} {to_text} {protocol} {}",
+                described.join(",")
+            )
+            .trim_end()
+            .to_owned(),
+        };
+        Ok(Assertion {
+            name,
+            from,
+            to,
+            protocol,
+            ports,
+            expects_allow,
+        })
+    }
+}
+
+/// A field of an assertion, or an item of one.
+struct Field<'n> {
+    node: &'n Node,
+    path: String,
+}
+
+impl<'n> Field<'n> {
+    fn complain(&self, message: impl Into<String>) -> Complaint {
+        Complaint::new(&self.node.referenced, &self.path, message)
+    }
+
+    fn text(&self) -> Result<&'n str, Complaint> {
+        match &self.node.value {
+            Value::Scalar(text) => Ok(text),
+            _ => Err(self.complain("must be a single text: write one assertion for each")),
+        }
+    }
 }
 
 fn range_text((first, last): &(u16, u16)) -> String {
@@ -191,35 +258,39 @@ fn range_text((first, last): &(u16, u16)) -> String {
     }
 }
 
-fn collect_ports(ports: &Ports, into: &mut Vec<(u16, u16)>) -> Result<(), String> {
-    let port = |number: u64, written: &str| match u16::try_from(number) {
-        Ok(number) if number != 0 => Ok(number),
-        _ => Err(format!("port {written}: ports are from 1 to 65535")),
+fn collect_ports(field: &Field<'_>, into: &mut Vec<(u16, u16)>) -> Result<(), Complaint> {
+    let text = match &field.node.value {
+        Value::Scalar(text) => text,
+        Value::List(list) => {
+            for (index, node) in list.iter().enumerate() {
+                let path = format!("{}[{index}]", field.path);
+                collect_ports(&Field { node, path }, into)?;
+            }
+            return Ok(());
+        }
+        _ => {
+            return Err(
+                field.complain("write a port, a range such as 8000-8999, or a list of them")
+            );
+        }
     };
-    match ports {
-        Ports::Number(number) => {
-            let number = port(*number, &number.to_string())?;
-            into.push((number, number));
+    let number = |part: &str| {
+        let number: Result<u64, _> = part.trim().parse();
+        let number = number.map_err(|_| {
+            field.complain(format!(
+                "{text:?}: write a number, or a range such as 8000-8999"
+            ))
+        })?;
+        match u16::try_from(number) {
+            Ok(number) if number != 0 => Ok(number),
+            _ => Err(field.complain(format!("{text}: ports are from 1 to 65535"))),
         }
-        Ports::List(list) => {
-            for ports in list {
-                collect_ports(ports, into)?;
-            }
-        }
-        Ports::Text(text) => {
-            let (first, last) = text.split_once('-').unwrap_or((text, text));
-            let number = |part: &str| {
-                let number: u64 = part.trim().parse().map_err(|_| {
-                    format!("port {text:?}: write a number, or a range such as 8000-8999")
-                })?;
-                port(number, &format!("{text:?}"))
-            };
-            let (first, last) = (number(first)?, number(last)?);
-            if first > last {
-                return Err(format!("port {text:?}: the range ends before it begins"));
-            }
-            into.push((first, last));
-        }
+    };
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (number(first)?, number(last)?);
+    if first > last {
+        return Err(field.complain(format!("{text}: the range ends before it begins")));
     }
+    into.push((first, last));
     Ok(())
 }

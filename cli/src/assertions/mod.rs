@@ -2,6 +2,7 @@
 
 mod file;
 mod report;
+mod yaml;
 
 use std::path::PathBuf;
 
@@ -12,9 +13,9 @@ use netpolicy::explain::Explanation;
 use serde::Serialize;
 
 use self::file::Assertion;
-use crate::Outcome;
 use crate::input::{Manifests, open_image};
 use crate::verdict::Answer;
+use crate::{Outcome, words};
 
 /// Check assertions about connections, as a test of policies
 ///
@@ -134,11 +135,7 @@ fn check<'a>(image: &'a Image<'a>, file: &'a str, assertion: &'a Assertion) -> O
         name: assertion.name.clone(),
         file,
         passed: failures.is_empty() && error.is_none(),
-        expect: if assertion.expects_allow {
-            "allow"
-        } else {
-            "deny"
-        },
+        expect: words::verdict(assertion.expects_allow),
         failures,
         error,
     }

@@ -142,18 +142,13 @@ fn read(path: &Path, format: Option<FlowFormat>) -> Result<Flows> {
     progress::say(&format!("reading {name}"));
     let flows = if path == Path::new("-") {
         read_stream(&name, &mut std::io::stdin().lock(), format)?
-    } else if !is_file(path)? {
-        let mut pipe = File::open(path).with_context(|| format!("cannot read {name}"))?;
-        read_stream(&name, &mut pipe, format)?
     } else {
+        let is_file = is_file(path)?;
         let mut file = File::open(path).with_context(|| format!("cannot read {name}"))?;
-        let mut magic = [0; PARQUET.len()];
-        let is_parquet = file.read_exact(&mut magic).is_ok() && magic == PARQUET;
-        if format == Some(FlowFormat::Parquet) || (format.is_none() && is_parquet) {
-            parquet::read_file(&name, path).with_context(|| name.clone())?
+        if is_file {
+            read_file(&name, path, file, format)?
         } else {
-            file.rewind()?;
-            read_text(&name, &mut BufReader::new(file), format)?
+            read_stream(&name, &mut file, format)?
         }
     };
     progress::clear();
@@ -182,6 +177,17 @@ fn is_file(path: &Path) -> Result<bool> {
         );
     }
     Ok(metadata.is_file())
+}
+
+/// Reads what can be rewound.
+fn read_file(name: &str, path: &Path, mut file: File, format: Option<FlowFormat>) -> Result<Flows> {
+    let mut magic = [0; PARQUET.len()];
+    let is_parquet = file.read_exact(&mut magic).is_ok() && magic == PARQUET;
+    if format == Some(FlowFormat::Parquet) || (format.is_none() && is_parquet) {
+        return parquet::read_file(name, path).with_context(|| name.to_owned());
+    }
+    file.rewind()?;
+    read_text(name, &mut BufReader::new(file), format)
 }
 
 /// How much of a text has to be there to tell its format.

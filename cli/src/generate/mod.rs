@@ -47,11 +47,12 @@ pub(crate) struct Arguments {
     #[arg(long)]
     isolate_unseen: bool,
 
-    /// How many blocks the external peers of a rule may be
+    /// How many blocks the external addresses of a rule are merged into at most, as far
+    /// as prefixes and the addresses of pods allow; a block opens all that lies in it
     #[arg(long, value_name = "N", default_value_t = 8)]
     max_blocks: usize,
 
-    /// The shortest prefix to which external IPv4 addresses are merged
+    /// The shortest prefix that a block of merged IPv4 addresses may have
     #[arg(long, value_name = "BITS", default_value_t = 16)]
     min_prefix_v4: u8,
 
@@ -62,7 +63,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     if arguments.min_prefix_v4 > 32 || arguments.min_prefix_v6 > 128 || arguments.max_blocks == 0 {
-        bail!("prefixes have at most 32 and 128 bits, and rules at least one block");
+        bail!(
+            "--min-prefix-v4 is at most 32, --min-prefix-v6 at most 128, and --max-blocks at least 1"
+        );
     }
     let options = arguments.manifests.options();
     let loaded = arguments.manifests.load()?;

@@ -339,12 +339,15 @@ impl Generator<'_> {
             };
             if blocks.len() > self.bound.blocks {
                 notes.push(format!(
-                    "a rule for {direction} of {} has {} instead of {}: more of them \
-                     would only make one across the shortest prefix, both families, or \
-                     addresses of pods",
+                    "a rule for {direction} of {} has {} of external addresses, more than the {} \
+                     of --max-blocks: no two of them are merged, as a block that holds both would \
+                     have a prefix shorter than --min-prefix-v4 ({}) or --min-prefix-v6 ({}), or \
+                     hold addresses of pods, or they are of different families",
                     all[own].title(),
                     counted(blocks.len(), "block"),
-                    self.bound.blocks
+                    self.bound.blocks,
+                    self.bound.min_prefix_v4,
+                    self.bound.min_prefix_v6,
                 ));
             }
             let peers = blocks.iter().map(|block| Peer::Block(block.to_string()));

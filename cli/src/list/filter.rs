@@ -8,6 +8,7 @@ use netpolicy::reach::{Peer, PortSet, PotentialPorts, Row};
 use netpolicy::{Image, Protocol};
 
 use super::{Listed, ports_of_row};
+use crate::endpoint::nobody;
 
 /// What narrows a list.
 #[derive(Clone, clap::Args)]
@@ -47,24 +48,31 @@ impl FromStr for PortArgument {
     type Err = String;
 
     fn from_str(text: &str) -> Result<PortArgument, String> {
-        let wrong = |_| format!("{text:?}: write a port (443), a range (8000-8999), or UDP/53");
+        let wrong = || {
+            format!(
+                "{text:?}: write the number of a port (443) or a range (8000-8999), perhaps with \
+                 the protocol in front (UDP/53), or a protocol alone (ICMP)"
+            )
+        };
+        let port = |text: &str| match text.parse() {
+            Ok(0 | 65_536_u64..) => Err(format!("{text}: ports are from 1 to 65535")),
+            Ok(port) => Ok(port as u16),
+            Err(_) => Err(wrong()),
+        };
         let is_number = text.starts_with(|c: char| c.is_ascii_digit());
         let (protocol, ports) = match text.split_once('/') {
             Some((protocol, ports)) => (protocol, Some(ports)),
             None if is_number => ("TCP", Some(text)),
             None => (text, None),
         };
-        let protocol: Protocol = protocol
-            .parse()
-            .map_err(|problem| format!("{text:?}: {problem}"))?;
+        let protocol: Protocol = protocol.parse().map_err(|_| wrong())?;
         let Some(ports) = ports else {
             return Ok(PortArgument(PortSet::every(protocol)));
         };
         let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-        let first: u16 = first.parse().map_err(wrong)?;
-        let last: u16 = last.parse().map_err(wrong)?;
-        if first > last || first == 0 {
-            return Err(format!("{text:?}: not a range of ports from 1 to 65535"));
+        let (first, last) = (port(first)?, port(last)?);
+        if first > last {
+            return Err(format!("{text:?}: the range ends before it begins"));
         }
         Ok(PortArgument(PortSet::range(protocol, first, last)))
     }
@@ -100,7 +108,10 @@ impl Filter {
                 }
             }
             if !is_there {
-                bail!("no workload or pod {name}: write namespace/name, or a name");
+                match name.split_once('/') {
+                    Some((namespace, name)) => bail!(nobody(image, namespace, name)),
+                    None => bail!("no pod or workload of any namespace is called {name}"),
+                }
             }
         }
         self.workload.extend(of_pods);

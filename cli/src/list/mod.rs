@@ -31,7 +31,8 @@ pub(crate) use self::table::{ports_of, table};
 /// The list is exact: what it does not name is denied. Ends are workloads, nodes and
 /// ranges of external addresses. A pod with itself, which is always allowed, and what
 /// no policy can govern are left out. Where rules ask for addresses that workloads do not
-/// have, as their pods were not given, a note on standard error says so.
+/// have, as their pods were not given, a note on standard error says so, and so it does
+/// where pods are left out as other pods hold their addresses.
 ///
 /// Exit status: 0 listed, 2 not.
 #[derive(clap::Args)]
@@ -152,6 +153,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     };
     let image = image.image();
     note_what_is_missing(&image);
+    note_lost_addresses(&image);
     let mut filter = arguments.filter.clone();
     filter.resolve(&image)?;
     progress::say("listing connections");
@@ -198,6 +200,25 @@ fn note_what_is_missing(image: &Image<'_>) {
         "note: no address is known of {first}{others}: blocks of addresses in rules are taken \
          not to match there, so what only such a rule allows is not listed, and what only such \
          a rule denies is listed"
+    );
+}
+
+/// Tells on standard error of pods that are left out where another pod holds the address.
+fn note_lost_addresses(image: &Image<'_>) {
+    let mut losers = image.pods().filter_map(|pod| {
+        let (address, holder) = pod.lost_addresses().next()?;
+        Some((pod, address, holder))
+    });
+    let Some((pod, address, holder)) = losers.next() else {
+        return;
+    };
+    let others = match losers.count() {
+        0 => String::new(),
+        more => format!(" So it is with {}.", counted(more, "other pod")),
+    };
+    eprintln!(
+        "note: {pod} is not listed at {address}: {holder} states that address as well, and is \
+         taken to hold it.{others} Remove the pod that is gone, or correct its address"
     );
 }
 

@@ -35,14 +35,34 @@ pub enum Code {
     BlockHoldsPods,
     /// `namespaceSelector` and `podSelector` as two peers, where one was probably meant.
     SplitPeer,
+    /// A pod that states an address which another pod holds.
+    ContestedAddress,
 }
 
 /// Code, name, note (or warning), why it matters, how to mend it.
 type Text = (&'static str, &'static str, bool, &'static str, &'static str);
 
+/// The connections that are asked about.
+macro_rules! asked {
+    () => {
+        "between the pods and nodes that are given, other addresses, and pods to come that have \
+         what one selector asks for and no address yet."
+    };
+}
+
+/// What is proved of all that can be removed.
+macro_rules! unchanged {
+    () => {
+        concat!(
+            " Without all that is said to be removable no verdict would change ",
+            asked!()
+        )
+    };
+}
+
 impl Code {
     /// All kinds, by code.
-    pub const ALL: [Code; 15] = [
+    pub const ALL: [Code; 16] = [
         Code::RemovablePolicy,
         Code::RemovableRule,
         Code::ShadowedRule,
@@ -58,6 +78,7 @@ impl Code {
         Code::UnprotectedPods,
         Code::BlockHoldsPods,
         Code::SplitPeer,
+        Code::ContestedAddress,
     ];
 
     const fn text(self) -> Text {
@@ -66,22 +87,31 @@ impl Code {
                 "NP101",
                 "removable-policy",
                 true,
-                "A policy without effect has to be read and kept, and hides which one has it.",
+                concat!(
+                    "A policy without effect has to be read and kept, and hides which one has it.",
+                    unchanged!()
+                ),
                 "Remove it, unless it is meant for pods or peers that are still to come.",
             ),
             Code::RemovableRule => (
                 "NP102",
                 "removable-rule",
                 true,
-                "A rule without effect has to be read and kept, and hides which one has it.",
+                concat!(
+                    "A rule without effect has to be read and kept, and hides which one has it.",
+                    unchanged!()
+                ),
                 "Remove it, unless it is meant for pods or peers that are still to come.",
             ),
             Code::ShadowedRule => (
                 "NP103",
                 "shadowed-rule",
                 false,
-                "The first rule that matches decides; this one is never the first, so it does \
-                 not do what it says.",
+                concat!(
+                    "The first rule that matches decides; this one never comes first, and so does \
+                     not do what it says, ",
+                    asked!()
+                ),
                 "Move it in front of the rules that decide before it, give its policy a lower \
                  priority number, or remove it.",
             ),
@@ -179,6 +209,15 @@ impl Code {
                 "Two list items are two peers: all pods of those namespaces, or those pods of \
                  the policy's own namespace.",
                 "Make one item of the two, by removing the dash in front of the second.",
+            ),
+            Code::ContestedAddress => (
+                "NP305",
+                "contested-address",
+                false,
+                "An address is one pod's. What is asked about it is answered for the pod that \
+                 holds it, and the policies of the other do nothing there.",
+                "Remove the pod that is gone, or correct its status.podIPs; a pod on the network \
+                 of its node needs hostNetwork: true, and each cluster is looked at by itself.",
             ),
         }
     }

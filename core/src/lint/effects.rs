@@ -473,7 +473,7 @@ impl Effects {
                      policy as without one: if it is to protect them, narrow that rule instead"
                 )
             });
-            let message = format!("can be removed{UNCHANGED}{open}");
+            let message = format!("{REMOVABLE}{open}");
             find(Code::RemovablePolicy, 0, String::new(), message);
             if is_of_cluster && !self.deciding.contains(&policy) {
                 for key in self.matching_rules(policy) {
@@ -488,8 +488,7 @@ impl Effects {
             let decides = self.rules.get(key).is_some_and(|known| known.decides);
             let (line, path) = place(key);
             if decides || !is_of_cluster {
-                let message = format!("can be removed{UNCHANGED}");
-                find(Code::RemovableRule, line, path, message);
+                find(Code::RemovableRule, line, path, REMOVABLE.into());
             } else {
                 find(Code::ShadowedRule, line, path, NEVER_DECIDES.into());
             }
@@ -516,12 +515,7 @@ fn opens_all(image: &Image<'_>, record: &PolicyRecord) -> Option<String> {
     Some(format!("ingress[{at}]"))
 }
 
-const NEVER_DECIDES: &str = "never decides: every connection that it matches is decided before \
-                             it, between the pods and nodes that are given, other addresses, \
-                             and pods to come that have what one selector asks for and no \
-                             address yet";
+const NEVER_DECIDES: &str = "never decides: every connection that it matches is decided before it";
 
-/// What is said of everything that can be removed.
-const UNCHANGED: &str = ", together with all else that is said to be: no verdict would change \
-                         between the pods and nodes that are given, other addresses, and pods \
-                         to come that have what one selector asks for and no address yet";
+/// What is said of everything that can be removed. [`Code::why`] says what was asked.
+const REMOVABLE: &str = "can be removed without changing any verdict";

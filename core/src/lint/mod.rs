@@ -10,6 +10,7 @@
 //! they have no addresses.
 
 mod code;
+mod contested;
 mod dns;
 mod effects;
 mod egress;
@@ -68,6 +69,7 @@ pub fn lint_within(cluster: &Cluster, image: &Image<'_>, steps: u64) -> Vec<Find
     egress::find(cluster, image, &mut findings);
     selectors::find(image, &mut findings);
     ports::find(cluster, image, &mut findings);
+    contested::find(cluster, image, &mut findings);
     leave_out_what_is_said_better(&mut findings);
     sort(&mut findings);
     findings

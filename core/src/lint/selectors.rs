@@ -7,12 +7,11 @@ use core::net::IpAddr;
 
 use super::{Code, Finding, some_of};
 use crate::Cidr;
-use crate::address::to_bits;
 use crate::check::warning;
 use crate::image::Image;
 use crate::image::tables::{NONE, PeerKind, PeerRecord, PolicyKind, PolicyRecord, RuleRecord};
 use crate::model::Direction;
-use crate::reach::AddressRange;
+use crate::reach::address_range::{AddressRange, Bits, joined};
 use crate::verdict::{Identity, Party, PodParty, requirements, rule_peers};
 
 pub(super) fn find(image: &Image<'_>, findings: &mut Vec<Finding>) {
@@ -119,21 +118,11 @@ fn find_blocks(
 
 /// Whether every address of a block is in one of the exceptions.
 fn is_covered(block: Cidr, excepts: &[Cidr]) -> bool {
-    let mut excepts: Vec<AddressRange> = excepts.iter().copied().map(AddressRange::from).collect();
-    excepts.sort_unstable_by_key(|except| except.first);
+    let excepts = excepts.iter().copied().map(AddressRange::from);
     let block = AddressRange::from(block);
-    // The first address that none of those so far has.
-    let mut next = to_bits(block.first);
-    for except in excepts {
-        if to_bits(except.first) > next {
-            return false;
-        }
-        match to_bits(except.last).checked_add(1) {
-            Some(behind) => next = next.max(behind),
-            None => return true,
-        }
-    }
-    next > to_bits(block.last)
+    joined(excepts.map(Bits::from).collect())
+        .iter()
+        .any(|range| range.intersection(&block) == Some(block))
 }
 
 /// A namespaceSelector and, next to it, a podSelector that selects nothing in the

@@ -190,12 +190,8 @@ impl ObjectKey {
         if self.kind != ObjectKind::DomainName {
             return Cow::Borrowed(self);
         }
-        let domain = DomainName {
-            name: self.name.as_str().into(),
-            ..DomainName::default()
-        };
         Cow::Owned(ObjectKey {
-            name: domain.normal_name(),
+            name: DomainName::normal(&self.name),
             ..self.clone()
         })
     }

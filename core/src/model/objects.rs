@@ -155,7 +155,11 @@ impl DomainName<'_> {
     /// without a trailing dot.
     #[must_use]
     pub fn normal_name(&self) -> alloc::string::String {
-        let name: &str = &self.name;
+        DomainName::normal(&self.name)
+    }
+
+    /// That spelling of a name of which nothing else is known.
+    pub(crate) fn normal(name: &str) -> alloc::string::String {
         name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
     }
 }

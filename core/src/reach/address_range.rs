@@ -177,8 +177,17 @@ impl Bits {
     }
 }
 
+impl From<AddressRange> for Bits {
+    fn from(range: AddressRange) -> Bits {
+        Bits {
+            first: to_bits(range.first),
+            last: to_bits(range.last),
+        }
+    }
+}
+
 /// The ranges that some numbers make up, neighbours joined; IPv4 first.
-pub(super) fn joined(mut ranges: Vec<Bits>) -> Vec<AddressRange> {
+pub(crate) fn joined(mut ranges: Vec<Bits>) -> Vec<AddressRange> {
     // IPv4 stands amid the numbers of IPv6, which go on behind it.
     ranges.sort_unstable_by_key(|range| (range.family(), range.first));
     let mut joined: Vec<Bits> = Vec::new();
@@ -243,10 +252,7 @@ mod tests {
 
     #[test]
     fn neighbours_are_joined() {
-        let bits = |first: &str, last: &str| Bits {
-            first: to_bits(first.parse().unwrap()),
-            last: to_bits(last.parse().unwrap()),
-        };
+        let bits = |first: &str, last: &str| Bits::from(range(first, last));
         let [low, v4, high] = Bits::EVERY;
         assert_eq!(
             joined(vec![high, low, v4]),

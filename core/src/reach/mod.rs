@@ -47,7 +47,7 @@
 //! address with a node, say). Pairs are of one address family; an end without an
 //! address, as the pods of a Deployment have that was never deployed, goes with both.
 
-mod address_range;
+pub(crate) mod address_range;
 mod cover;
 mod deciders;
 mod decision;

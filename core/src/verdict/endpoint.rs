@@ -59,6 +59,22 @@ impl<'i> PodRef<'i> {
         stated_addresses(self.image, self.index)
     }
 
+    /// The addresses it states that another pod holds, each with that pod. A pod that
+    /// is on its node's network or has ended claims none, and so loses none.
+    pub fn lost_addresses(&self) -> impl Iterator<Item = (IpAddr, PodRef<'i>)> + use<'i> {
+        let PodRef { image, index } = *self;
+        let claims_any = !self.is_on_host_network() && !self.has_ended();
+        let stated = self.addresses().filter(move |_| claims_any);
+        stated.filter_map(move |address| {
+            let holder = holder(image, address).filter(|holder| *holder != index)?;
+            let holder = PodRef {
+                image,
+                index: holder,
+            };
+            Some((address, holder))
+        })
+    }
+
     /// Whether it uses the network of its node, and so is a node to policies.
     #[must_use]
     pub fn is_on_host_network(&self) -> bool {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::run::{cargo, root, run};
+use crate::run::{cargo, root, run, target};
 
 /// Build libnetpolicy and install it: shared and static library, header, pkg-config file
 ///
@@ -96,11 +96,6 @@ fn soname() -> String {
         "0" => concat!("libnetpolicy.so.0.", env!("CARGO_PKG_VERSION_MINOR")).to_owned(),
         major => format!("libnetpolicy.so.{major}"),
     }
-}
-
-/// Where cargo builds.
-pub(crate) fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
 fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::install::{Arguments, install, install_to, target};
-use crate::run::{root, run};
+use super::install::{Arguments, install, install_to};
+use crate::run::{root, run, target};
 
 /// How a program finds the library.
 #[derive(Clone, Copy, PartialEq, Eq)]

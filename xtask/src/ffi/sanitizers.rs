@@ -10,9 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::install::target;
 use super::programs::{Linkage, compile, folder, program, vectors};
-use crate::run::{cargo, run};
+use crate::run::{cargo, run, target};
 use crate::toolchain::Toolchain;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";

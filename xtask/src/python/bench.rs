@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::environment::Environment;
 use super::wheel;
-use crate::run::{cargo, root, run};
+use crate::run::{cargo, root, run, target};
 
 /// Measure the verdict columns of the Python package beside others: a line of JSON each
 #[derive(clap::Args)]
@@ -25,7 +25,8 @@ pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
     bench
         .arg("benches/python/verdicts.py")
         .args(["--rows", &arguments.rows.to_string()])
-        .args(["--rust", "target/release/netpolicy-bench-python"])
+        .arg("--rust")
+        .arg(target().join("release/netpolicy-bench-python"))
         .current_dir(root());
     run(&mut bench)
 }

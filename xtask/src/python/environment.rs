@@ -1,4 +1,4 @@
-//! Virtual environments below `target/`.
+//! Virtual environments, in the folder that cargo builds in.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::packages::need;
-use crate::run::{root, run};
+use crate::run::{run, target};
 
 /// A virtual environment.
 pub(super) struct Environment {
@@ -35,7 +35,7 @@ pub(super) fn python() -> Result<&'static str> {
 impl Environment {
     /// A new environment, in place of the one that was there.
     pub(super) fn create(name: &str) -> Result<Environment> {
-        let folder = root().join("target").join(name);
+        let folder = target().join(name);
         let mut create = Command::new(python()?);
         run(create.args(["-m", "venv", "--clear"]).arg(&folder))?;
         Ok(Environment { folder })
@@ -43,7 +43,7 @@ impl Environment {
 
     /// The environment of that name, or a new one.
     pub(super) fn open(name: &str) -> Result<Environment> {
-        let folder = root().join("target").join(name);
+        let folder = target().join(name);
         if folder.join("bin/python").exists() {
             return Ok(Environment { folder });
         }

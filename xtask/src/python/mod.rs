@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::packages::need;
-use crate::run::{cargo, root, run};
+use crate::run::{cargo, root, run, target};
 use environment::{Environment, python};
 
 /// What is strictly typed: the package, and scripts as users write them.
@@ -39,7 +39,7 @@ pub(crate) fn test() -> Result<()> {
     let mut pytest = environment.module("pytest");
     pytest
         .args(["--color=auto", "--ignore=tests/spark"])
-        .env("NETPOLICY_BINARY", root().join("target/release/netpolicy"))
+        .env("NETPOLICY_BINARY", target().join("release/netpolicy"))
         .current_dir(root().join("python"));
     run(&mut pytest)?;
     spark(&environment)
@@ -64,7 +64,7 @@ fn spark(environment: &Environment) -> Result<()> {
 fn wheel() -> Result<PathBuf> {
     let tools = Environment::open("python/tools")?;
     tools.install(&["maturin>=1.9,<2"])?;
-    let folder = root().join("target/python/wheels");
+    let folder = target().join("python/wheels");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::ffi::install::{self, target};
+use crate::ffi::install;
 use crate::packages;
-use crate::run::{cargo, root, run};
+use crate::run::{cargo, root, run, target};
 
 const PACKAGES: [&str; 8] = [
     "gcc",
