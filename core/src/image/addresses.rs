@@ -13,7 +13,7 @@ use core::net::IpAddr;
 use super::decision::Decision;
 use super::record::Table;
 use super::tables::HostV6Record;
-use super::trie::{self, TrieEntry, Wanted};
+use super::trie::{self, Found, TrieEntry};
 
 /// Where an address stands: its class and, for pods and nodes, which node.
 ///
@@ -50,26 +50,32 @@ impl Decision<'_> {
         }
     }
 
-    /// The place of an IPv4 address.
+    /// The place of an IPv4 address; that of nobody where a damaged trie leads nowhere.
     pub(crate) fn place_v4(&self, address: u32) -> Place {
-        Place(self.entry_v4(address, Wanted::Place).unwrap_or(0))
+        self.find_v4(address)
+            .map_or(Place(0), |found| self.place_of(found))
     }
 
-    /// The place of an IPv6 address that is not IPv4-mapped.
+    /// The same for an IPv6 address that is not IPv4-mapped.
     pub(crate) fn place_v6(&self, address: u128) -> Place {
-        Place(self.entry_v6(address, Wanted::Place).unwrap_or(0))
+        self.find_v6(address)
+            .map_or(Place(0), |found| self.place_of(found))
     }
 
-    /// What is wanted of the place of an IPv4 address; `None` where a damaged trie leads
-    /// nowhere.
     #[inline(always)]
-    pub(crate) fn entry_v4(&self, address: u32, wanted: Wanted) -> Option<u32> {
-        trie::walk(self.trie, self.shape.root_v4, address, wanted)
+    pub(crate) fn place_of(&self, found: Found) -> Place {
+        Place(found.place(self.trie))
+    }
+
+    /// Finds an IPv4 address; `None` where a damaged trie leads nowhere.
+    #[inline(always)]
+    pub(crate) fn find_v4(&self, address: u32) -> Option<Found> {
+        trie::walk(self.trie, self.shape.root_v4, address)
     }
 
     /// The same for an IPv6 address that is not IPv4-mapped.
     #[inline(always)]
-    pub(crate) fn entry_v6(&self, address: u128, wanted: Wanted) -> Option<u32> {
+    pub(crate) fn find_v6(&self, address: u128) -> Option<Found> {
         let table = HostTableV6 {
             slots: self.hosts_v6,
             seed: self.shape.seed_v6,
@@ -78,19 +84,20 @@ impl Decision<'_> {
             // A leaf is of one address, a node of all that share the upper bits.
             if slot.entry >> 31 != 0 {
                 let index = address as u32 % (1 << LOW_BITS);
-                return trie::last_step(self.trie, slot.entry, index, wanted);
+                return trie::last_step(self.trie, slot.entry, index);
             }
             if slot.address == address {
-                return Some(slot.entry);
+                return Some(Found::whole(slot.entry));
             }
         }
-        Some(self.run_v6(address))
+        Some(Found::whole(self.run_v6(address)))
     }
 
     /// The place of an IPv6 address whose upper 120 bits are no host's.
     fn run_v6(&self, address: u128) -> u32 {
         let upper = (address >> 96) as u32;
-        let entry = trie::walk(self.trie, self.shape.root_v6, upper, Wanted::Place).unwrap_or(0);
+        let found = trie::walk(self.trie, self.shape.root_v6, upper);
+        let entry = found.map_or(0, |found| found.place(self.trie));
         let Some(TrieEntry::Runs(first)) = TrieEntry::decode(entry) else {
             return entry;
         };
@@ -149,8 +156,9 @@ impl HostTableV6<'_> {
         for _ in 0..len {
             let slot = self.slots.checked(at)?;
             // In front of the question whether the slot is empty: most often it is the one.
-            let [other, own] = [slot.address, address].map(|address| (address >> 64, address));
-            if (other.0 ^ own.0) as u64 | (other.1 ^ own.1) as u64 >> LOW_BITS == 0 {
+            let differs = slot.address ^ address;
+            let (high, low) = ((differs >> 64) as u64, differs as u64);
+            if high | low >> LOW_BITS == 0 {
                 return (slot.entry != 0).then_some(slot);
             }
             if slot.entry == 0 {

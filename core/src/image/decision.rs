@@ -112,12 +112,13 @@ impl Decision<'_> {
 
     /// What two ends, whose places are not special, are to each other: their classes, but a
     /// node's twin where both are on that node.
-    pub(crate) fn as_peers(&self, a: Place, b: Place) -> (u32, u32) {
-        let classes = (self.class(a), self.class(b));
+    #[inline(always)]
+    pub(crate) fn as_peers(&self, a: Place, b: Place) -> [u32; 2] {
+        let classes = [a, b].map(|place| self.class(place));
         // Both are below `SPECIAL`: what is no class is the host number.
         let [host, other] = [a, b].map(|place| place.0 & !self.class_mask);
         if host != 0 && host == other {
-            (self.own_node(classes.0), self.own_node(classes.1))
+            classes.map(|class| self.own_node(class))
         } else {
             classes
         }
@@ -130,6 +131,7 @@ impl Decision<'_> {
     }
 
     /// A node class's twin, or the class itself.
+    #[inline(always)]
     fn own_node(&self, class: u32) -> u32 {
         class + self.shape.node_count * u32::from(self.is_node(class))
     }

@@ -149,7 +149,8 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 impl Layout {
-    /// The layout of an image in which every table is empty: it denies everything.
+    /// The layout of an image in which every table is empty, for where none can be read: of
+    /// bytes that the compiler has just written, or that are open already, one always can.
     #[cfg(feature = "alloc")]
     pub(crate) const EMPTY: Layout = Layout {
         options: 0,

@@ -40,7 +40,7 @@ pub(crate) use layout::{
 };
 pub(crate) use open::validate_tables;
 pub(crate) use trie::{
-    HalvesBase, NodeKind, POPCOUNT_PREFIX, TrieEntry, Wanted, array_len, halves_node, node_header,
+    Found, HalvesBase, NodeKind, POPCOUNT_PREFIX, TrieEntry, array_len, halves_node, node_header,
     popcount_header, sorted_prefix,
 };
 

@@ -186,8 +186,8 @@ impl Table<'_, u32> {
     }
 }
 
-/// A table of records over borrowed bytes. Reading past its end gives zeros,
-/// which every consumer takes for "deny" or "nothing".
+/// A table of records over borrowed bytes. [`Table::get`] past its end gives zeros, which
+/// every consumer takes for "deny" or "nothing".
 pub(crate) struct Table<'a, R: Record> {
     cells: &'a [R::Cell],
     record: PhantomData<R>,

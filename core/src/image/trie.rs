@@ -3,7 +3,7 @@
 //! A node covers 8 or 16 bits and is an array of entries, or, where it has few
 //! runs of equal entries, the values at which a run begins, as a bitmap or as a
 //! sorted list, and one entry a run. Where all entries are places of one node's pods,
-//! they are halves of a word. An entry is a place, or leads to a node that
+//! none special, and classes have at most 15 bits, they are halves of a word. An entry is a place, or leads to a node that
 //! stands in front of its parent: edges point one way, so no walk can loop. Or, for
 //! IPv6, it leads to the runs among which to search by more than these bits.
 //!
@@ -243,36 +243,53 @@ pub(crate) fn popcount_header(starts: &[u32; 8]) -> [u32; 9] {
     header
 }
 
-/// How much of a place a walk reads: of a node of halves, its base as well, or not.
+/// Where a walk ends.
 #[derive(Clone, Copy)]
-pub(crate) enum Wanted {
-    /// All of it.
-    Place,
-    /// The class, and whether the place is special: a half tells both.
-    Class,
+pub(crate) struct Found {
+    /// A place, or a half of one, in which the class is whole and which is not special. It
+    /// is no node, unless the trie is damaged.
+    pub(crate) entry: u32,
+    /// Where the base of a half is, or [`Found::WHOLE`].
+    base: u32,
 }
 
-/// The entry that `bits` lead to from `entry`, the first stride being the highest
-/// bits. It is no node, unless the trie is damaged; `None` where a damaged one leads out
-/// of the table.
+impl Found {
+    /// Behind all words.
+    const WHOLE: u32 = u32::MAX;
+
+    #[inline(always)]
+    pub(crate) const fn whole(entry: u32) -> Found {
+        Found {
+            entry,
+            base: Self::WHOLE,
+        }
+    }
+
+    /// The whole place.
+    #[inline(always)]
+    pub(crate) fn place(self, words: Table<'_, u32>) -> u32 {
+        match words.checked(self.base) {
+            Some(base) => HalvesBase(base).place(self.entry),
+            None => self.entry,
+        }
+    }
+}
+
+/// Where `bits` lead to from `entry`, the first stride being the highest bits; `None` where
+/// a damaged trie leads out of the table.
 ///
 /// Entries are taken apart by hand here, and the most frequent kinds are compared one
 /// by one: with [`TrieEntry::decode`] a step takes three times as many instructions,
 /// and with a `match` of all kinds it is an indirect jump.
 #[inline(always)]
-pub(crate) fn walk(
-    words: Table<'_, u32>,
-    mut entry: u32,
-    mut bits: u32,
-    wanted: Wanted,
-) -> Option<u32> {
+pub(crate) fn walk(words: Table<'_, u32>, mut entry: u32, mut bits: u32) -> Option<Found> {
     // Only a root is one.
     if let Some(offset) = target(entry, NodeKind::Array16) {
         entry = words.checked(offset + (bits >> 16))?;
         // Where there are many addresses, most are found this way.
         if let Some(offset) = target(entry, NodeKind::Array8) {
             entry = words.checked(offset + (bits >> 8 & 0xff))?;
-            return last_step(words, entry, bits & 0xff, wanted);
+            return last_step(words, entry, bits & 0xff);
         }
         bits <<= 16;
     }
@@ -283,37 +300,34 @@ pub(crate) fn walk(
             entry = words.checked(offset + (bits >> 24))?;
             bits <<= 8;
         } else if let Some(offset) = target(entry, NodeKind::Halves) {
-            return half_entry(words, offset, bits >> 24, wanted);
+            return half(words, offset, bits >> 24);
         } else if let Some(offset) = target(entry, NodeKind::Popcount) {
             entry = popcount_entry(words, offset, bits >> 24)?;
             bits <<= 8;
         } else if entry & NODE_BIT == 0 {
-            return Some(entry);
+            break;
         } else {
-            return last_entry(words, entry, bits);
+            entry = last_entry(words, entry, bits)?;
+            break;
         }
     }
-    Some(entry)
+    Some(Found::whole(entry))
 }
 
-/// The entry that the last 8 bits lead to from `entry`: a node by 8 bits, below which are
-/// no others, or none.
+/// Where the last 8 bits lead to from `entry`: a node by 8 bits, below which are no others,
+/// or none.
 #[inline(always)]
-pub(crate) fn last_step(
-    words: Table<'_, u32>,
-    entry: u32,
-    index: u32,
-    wanted: Wanted,
-) -> Option<u32> {
-    if let Some(offset) = target(entry, NodeKind::Halves) {
-        half_entry(words, offset, index, wanted)
+pub(crate) fn last_step(words: Table<'_, u32>, entry: u32, index: u32) -> Option<Found> {
+    let entry = if let Some(offset) = target(entry, NodeKind::Halves) {
+        return half(words, offset, index);
     } else if let Some(offset) = target(entry, NodeKind::Popcount) {
-        popcount_entry(words, offset, index)
+        popcount_entry(words, offset, index)?
     } else if let Some(offset) = target(entry, NodeKind::Array8) {
-        words.checked(offset + index)
+        words.checked(offset + index)?
     } else {
-        Some(entry)
-    }
+        entry
+    };
+    Some(Found::whole(entry))
 }
 
 /// The offset of the node that an entry leads to, if it is of a kind.
@@ -327,19 +341,18 @@ const fn target(entry: u32, kind: NodeKind) -> Option<u32> {
     }
 }
 
-/// What is wanted of the place of `index` (0–255) in the node of halves at `offset`.
+/// The half of `index` (0–255) in the node of halves at `offset`.
 #[inline(always)]
-fn half_entry(words: Table<'_, u32>, offset: u32, index: u32, wanted: Wanted) -> Option<u32> {
-    let half = words.half(2 * (offset + 1) + index)?;
-    Some(match wanted {
-        Wanted::Place => HalvesBase(words.checked(offset)?).place(half.into()),
-        Wanted::Class => u32::from(half) & HalvesBase::OWN,
+fn half(words: Table<'_, u32>, offset: u32, index: u32) -> Option<Found> {
+    Some(Found {
+        entry: words.half(2 * (offset + 1) + index)?.into(),
+        base: offset,
     })
 }
 
 /// The place of `index` (0–255) in the node of halves at `offset`.
 pub(crate) fn halves_place(words: Table<'_, u32>, offset: u32, index: u32) -> u32 {
-    half_entry(words, offset, index, Wanted::Place).unwrap_or(0)
+    half(words, offset, index).map_or(0, |half| half.place(words))
 }
 
 /// The entry that `bits` lead to from `entry`, which is a sorted node or none: below a

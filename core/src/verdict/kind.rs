@@ -35,7 +35,7 @@ impl Image<'_> {
             return None;
         }
         let key = PortKey::new(connection.protocol, connection.port);
-        let (source, destination) = decision.as_peers(from, to);
+        let [source, destination] = decision.as_peers(from, to);
         Some(ConnectionKind {
             source,
             destination,

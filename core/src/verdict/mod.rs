@@ -35,7 +35,7 @@ use core::net::IpAddr;
 use crate::Protocol;
 use crate::address::{canonical, from_bits};
 use crate::image::tables::ClassRecord;
-use crate::image::{Decision, Image, Place, Wanted};
+use crate::image::{Decision, Found, Image, Place};
 use crate::protocol::PortKey;
 
 /// A connection, by its addresses. Source ports never matter.
@@ -67,17 +67,6 @@ impl Verdict {
 
     pub(crate) const fn new(egress: bool, ingress: bool) -> Verdict {
         Verdict { egress, ingress }
-    }
-
-    /// SEMANTICS: source and destination are the same pod: allow. Two addresses of one
-    /// family that are the same pod's are the same, or their places are special. What is
-    /// no pod is allowed to itself as well.
-    #[inline(always)]
-    const fn or_same(self, is_same: bool) -> Verdict {
-        Verdict {
-            egress: self.egress | is_same,
-            ingress: self.ingress | is_same,
-        }
     }
 
     /// Whether the connection may pass.
@@ -161,16 +150,8 @@ impl Decision<'_> {
     /// for the processor that its caller is compiled for.
     #[inline(always)]
     fn verdict_v4_by_tables(&self, source: u32, destination: u32, key: PortKey) -> Option<Verdict> {
-        let from = self.entry_v4(source, Wanted::Class)?;
-        let to = self.entry_v4(destination, Wanted::Class)?;
-        let classes = self.classes_of_entries(from, to)?;
-        let peers = if self.has_node(classes) {
-            self.peers_v4(source, destination)
-        } else {
-            classes
-        };
-        let verdict = self.verdict_of_classes(classes, peers, key)?;
-        Some(verdict.or_same(source == destination))
+        let (from, to) = (self.find_v4(source)?, self.find_v4(destination)?);
+        self.verdict_of_found(from, to, source == destination, key)
     }
 
     /// The same for IPv6; none is IPv4-mapped.
@@ -181,42 +162,36 @@ impl Decision<'_> {
         destination: u128,
         key: PortKey,
     ) -> Option<Verdict> {
-        let from = self.entry_v6(source, Wanted::Class)?;
-        let to = self.entry_v6(destination, Wanted::Class)?;
-        let classes = self.classes_of_entries(from, to)?;
-        let peers = if self.has_node(classes) {
-            self.peers_v6(source, destination)
+        let (from, to) = (self.find_v6(source)?, self.find_v6(destination)?);
+        self.verdict_of_found(from, to, source == destination, key)
+    }
+
+    /// SEMANTICS: source and destination are the same pod: allow. Two addresses of one
+    /// family that are the same pod's are the same, or their places are special. What is
+    /// no pod is allowed to itself as well.
+    #[inline(always)]
+    fn verdict_of_found(
+        &self,
+        from: Found,
+        to: Found,
+        is_same: bool,
+        key: PortKey,
+    ) -> Option<Verdict> {
+        if Place(from.entry | to.entry).is_special() {
+            return None;
+        }
+        let classes = [from, to].map(|found| self.class(Place(found.entry)));
+        // Where no end is a node, on which nodes they are does not matter.
+        let peers = if classes.iter().any(|class| self.is_node(*class)) {
+            self.as_peers(self.place_of(from), self.place_of(to))
         } else {
             classes
         };
         let verdict = self.verdict_of_classes(classes, peers, key)?;
-        Some(verdict.or_same(source == destination))
-    }
-
-    /// The classes of two entries; `None` where one is special.
-    #[inline(always)]
-    fn classes_of_entries(&self, from: u32, to: u32) -> Option<(u32, u32)> {
-        let is_special = Place(from | to).is_special();
-        (!is_special).then(|| (self.class(Place(from)), self.class(Place(to))))
-    }
-
-    #[inline(always)]
-    const fn has_node(&self, (from, to): (u32, u32)) -> bool {
-        self.is_node(from) || self.is_node(to)
-    }
-
-    // Apart, with walks of their own: where no end is a node, on which nodes they are does
-    // not matter.
-    #[cold]
-    #[inline(never)]
-    fn peers_v4(&self, source: u32, destination: u32) -> (u32, u32) {
-        self.as_peers(self.place_v4(source), self.place_v4(destination))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn peers_v6(&self, source: u128, destination: u128) -> (u32, u32) {
-        self.as_peers(self.place_v6(source), self.place_v6(destination))
+        Some(Verdict {
+            egress: verdict.egress | is_same,
+            ingress: verdict.ingress | is_same,
+        })
     }
 
     /// The verdict for two places; `None` where the tables leave it to
@@ -230,7 +205,7 @@ impl Decision<'_> {
         if source.is_special() | destination.is_special() {
             return None;
         }
-        let classes = (self.class(source), self.class(destination));
+        let classes = [source, destination].map(|place| self.class(place));
         self.verdict_of_classes(classes, self.as_peers(source, destination), key)
     }
 
@@ -238,8 +213,8 @@ impl Decision<'_> {
     #[inline(always)]
     fn verdict_of_classes(
         &self,
-        (from, to): (u32, u32),
-        (from_peer, to_peer): (u32, u32),
+        [from, to]: [u32; 2],
+        [from_peer, to_peer]: [u32; 2],
         key: PortKey,
     ) -> Option<Verdict> {
         let interval = self.interval(key.0)?;

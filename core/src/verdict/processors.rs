@@ -1,8 +1,7 @@
-//! The lookup on processors that count bits, and shift by any number of them, in one
-//! instruction.
+//! The lookup on processors that count bits in one instruction.
 //!
-//! An x86-64 build runs on processors without `popcnt` and BMI, so the compiler counts with
-//! a dozen instructions, three to five times a verdict. Whoever builds for a newer processor
+//! An x86-64 build runs on processors without `popcnt`, so the compiler counts with a
+//! dozen instructions, three to five times a verdict. Whoever builds for a newer processor
 //! has no need of this module; for the others the lookup is there twice. `cargo xtask
 //! bench` compares builds.
 
@@ -17,10 +16,11 @@ use crate::protocol::PortKey;
 
 #[cfg(all(
     target_arch = "x86_64",
-    not(all(target_feature = "popcnt", target_feature = "bmi2"))
+    not(target_feature = "popcnt"),
+    not(target_env = "sgx")
 ))]
 mod processor {
-    use core::arch::x86_64::{__cpuid, __cpuid_count};
+    use core::arch::x86_64::__cpuid;
     use core::sync::atomic::{AtomicU8, Ordering};
 
     const UNKNOWN: u8 = 0;
@@ -28,12 +28,12 @@ mod processor {
     const YES: u8 = 2;
 
     /// What asking the processor gave: it takes long, above all in a virtual machine.
-    static HAS_BITS: AtomicU8 = AtomicU8::new(UNKNOWN);
+    static POPCNT: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-    /// Whether this processor has `popcnt`, `bmi1` and `bmi2`.
+    /// Whether this processor has the instruction.
     #[inline]
-    pub(super) fn has_bits() -> bool {
-        match HAS_BITS.load(Ordering::Relaxed) {
+    pub(super) fn has_popcnt() -> bool {
+        match POPCNT.load(Ordering::Relaxed) {
             UNKNOWN => ask(),
             known => known == YES,
         }
@@ -41,23 +41,16 @@ mod processor {
 
     #[cold]
     fn ask() -> bool {
-        // SAFETY: every x86-64 processor has `cpuid`; leaf 0 of it tells which others.
+        // SAFETY: outside of SGX every x86-64 processor has `cpuid`, and leaf 1 of it.
         #[allow(unused_unsafe)]
-        let has = unsafe {
-            let popcnt = __cpuid(1).ecx >> 23;
-            let extended = if __cpuid(0).eax >= 7 {
-                __cpuid_count(7, 0).ebx
-            } else {
-                0
-            };
-            popcnt & (extended >> 3) & (extended >> 8) & 1 != 0
-        };
-        HAS_BITS.store(if has { YES } else { NO }, Ordering::Relaxed);
+        let features = unsafe { __cpuid(1) }.ecx;
+        let has = features >> 23 & 1 != 0;
+        POPCNT.store(if has { YES } else { NO }, Ordering::Relaxed);
         has
     }
 }
 
-/// A lookup, compiled for processors with and without these instructions.
+/// A lookup, compiled for processors with and without `popcnt`.
 macro_rules! for_processors {
     (
         $(#[$attribute:meta])*
@@ -67,22 +60,16 @@ macro_rules! for_processors {
         $(#[$attribute])*
         #[inline]
         $visibility fn $lookup(&self, $($argument: $type),*) $(-> $result)? {
-            #[cfg(all(
-                target_arch = "x86_64",
-                not(all(target_feature = "popcnt", target_feature = "bmi2"))
-            ))]
-            if processor::has_bits() {
+            #[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt"), not(target_env = "sgx")))]
+            if processor::has_popcnt() {
                 // SAFETY: the processor has what the function needs.
                 return unsafe { self.$fast($($argument),*) };
             }
             self.$plain($($argument),*)
         }
 
-        #[cfg(all(
-            target_arch = "x86_64",
-            not(all(target_feature = "popcnt", target_feature = "bmi2"))
-        ))]
-        #[target_feature(enable = "popcnt,bmi1,bmi2")]
+        #[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt"), not(target_env = "sgx")))]
+        #[target_feature(enable = "popcnt")]
         fn $fast(&self, $($argument: $type),*) $(-> $result)? {
             self.$by_tables($($argument),*)
         }
