@@ -390,3 +390,138 @@ fn a_trie_that_leads_into_a_node_ends() {
     let image = Image::open(&bytes).expect("nothing that validation sees is wrong");
     exercise(&image, &questions(&image));
 }
+
+/// A verdict between pods reads a half and not its base: all of the class has to be in it,
+/// and its place must not be special.
+#[test]
+fn halves_that_do_not_hold_a_class_are_refused() {
+    const HALVES: u32 = 4 << 24 | 256;
+    const SPECIAL: u32 = 1 << 30;
+    let image = samples::image();
+    let bytes = image.as_bytes();
+    let words = count(bytes, 0, 4);
+    let trie = u32::from_le_bytes(bytes[128..132].try_into().unwrap()) as usize;
+    let word = |index: usize| {
+        let at = trie + 4 * index;
+        u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+    };
+    let header = (0..words).find(|index| word(*index) == HALVES).unwrap();
+    let is_refused = |bytes: &[u8]| {
+        let refused = Image::open(bytes).err();
+        matches!(
+            refused,
+            Some(OpenError::Damaged {
+                section: "Trie",
+                ..
+            })
+        )
+    };
+
+    let mut special = bytes.to_vec();
+    put(
+        &mut special,
+        0,
+        4,
+        header + 1,
+        0,
+        word(header + 1) | SPECIAL,
+    );
+    assert!(is_refused(&special));
+
+    // No host is in these places, so they are classes however many bits a class has.
+    let mut wide = bytes.to_vec();
+    wide[36..40].copy_from_slice(&16_u32.to_le_bytes());
+    let mut at = header;
+    while at < words && word(at) == HALVES {
+        put(&mut wide, 0, 4, at + 1, 0, 0);
+        at += 130;
+    }
+    assert!(is_refused(&wide));
+}
+
+/// IPv4-mapped addresses are among those that begin with zeros; pods may be, too.
+#[test]
+fn addresses_that_begin_with_zeros() {
+    let manifests = "
+apiVersion: v1
+kind: Pod
+metadata: {name: low, namespace: a}
+spec: {containers: []}
+status: {podIPs: [{ip: '::5'}], phase: Running}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: beside-mapped, namespace: a}
+spec: {containers: []}
+status: {podIPs: [{ip: '::fffe:a00:1'}], phase: Running}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: four, namespace: a}
+spec: {containers: []}
+status: {podIPs: [{ip: 10.0.0.1}], phase: Running}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: isolates, namespace: a}
+spec: {podSelector: {}, ingress: [{from: [{podSelector: {}}]}]}
+";
+    let image = samples::compiled(manifests, &netpolicy::model::Options::default());
+    let image = image.image();
+    let asks = |from: &str, to: &str| {
+        let [from, to] = [from, to].map(|text| text.parse().unwrap());
+        image.verdict(from, to, Protocol::TCP, 80).is_allowed()
+    };
+    for pod in ["::5", "::fffe:a00:1"] {
+        assert!(asks("::5", pod) && asks("::fffe:a00:1", pod), "{pod}");
+        assert!(!asks("::6", pod) && !asks("2001:db8::1", pod), "{pod}");
+    }
+    for pod in ["10.0.0.1", "::ffff:10.0.0.1"] {
+        assert!(
+            asks("10.0.0.1", pod) && asks("::ffff:10.0.0.1", pod),
+            "{pod}"
+        );
+        assert!(
+            !asks("10.0.0.2", pod) && !asks("::ffff:10.0.0.2", pod),
+            "{pod}"
+        );
+    }
+}
+
+/// More intervals than a record of a port map tells of, without maps and with them.
+#[test]
+fn many_intervals_without_maps() {
+    let ports: Vec<String> = (0..150)
+        .map(|n| format!("{{port: {}}}", 1000 + 2 * n))
+        .collect();
+    let manifests = format!(
+        "
+apiVersion: v1
+kind: Pod
+metadata: {{name: p, namespace: a}}
+spec: {{containers: []}}
+status: {{podIPs: [{{ip: 10.0.0.1}}], phase: Running}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: n, namespace: a}}
+spec: {{podSelector: {{}}, ingress: [{{ports: [{}]}}]}}
+",
+        ports.join(", ")
+    );
+    for table_budget in [0, 1 << 20] {
+        let options = netpolicy::model::Options {
+            table_budget,
+            ..netpolicy::model::Options::default()
+        };
+        let image = samples::compiled(&manifests, &options);
+        let image = image.image();
+        assert_eq!(image.interpreted().is_empty(), table_budget != 0);
+        let [from, to] = ["192.0.2.1", "10.0.0.1"].map(|text| text.parse().unwrap());
+        for port in 990..1310 {
+            let is_open = (1000..1300).contains(&port) && port % 2 == 0;
+            let verdict = image.verdict(from, to, Protocol::TCP, port);
+            assert_eq!(verdict.is_allowed(), is_open, "{port} with {table_budget}");
+        }
+    }
+}
