@@ -10,7 +10,7 @@ use netpolicy::reach::{AddressRange, Change, Difference, PortSet};
 use netpolicy::{Image, ImageBuf, Protocol};
 use serde::Serialize;
 
-use crate::input::{Manifests, is_image, open_image, tell};
+use crate::input::{Manifests, is_image, open_whole_image, tell};
 use crate::list::{np_guard, ports_of};
 use crate::words::counted;
 use crate::{Outcome, output, progress};
@@ -129,7 +129,7 @@ fn sides(arguments: &Arguments, options: &Options) -> Result<[ImageBuf; 2]> {
         }
         let side = |path: &Path| -> Result<ImageBuf> {
             if is_image(path) {
-                return open_image(path);
+                return open_whole_image(path);
             }
             if !path.exists() && path != Path::new("-") {
                 bail!("{}: no such file or folder", path.display());

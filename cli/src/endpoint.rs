@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use netpolicy::explain::Explanation;
 use netpolicy::model::{Label, NamedPort, Pod, PortRange, Problem};
-use netpolicy::{Endpoint, Image, Pair, Protocol, Verdict};
+use netpolicy::{Cidr, Endpoint, Image, Pair, Protocol, Verdict};
 
 /// An end as it was written.
 #[derive(Debug, Clone)]
@@ -55,8 +55,13 @@ impl FromStr for EndpointArgument {
     }
 }
 
-/// What is wrong with an address that has a port or brackets.
+/// What is wrong with an address that has a prefix length, a port or brackets.
 fn almost_an_address(text: &str) -> Option<String> {
+    if text.contains('/') && text.parse::<Cidr>().is_ok() {
+        return Some(format!(
+            "{text} is a block: write one address of it, and ask again for others"
+        ));
+    }
     if let Ok(socket) = text.parse::<SocketAddr>() {
         let (address, port) = (socket.ip(), socket.port());
         return Some(format!(

@@ -308,6 +308,19 @@ pub(crate) fn read_image(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// Opens an image of a whole cluster, as [`open_image`] does.
+pub(crate) fn open_whole_image(path: &Path) -> Result<ImageBuf> {
+    let image = open_image(path)?;
+    if image.image().is_scoped() {
+        bail!(
+            "{}: the image judges the pods of some nodes only, and what other pods may do is not \
+             in it: compile without --node",
+            path.display()
+        );
+    }
+    Ok(image)
+}
+
 /// Opens an image from a file, and makes sure that it is what was compiled.
 pub(crate) fn open_image(path: &Path) -> Result<ImageBuf> {
     let bytes = read_image(path)?;

@@ -64,6 +64,8 @@ struct Simulation<'i> {
     unknown: u64,
     /// What those ends are called.
     unknown_ends: Vec<String>,
+    /// Flows whose ends have no addresses of one family: there is no such connection.
+    without_addresses: u64,
     /// Records that open no connection.
     skipped_records: u64,
     unreadable_records: u64,
@@ -161,6 +163,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             }
         }
     }
+    let Totals {
+        allowed,
+        denied,
+        differs,
+    } = simulation.present;
+    if allowed == 0 && denied == 0 && differs == 0 {
+        return Ok(Outcome::Unanswered);
+    }
     let is_bad = match simulation.candidate {
         Some(_) => !simulation.newly_denied.is_empty(),
         None => simulation.present.denied != 0 || simulation.present.differs != 0,
@@ -213,6 +223,7 @@ fn simulate<'i>(
         observed_denied: flows.count(Seen::Denied),
         unknown: tally.unknown,
         unknown_ends,
+        without_addresses: tally.without_addresses,
         skipped_records: flows.skipped,
         unreadable_records: flows.unreadable,
         present: tally.totals[0],
@@ -250,6 +261,7 @@ struct Tally {
     /// Under the present policies, and under the candidate.
     totals: [Totals; 2],
     unknown: u64,
+    without_addresses: u64,
     pairs: HashMap<(u32, u32), [Totals; 2], ahash::RandomState>,
     /// How many change, and one of them.
     changed: BTreeMap<ChangedKey, (u64, Flow)>,
@@ -266,6 +278,7 @@ impl Tally {
         };
         add_both(&mut self.totals, other.totals);
         add(&mut self.unknown, other.unknown);
+        add(&mut self.without_addresses, other.without_addresses);
         for (pair, totals) in other.pairs {
             add_both(self.pairs.entry(pair).or_default(), totals);
         }
@@ -310,7 +323,11 @@ impl<'i> Judged<'_, 'i> {
         let mut kinds = Kinds::default();
         for flow in flows {
             let Some(was) = self.before.fate(flow) else {
-                add(&mut tally.unknown, flow.count);
+                let left_out = match self.before.ends(flow) {
+                    None => &mut tally.unknown,
+                    Some(_) => &mut tally.without_addresses,
+                };
+                add(left_out, flow.count);
                 continue;
             };
             let pair = (
@@ -484,21 +501,15 @@ impl<'i> Rules<'i> {
     }
 }
 
-/// Why flows were left out, in words: a few of the ends that are not known.
+/// A few of the ends that are not known.
 fn unknown_ends(ends: &[String]) -> String {
     const FEW: usize = 3;
-    if ends.is_empty() {
-        return ": their ends have no addresses of one family".to_owned();
-    }
     let more = match ends.len().saturating_sub(FEW) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let few: Vec<&str> = ends.iter().take(FEW).map(String::as_str).collect();
-    format!(
-        ": no pods or workloads of these names were given: {}{more}",
-        few.join(", ")
-    )
+    format!("{}{more}", few.join(", "))
 }
 
 fn text(simulation: &Simulation<'_>) -> String {
@@ -512,6 +523,7 @@ fn text(simulation: &Simulation<'_>) -> String {
         distinct,
         observed_denied,
         unknown,
+        without_addresses,
         present,
         candidate,
         ..
@@ -522,10 +534,17 @@ fn text(simulation: &Simulation<'_>) -> String {
     ));
     if *unknown != 0 {
         line(&format!(
-            "{} {} left out{}",
+            "{} {} left out: no pods or workloads of these names were given: {}",
             counted(*unknown, "flow"),
             was(*unknown),
             unknown_ends(&simulation.unknown_ends)
+        ));
+    }
+    if *without_addresses != 0 {
+        line(&format!(
+            "{} {} left out: their ends have no addresses of one family",
+            counted(*without_addresses, "flow"),
+            was(*without_addresses)
         ));
     }
     if *observed_denied != 0 {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use common::{TempFolder, WORDPRESS, answer, netpolicy, pod, refusal, stdout};
+use common::{TempFolder, WORDPRESS, answer, netpolicy, pod, refusal, stderr, stdout};
 
 const FLOWS: &str = "source,destination,protocol,port,count\n\
     10.244.1.10,10.244.1.11,TCP,3306,100\n\
@@ -83,23 +83,67 @@ fn shop() -> String {
 fn simulate_leaves_out_headings_over_nothing_and_says_who_is_not_known() {
     let folder = TempFolder::new("headings");
     let cluster = folder.file("cluster.yaml", &shop());
-    let simulated = |flows: &str| {
+    let simulated = |flows: &str, status: i32| {
         let flows = folder.file("flows.csv", &format!("source,destination,port\n{flows}"));
-        answer(&["simulate", "-f", &cluster, "--flows", &flows], 0)
+        answer(&["simulate", "-f", &cluster, "--flows", &flows], status)
     };
     assert_eq!(
-        simulated("shop/front,shop/toolbox,80\n"),
+        simulated("shop/front,shop/toolbox,80\n", 0),
         "1 flow, 1 of them distinct\n\
          present policies: 1 allowed, 0 denied\n\n\
          pairs of workloads\n  \
          shop/front[Pod]  -> shop/toolbox[Pod]  1 allowed, 0 denied\n"
     );
     assert_eq!(
-        simulated("shop/d,shop/b,80\nshop/c,shop/a,80\nshop/front,shop/a,80\n"),
+        simulated(
+            "shop/d,shop/b,80\nshop/c,shop/a,80\nshop/front,shop/a,80\n",
+            2
+        ),
         "3 flows, 3 of them distinct\n\
          3 flows were left out: no pods or workloads of these names were given: shop/a, shop/b, \
          shop/c and 1 more\n\
          present policies: 0 allowed, 0 denied\n"
+    );
+    // It has no address of this family.
+    assert_eq!(
+        simulated("shop/front,2001:db8::1,80\nshop/d,shop/front,80\n", 2),
+        "2 flows, 2 of them distinct\n\
+         1 flow was left out: no pods or workloads of these names were given: shop/d\n\
+         1 flow was left out: their ends have no addresses of one family\n\
+         present policies: 0 allowed, 0 denied\n"
+    );
+}
+
+#[test]
+fn generate_leaves_out_what_cannot_be() {
+    let folder = TempFolder::new("families");
+    let cluster = folder.file("cluster.yaml", &shop());
+    let flows = "source,destination,port\nshop/front,2001:db8::1,80\nshop/front,192.0.2.1,80\n";
+    let flows = folder.file("flows.csv", flows);
+    let output = netpolicy(&["generate", "-f", &cluster, "--flows", &flows]);
+    assert!(stdout(&output).contains("192.0.2."));
+    assert!(!stdout(&output).contains("2001:db8"));
+    let told = stderr(&output);
+    let left_out = "1 flow whose ends have no addresses of one family was left out";
+    assert!(told.contains(left_out), "{told}");
+}
+
+#[test]
+fn rows_that_are_too_short_lose_nothing_else() {
+    let folder = TempFolder::new("short-rows");
+    let cluster = folder.file("cluster.yaml", &shop());
+    let flows = "source,destination,protocol,port\nshop/front\nshop/front,shop/toolbox\n\
+                 shop/front;shop/toolbox;TCP;80\n\"shop/front,shop/toolbox,TCP,80\n\
+                 shop/front,shop/toolbox,TCP,80\nshop/front,shop/toolbox,TC";
+    let flows = folder.file("flows.csv", flows);
+    let output = netpolicy(&["simulate", "-f", &cluster, "--flows", &flows]);
+    let text = stdout(&output);
+    assert!(text.starts_with("1 flow, 1 of them distinct\n"), "{text}");
+    assert!(text.contains("5 records could not be read"), "{text}");
+    let told = stderr(&output);
+    assert!(
+        told.contains("flows.csv:2: ") && told.contains("flows.csv:3: "),
+        "{told}"
     );
 }
 

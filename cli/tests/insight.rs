@@ -908,3 +908,99 @@ fn what_cannot_be_printed_is_left_out_of_reports() {
         );
     }
 }
+
+#[test]
+fn a_namespace_and_a_workload_may_be_at_different_ends() {
+    let folder = TempFolder::new("filters");
+    let front = pod("front", "10.0.0.1", "namespace: web", "name: c");
+    let front = front.replace("name: c, name: c", "name: c");
+    let db = front
+        .replace("front", "db")
+        .replace("web", "data")
+        .replace("10.0.0.1", "10.0.0.2");
+    let cluster = folder.file("cluster.yaml", &format!("{front}{db}"));
+    let listed = |more: &[&str]| {
+        let text = answer(&[&["list", "-f", &cluster][..], more].concat(), 0);
+        let mut rows: Vec<String> = text
+            .lines()
+            .filter(|line| line.matches("[Pod]").count() == 2)
+            .map(|line| {
+                line.split_whitespace()
+                    .take(3)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
+        rows.sort();
+        rows
+    };
+    let both = [
+        "data/db[Pod] -> web/front[Pod]",
+        "web/front[Pod] -> data/db[Pod]",
+    ];
+    assert_eq!(listed(&["-n", "web", "-w", "data/db"]), both);
+    assert_eq!(listed(&["-n", "web"]), both);
+    assert_eq!(listed(&["-n", "web", "-d", "egress"]), both[1..]);
+    assert!(listed(&["-n", "web", "-w", "data/db", "-d", "egress"]).is_empty());
+}
+
+#[test]
+fn an_image_for_a_node_is_not_the_cluster() {
+    let folder = TempFolder::new("node-image");
+    let here = pod("here", "10.0.0.1", "namespace: web", "ports: []")
+        .replace("spec: {", "spec: {nodeName: n1, ");
+    let cluster = folder.file("cluster.yaml", &here);
+    let image = folder.0.join("n1.npi").display().to_string();
+    answer(
+        &["compile", "-f", &cluster, "--node", "n1", "--out", &image],
+        0,
+    );
+    let tests = folder.file(
+        "tests.yaml",
+        "- {name: a, from: 192.0.2.1, to: web/here, port: 80, expect: allow}\n",
+    );
+    for arguments in [
+        &["list", "--image", &image][..],
+        &["test", "--image", &image, &tests],
+        &["diff", &image, &cluster],
+    ] {
+        let told = refusal(arguments);
+        assert!(
+            told.contains("judges the pods of some nodes only"),
+            "{told}"
+        );
+        assert!(told.contains("compile without --node"), "{told}");
+    }
+}
+
+#[test]
+fn yaml_that_cannot_be_read_is_told_with_what_to_do() {
+    let folder = TempFolder::new("bad-yaml");
+    let cluster = folder.file(
+        "cluster.yaml",
+        &pod("a", "10.0.0.1", "namespace: web", "ports: []"),
+    );
+    let complaint = |text: &str| {
+        let file = folder.file("tests.yaml", text);
+        refusal(&["test", "-f", &cluster, &file])
+    };
+    let told = complaint("- name: a\n\tfrom: web/a\n");
+    assert!(
+        told.contains("line 2 is indented with a tab: use spaces"),
+        "{told}"
+    );
+    let told = complaint(&format!("{}{}", "[".repeat(100), "]".repeat(100)));
+    assert!(told.contains("nested too deep"), "{told}");
+    let told = complaint("- {? {a: b} : c}\n");
+    assert!(told.contains("the name of a field is text"), "{told}");
+    let about_port = |port: &str| {
+        let port = format!("from: 10.0.0.1, to: web/a, expect: allow, port: {port}");
+        complaint(&format!("- {{name: a, {port}}}\n"))
+    };
+    let told = about_port("[1, [2]]");
+    assert!(told.contains("[0].port[1]: write a port"), "{told}");
+    let told = about_port("080");
+    assert!(told.contains("write it without the leading zero"), "{told}");
+    let told = complaint("- {name: a, from: 10.0.0.0/24, to: web/a, port: 80, expect: deny}\n");
+    assert!(told.contains("[0].from: 10.0.0.0/24 is a block"), "{told}");
+}

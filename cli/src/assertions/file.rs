@@ -261,7 +261,7 @@ fn range_text((first, last): &(u16, u16)) -> String {
 fn collect_ports(field: &Field<'_>, into: &mut Vec<(u16, u16)>) -> Result<(), Complaint> {
     let text = match &field.node.value {
         Value::Scalar(text) => text,
-        Value::List(list) => {
+        Value::List(list) if !field.path.ends_with(']') => {
             for (index, node) in list.iter().enumerate() {
                 let path = format!("{}[{index}]", field.path);
                 collect_ports(&Field { node, path }, into)?;
@@ -275,7 +275,12 @@ fn collect_ports(field: &Field<'_>, into: &mut Vec<(u16, u16)>) -> Result<(), Co
         }
     };
     let number = |part: &str| {
-        let number: Result<u64, _> = part.trim().parse();
+        let part = part.trim();
+        // YAML 1.1 reads it as octal, YAML 1.2 does not.
+        if part.len() > 1 && part.starts_with('0') {
+            return Err(field.complain(format!("{text:?}: write it without the leading zero")));
+        }
+        let number: Result<u64, _> = part.parse();
         let number = number.map_err(|_| {
             field.complain(format!(
                 "{text:?}: write a number, or a range such as 8000-8999"

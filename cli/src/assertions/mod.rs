@@ -13,7 +13,7 @@ use netpolicy::explain::Explanation;
 use serde::Serialize;
 
 use self::file::Assertion;
-use crate::input::{Manifests, open_image};
+use crate::input::{Manifests, open_whole_image};
 use crate::verdict::Answer;
 use crate::{Outcome, words};
 
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         suites.push((file.display().to_string(), file::read(file)?));
     }
     let image = match &arguments.image {
-        Some(path) => open_image(path)?,
+        Some(path) => open_whole_image(path)?,
         None => arguments.manifests.compile()?,
     };
     let image = image.image();

@@ -89,12 +89,31 @@ pub(super) fn read(text: &str) -> Result<Node, Complaint> {
             serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
                 format!("{key} is there twice: remove one of the two")
             }
-            other => format!("not YAML: {}", UserMessageFormatter.format_message(other)),
+            other => explain(&UserMessageFormatter.format_message(other), text),
         };
         Complaint::new(&error.location().unwrap_or(Location::UNKNOWN), "", message)
     })?;
     restore(&mut document, text);
     Ok(document)
+}
+
+/// What the reader of YAML tells of a text, with how to mend it where that is known.
+fn explain(told: &str, text: &str) -> String {
+    if told.contains("limits breached") || told.contains("budget") {
+        return "nested too deep, or too large by its aliases: write what they stand for".into();
+    }
+    if told.contains("expected string scalar") {
+        return "the name of a field is text, not a list or a map".into();
+    }
+    let mut lines = (1..).zip(text.lines());
+    let indented = |line: &str| line.len() - line.trim_start().len();
+    let tab = lines.find(|(_, line)| line[..indented(line)].contains('\t'));
+    match tab {
+        Some((line, _)) if told.contains("tab") => {
+            format!("not YAML: line {line} is indented with a tab: use spaces")
+        }
+        _ => format!("not YAML: {told}"),
+    }
 }
 
 /// Puts in how numbers and booleans were written.

@@ -92,7 +92,10 @@ impl Fields {
 
     fn get(&self, at: usize) -> Option<&str> {
         let ends = self.ends.get(..self.len)?;
-        let first = at.checked_sub(1).map_or(0, |before| ends[before]);
+        let first = match at.checked_sub(1) {
+            Some(before) => *ends.get(before)?,
+            None => 0,
+        };
         let field = self.text.get(first..*ends.get(at)?)?;
         // Quotes are bytes of their own, so parts of text are text.
         str::from_utf8(field).ok().map(str::trim)

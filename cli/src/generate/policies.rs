@@ -69,6 +69,8 @@ struct Sightings {
     is_seen: Vec<bool>,
     pairs: BTreeMap<[Id; 2], PortsSeen>,
     unknown: u64,
+    /// Flows whose ends have no addresses of one family.
+    without_addresses: u64,
 }
 
 /// What becomes of flows.
@@ -180,6 +182,13 @@ impl Generator<'_> {
                 was(seen.unknown)
             ));
         }
+        if seen.without_addresses != 0 {
+            notes.push(format!(
+                "{} whose ends have no addresses of one family {} left out",
+                counted(seen.without_addresses, "flow"),
+                was(seen.without_addresses)
+            ));
+        }
         let dns = self
             .workloads
             .all
@@ -207,6 +216,7 @@ impl Generator<'_> {
             is_seen: vec![false; all.len()],
             pairs: BTreeMap::new(),
             unknown: 0,
+            without_addresses: 0,
         };
         let mut kept = Kept::default();
         for flow in flows.all.iter().filter(|flow| flow.seen == Seen::Passed) {
@@ -214,6 +224,10 @@ impl Generator<'_> {
                 seen.unknown = seen.unknown.saturating_add(flow.count);
                 continue;
             };
+            if observed.fate(flow).is_none() {
+                seen.without_addresses = seen.without_addresses.saturating_add(flow.count);
+                continue;
+            }
             let port = flow
                 .protocol
                 .has_ports()

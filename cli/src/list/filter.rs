@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use netpolicy::reach::{Peer, PortSet, PotentialPorts, Row};
+use netpolicy::reach::{Peer, PortSet, PotentialPorts, Row, WorkloadPeer};
 use netpolicy::{Image, Protocol};
 
 use super::{Listed, ports_of_row};
@@ -126,11 +126,12 @@ impl Filter {
     ) -> Option<Listed<'r>> {
         let (source, destination) = (row.source(), row.destination());
         let (ports, names) = ports_of_row(destination, row.ports(), potential);
-        let is_chosen = match self.direction {
-            Some(DirectionArgument::Egress) => self.chooses(source),
-            Some(DirectionArgument::Ingress) => self.chooses(destination),
-            None => self.chooses(source) || self.chooses(destination),
+        let ends: &[&Peer] = match self.direction {
+            Some(DirectionArgument::Egress) => &[source],
+            Some(DirectionArgument::Ingress) => &[destination],
+            None => &[source, destination],
         };
+        let is_chosen = self.chooses(ends);
         // Which numbers names stand for is not known.
         let (ports, names) = if self.port.is_empty() {
             (ports, names)
@@ -152,20 +153,22 @@ impl Filter {
         })
     }
 
-    fn chooses(&self, peer: &Peer) -> bool {
+    /// Whether one of the ends is in a namespace that is asked for, and one, perhaps the
+    /// other, is a workload that is.
+    fn chooses(&self, ends: &[&Peer]) -> bool {
+        let mut workloads = ends.iter().filter_map(|end| end.workload());
         if self.namespace.is_empty() && self.workload.is_empty() {
             // A direction alone asks for what workloads do.
-            return self.direction.is_none() || peer.workload().is_some();
+            return self.direction.is_none() || workloads.next().is_some();
         }
-        let Some(workload) = peer.workload() else {
-            return false;
+        let is_in = |workload: &WorkloadPeer| self.namespace.contains(&workload.namespace);
+        let is_named = |workload: &WorkloadPeer| {
+            self.workload.iter().any(|name| match name.split_once('/') {
+                Some((namespace, name)) => workload.namespace == namespace && workload.name == name,
+                None => workload.name == *name,
+            })
         };
-        let in_namespace =
-            self.namespace.is_empty() || self.namespace.contains(&workload.namespace);
-        let is_named = |name: &String| match name.split_once('/') {
-            Some((namespace, name)) => workload.namespace == namespace && workload.name == name,
-            None => workload.name == *name,
-        };
-        in_namespace && (self.workload.is_empty() || self.workload.iter().any(is_named))
+        (self.namespace.is_empty() || workloads.clone().any(is_in))
+            && (self.workload.is_empty() || workloads.any(is_named))
     }
 }

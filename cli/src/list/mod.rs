@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use self::filter::Filter;
 use crate::Outcome;
-use crate::input::{Manifests, open_image, tell};
+use crate::input::{Manifests, open_whole_image, tell};
 use crate::words::counted;
 use crate::{output, progress};
 
@@ -135,7 +135,7 @@ fn is_potential(peer: &Peer) -> bool {
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut potential = None;
     let image = match &arguments.image {
-        Some(path) => open_image(path)?,
+        Some(path) => open_whole_image(path)?,
         None => {
             let mut options = arguments.manifests.options();
             options.ip_block_selects_pods &= arguments.output != ListFormat::NpGuard;
