@@ -279,7 +279,7 @@ fn who_is_taken_to_hold_an_address_that_two_pods_state() {
             "apiVersion: v1
 kind: Pod
 metadata: {{name: {name}, namespace: data, labels: {{app: db}}, {metadata}}}
-spec: {{{spec}}}
+spec: {{containers: [], {spec}}}
 status: {{{status}}}
 "
         );
@@ -327,7 +327,15 @@ status: {{{status}}}
         )
     );
     let none: [String; 0] = [];
-    assert_eq!(contested("old", "", "hostNetwork: true", running), none);
+    // Then it is the node's, or `db` has it wrong.
+    assert_eq!(
+        contested("old", "", "hostNetwork: true", running),
+        of(
+            "db",
+            db,
+            "is the node's of data/old as well: it is taken for this pod's alone"
+        )
+    );
     let ended = "podIP: 10.0.0.2, phase: Succeeded";
     assert_eq!(contested("old", "", "", ended), none);
     let deleting = "deletionTimestamp: '2026-01-01T00:00:00Z'";
@@ -336,4 +344,40 @@ status: {{{status}}}
     assert_eq!(contested("old", "", "", elsewhere), none);
     let twice = "podIPs: [{ip: 10.0.0.3}, {ip: 10.0.0.3}], phase: Running";
     assert_eq!(contested("old", "", "", twice), none);
+}
+
+#[test]
+fn a_pod_at_an_address_of_a_node() {
+    let found = |spec: &str, status: &str| {
+        let manifests = format!(
+            "apiVersion: v1
+kind: Node
+metadata: {{name: n1}}
+status: {{addresses: [{{type: InternalIP, address: 192.168.0.1}}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: p, namespace: a}}
+spec: {{containers: [], {spec}}}
+status: {{{status}}}
+"
+        );
+        let found = found_in(&manifests).into_iter();
+        let found = found.filter(|finding| finding.code == Code::ContestedAddress);
+        let texts = found.map(|Finding { diagnostic, .. }| diagnostic.message);
+        texts.collect::<Vec<_>>()
+    };
+    let at_node = "podIP: 192.168.0.1, hostIP: 192.168.0.1, phase: Running";
+    let told = "states 192.168.0.1, which is node n1's as well: it is taken for this pod's alone";
+    assert_eq!(found("", at_node), [told]);
+    let told = "states 192.168.0.2, which is the node's of a/p as well: it is taken for this \
+                pod's alone";
+    let status = "podIP: 192.168.0.2, hostIP: 192.168.0.2, phase: Running";
+    assert_eq!(found("", status), [told]);
+    let none: [String; 0] = [];
+    assert_eq!(found("hostNetwork: true", at_node), none);
+    let ended = "podIP: 192.168.0.1, phase: Failed";
+    assert_eq!(found("", ended), none);
+    let of_its_own = "podIP: 10.0.0.1, hostIP: 192.168.0.1, phase: Running";
+    assert_eq!(found("", of_its_own), none);
 }

@@ -214,8 +214,8 @@ impl Code {
                 "NP305",
                 "contested-address",
                 false,
-                "An address is one pod's. What is asked about it is answered for the pod that \
-                 holds it, and the policies of the other do nothing there.",
+                "An address is one pod's, and no node's beside. What is asked about it is answered \
+                 for the pod that holds it, and the policies of the other do nothing there.",
                 "Remove the pod that is gone, or correct its status.podIPs; a pod on the network \
                  of its node needs hostNetwork: true, and each cluster is looked at by itself.",
             ),

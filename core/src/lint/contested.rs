@@ -1,15 +1,16 @@
-//! Pods that state an address which another pod holds.
+//! Pods that state an address which another pod holds, or a node has.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use super::given::GivenPods;
 use super::{Code, Finding, some_of};
 use crate::image::Image;
-use crate::model::Pod;
-use crate::{Cluster, Diagnostic};
+use crate::model::{Phase, Pod};
+use crate::{Cluster, Diagnostic, canonical};
 
 pub(super) fn find(cluster: &Cluster, image: &Image<'_>, findings: &mut Vec<Finding>) {
     let given = GivenPods::new(cluster);
@@ -34,15 +35,56 @@ pub(super) fn find(cluster: &Cluster, image: &Image<'_>, findings: &mut Vec<Find
                 some_of(&addresses),
                 reason(holder, loser),
             );
-            findings.push(Finding {
-                code: Code::ContestedAddress,
-                diagnostic: Diagnostic {
-                    object: format!("Pod {pod}"),
-                    path: "status.podIPs".into(),
-                    message,
-                    ..Diagnostic::warning()
-                },
-            });
+            findings.push(finding(loser, message));
+        }
+    }
+    find_on_nodes(cluster, findings);
+}
+
+fn finding(pod: &Pod<'_>, message: String) -> Finding {
+    Finding {
+        code: Code::ContestedAddress,
+        diagnostic: Diagnostic {
+            object: format!("Pod {}/{}", pod.namespace, pod.name),
+            path: "status.podIPs".into(),
+            message,
+            ..Diagnostic::warning()
+        },
+    }
+}
+
+/// Pods that are not on the network of their node and state an address of a node.
+/// SEMANTICS, "Who an address is": it is the pod's.
+fn find_on_nodes(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    let mut nodes: BTreeMap<IpAddr, String> = BTreeMap::new();
+    for pod in cluster.pods() {
+        let of_pod: &[IpAddr] = if pod.host_network {
+            &pod.addresses
+        } else {
+            &[]
+        };
+        for address in pod.host_addresses.iter().chain(of_pod) {
+            let whose = || format!("the node's of {}/{}", pod.namespace, pod.name);
+            nodes.entry(canonical(*address)).or_insert_with(whose);
+        }
+    }
+    for node in cluster.nodes() {
+        for address in &*node.addresses {
+            nodes.insert(canonical(*address), format!("node {}'s", node.name));
+        }
+    }
+    for pod in cluster.pods() {
+        let has_ended = matches!(pod.phase, Phase::Succeeded | Phase::Failed);
+        if pod.host_network || has_ended || pod.deleting {
+            continue;
+        }
+        for address in &*pod.addresses {
+            if let Some(whose) = nodes.get(&canonical(*address)) {
+                let message = format!(
+                    "states {address}, which is {whose} as well: it is taken for this pod's alone"
+                );
+                findings.push(finding(pod, message));
+            }
         }
     }
 }
